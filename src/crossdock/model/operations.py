@@ -1,0 +1,79 @@
+"""Events about the hub's own work: identifiers, messages, effects, timers, operators."""
+
+from typing import ClassVar
+
+import msgspec
+
+from crossdock.model.classes import DataClass
+
+
+class IdentifierBound(msgspec.Struct, frozen=True, omit_defaults=True):
+    """From now on events that name this identifier belong to `thread`."""
+
+    data_class: ClassVar[DataClass] = "internal"
+
+    thread: str
+
+
+class MessageNotTranslated(msgspec.Struct, frozen=True, omit_defaults=True):
+    """An authenticated message that no mapping could read: it is kept, and a person is asked."""
+
+    data_class: ClassVar[DataClass] = "internal"
+
+    system: str
+    channel: str
+    problem: str
+    """Technical class: parse, value, missing, unsupported, conflict."""
+    path: str
+    reason: str
+    message: str
+
+
+class EffectRefused(msgspec.Struct, frozen=True, omit_defaults=True):
+    """The target said no for good: its lane is parked until a person settles it."""
+
+    data_class: ClassVar[DataClass] = "internal"
+
+    effect: str
+    kind: str
+    account: str
+    code: str
+    reason: str
+
+
+class EffectUnclear(msgspec.Struct, frozen=True, omit_defaults=True):
+    """We cannot find out whether the target did it: a person must look."""
+
+    data_class: ClassVar[DataClass] = "internal"
+
+    effect: str
+    kind: str
+    account: str
+    reason: str
+
+
+class EffectRetryRequested(msgspec.Struct, frozen=True, omit_defaults=True):
+    """An operator wants a refused or unclear effect tried again as it stands."""
+
+    data_class: ClassVar[DataClass] = "internal"
+
+    effect: str
+    by: str
+    reason: str
+
+
+class TimerFired(msgspec.Struct, frozen=True, omit_defaults=True):
+    """A business-clock deadline passed."""
+
+    data_class: ClassVar[DataClass] = "internal"
+
+    name: str
+
+
+class ThreadResumed(msgspec.Struct, frozen=True, omit_defaults=True):
+    """An operator (or a newer release) lets a parked thread go on, in the order its events came."""
+
+    data_class: ClassVar[DataClass] = "internal"
+
+    by: str
+    reason: str

@@ -1,0 +1,207 @@
+"""Orders and their lines (UBL Order, X12 850) and what happens to them."""
+
+from datetime import date, datetime
+from typing import ClassVar, Literal
+
+import msgspec
+
+from crossdock.model.classes import DataClass
+from crossdock.model.money import Money
+from crossdock.model.party import People, Place
+from crossdock.model.quantity import Quantity
+
+
+class OrderLine(msgspec.Struct, frozen=True, omit_defaults=True):
+    """One line as ordered; `line` is the source's own line id, echoed in every later document."""
+
+    data_class: ClassVar[DataClass] = "commercial"
+
+    line: str
+    item: str
+    ordered: Quantity
+    unit_price: Money
+    description: str = ""
+
+
+class OrderReceived(msgspec.Struct, frozen=True, omit_defaults=True):
+    """A channel took an order. `number` is what a person quotes; `reference` is what systems echo."""
+
+    data_class: ClassVar[DataClass] = "commercial"
+
+    number: str
+    reference: str
+    channel: str
+    lines: tuple[OrderLine, ...]
+    total: Money
+    destination: Place = Place()
+    service: str = "standard"
+    promised_on: date | None = None
+    people: People | None = None
+    subject: str = ""
+    """The data subject (`customer/<channel>/<id>`): whose key seals `people`."""
+
+
+class OrderCancelRequested(msgspec.Struct, frozen=True, omit_defaults=True):
+    """Somebody entitled to it wants the order stopped; what is done depends on where the goods are."""
+
+    data_class: ClassVar[DataClass] = "internal"
+
+    reference: str
+    reason: str = ""
+
+
+class LineCheck(msgspec.Struct, frozen=True, omit_defaults=True):
+    """The ERP's word on one line."""
+
+    data_class: ClassVar[DataClass] = "commercial"
+
+    line: str
+    known_item: bool
+    confirmed: Quantity
+    net_price: Money | None = None
+
+
+class OrderChecked(msgspec.Struct, frozen=True, omit_defaults=True):
+    """ERP credit, availability and price in one answer (`credit`: SAP total credit check status, reduced)."""
+
+    data_class: ClassVar[DataClass] = "commercial"
+
+    credit: Literal["ok", "blocked", "not_checked"]
+    lines: tuple[LineCheck, ...]
+    net_total: Money | None = None
+
+
+class CreditReleased(msgspec.Struct, frozen=True, omit_defaults=True):
+    """The ERP or a person lifted a credit hold."""
+
+    data_class: ClassVar[DataClass] = "internal"
+
+    by: str = ""
+
+
+class SalesOrderPosted(msgspec.Struct, frozen=True, omit_defaults=True):
+    """The ERP took the order under its own number."""
+
+    data_class: ClassVar[DataClass] = "internal"
+
+    document: str
+
+
+class SalesOrderCancelled(msgspec.Struct, frozen=True, omit_defaults=True):
+    """The ERP rejected all lines of its sales order on our request."""
+
+    data_class: ClassVar[DataClass] = "internal"
+
+    document: str
+
+
+class OrderReleased(msgspec.Struct, frozen=True, omit_defaults=True):
+    """The warehouse took the order and made tasks of it."""
+
+    data_class: ClassVar[DataClass] = "internal"
+
+    warehouse_order: str
+    tasks: tuple[str, ...] = ()
+
+
+class LineAllocation(msgspec.Struct, frozen=True, omit_defaults=True):
+    data_class: ClassVar[DataClass] = "commercial"
+
+    line: str
+    item: str
+    quantity: Quantity
+    location: str
+    lot: str = ""
+
+
+class OrderAllocated(msgspec.Struct, frozen=True, omit_defaults=True):
+    """The warehouse pinned the order's lines to stock at a location (and lot)."""
+
+    data_class: ClassVar[DataClass] = "commercial"
+
+    lines: tuple[LineAllocation, ...]
+
+
+class ReservationUpdated(msgspec.Struct, frozen=True, omit_defaults=True):
+    """The ERP's reservation follows the warehouse's allocation."""
+
+    data_class: ClassVar[DataClass] = "internal"
+
+    document: str
+
+
+class CancellationAnswered(msgspec.Struct, frozen=True, omit_defaults=True):
+    """The warehouse accepted or refused to stop a released order."""
+
+    data_class: ClassVar[DataClass] = "internal"
+
+    accepted: bool
+    reason: str = ""
+
+
+class LineShipped(msgspec.Struct, frozen=True, omit_defaults=True):
+    data_class: ClassVar[DataClass] = "commercial"
+
+    order: str
+    """The order's reference (see `model.thread.reference_of`)."""
+    line: str
+    item: str
+    quantity: Quantity
+    lot: str = ""
+
+
+class LinesPacked(msgspec.Struct, frozen=True, omit_defaults=True):
+    """A shipment tells an order: these of your lines are in my packages."""
+
+    data_class: ClassVar[DataClass] = "commercial"
+
+    shipment: str
+    lines: tuple[LineShipped, ...]
+
+
+class LinesShipped(msgspec.Struct, frozen=True, omit_defaults=True):
+    """A shipment tells an order: these of your lines left the building."""
+
+    data_class: ClassVar[DataClass] = "commercial"
+
+    shipment: str
+    carrier: str
+    tracking: tuple[str, ...]
+    lines: tuple[LineShipped, ...]
+
+
+class LinesDelivered(msgspec.Struct, frozen=True, omit_defaults=True):
+    """A shipment tells an order: the carrier proved delivery of all its packages."""
+
+    data_class: ClassVar[DataClass] = "commercial"
+
+    shipment: str
+    carrier: str
+    tracking: tuple[str, ...]
+    lines: tuple[LineShipped, ...]
+    at: datetime | None = None
+
+
+class FulfilmentCreated(msgspec.Struct, frozen=True, omit_defaults=True):
+    """The storefront shows the shipment to its customer."""
+
+    data_class: ClassVar[DataClass] = "internal"
+
+    document: str
+
+
+class FulfilmentCancelled(msgspec.Struct, frozen=True, omit_defaults=True):
+    """The storefront knows that we cancelled."""
+
+    data_class: ClassVar[DataClass] = "internal"
+
+    document: str = ""
+
+
+class InvoiceReleased(msgspec.Struct, frozen=True, omit_defaults=True):
+    """The ERP's billing document."""
+
+    data_class: ClassVar[DataClass] = "internal"
+
+    document: str
+    shipment: str

@@ -1,0 +1,95 @@
+"""The vocabulary: every event type with its shape, and every effect kind with its payload.
+
+Types only grow. A changed meaning is a new name or a new version; `tests/unit/model/samples/` holds one stored
+sample of every shape ever written, and each must load for ever.
+"""
+
+from typing import Final
+
+import msgspec
+
+from crossdock.model import operations, order, requests, shipment, stock
+
+TYPE_PREFIX: Final = "crossdock.logistics."
+
+EVENTS: Final[dict[str, type[msgspec.Struct]]] = {
+    "order.received.v1": order.OrderReceived,
+    "order.cancelRequested.v1": order.OrderCancelRequested,
+    "order.checked.v1": order.OrderChecked,
+    "order.creditReleased.v1": order.CreditReleased,
+    "order.released.v1": order.OrderReleased,
+    "order.allocated.v1": order.OrderAllocated,
+    "order.cancellationAnswered.v1": order.CancellationAnswered,
+    "order.packed.v1": order.LinesPacked,
+    "order.shipped.v1": order.LinesShipped,
+    "order.delivered.v1": order.LinesDelivered,
+    "salesOrder.posted.v1": order.SalesOrderPosted,
+    "salesOrder.cancelled.v1": order.SalesOrderCancelled,
+    "reservation.updated.v1": order.ReservationUpdated,
+    "fulfilment.created.v1": order.FulfilmentCreated,
+    "fulfilment.cancelled.v1": order.FulfilmentCancelled,
+    "invoice.released.v1": order.InvoiceReleased,
+    "shipment.packed.v1": shipment.ShipmentPacked,
+    "shipment.departed.v1": shipment.ShipmentDeparted,
+    "shipment.milestoneReached.v1": shipment.MilestoneReached,
+    "shipment.milestoneRecorded.v1": shipment.MilestoneRecorded,
+    "label.generated.v1": shipment.LabelGenerated,
+    "label.attached.v1": shipment.LabelAttached,
+    "tracking.subscribed.v1": shipment.TrackingSubscribed,
+    "goodsIssue.posted.v1": shipment.GoodsIssuePosted,
+    "freight.accrued.v1": shipment.FreightAccrued,
+    "customer.notified.v1": shipment.Notified,
+    "stock.received.v1": stock.StockReceived,
+    "stock.adjusted.v1": stock.StockAdjusted,
+    "claim.granted.v1": stock.ClaimGranted,
+    "claim.refused.v1": stock.ClaimRefused,
+    "availability.published.v1": stock.AvailabilityPublished,
+    "identifier.bound.v1": operations.IdentifierBound,
+    "message.notTranslated.v1": operations.MessageNotTranslated,
+    "effect.refused.v1": operations.EffectRefused,
+    "effect.unclear.v1": operations.EffectUnclear,
+    "effect.retryRequested.v1": operations.EffectRetryRequested,
+    "timer.fired.v1": operations.TimerFired,
+    "thread.resumed.v1": operations.ThreadResumed,
+}
+"""Short type → shape. On the wire the type carries the prefix: `crossdock.logistics.order.received.v1`."""
+
+EFFECTS: Final[dict[str, type[msgspec.Struct]]] = {
+    "order.check": requests.CheckOrder,
+    "order.cancel": requests.CancelFulfilment,
+    "sales_order.create": requests.CreateSalesOrder,
+    "sales_order.cancel": requests.CancelSalesOrder,
+    "reservation.update": requests.UpdateReservation,
+    "warehouse_order.release": requests.ReleaseOrder,
+    "warehouse_order.cancel": requests.CancelRelease,
+    "label.create": requests.CreateLabel,
+    "label.void": requests.VoidLabel,
+    "label.attach": requests.AttachLabel,
+    "tracking.subscribe": requests.SubscribeTracking,
+    "goods_issue.post": requests.PostGoodsIssue,
+    "freight.accrue": requests.AccrueFreight,
+    "milestone.record": requests.RecordMilestone,
+    "fulfilment.create": requests.CreateFulfilment,
+    "availability.publish": requests.PublishAvailability,
+    "customer.notify": requests.Notify,
+    "invoice.release": requests.ReleaseInvoice,
+}
+"""Effect kind → canonical payload."""
+
+TYPE_OF: Final[dict[type[msgspec.Struct], str]] = {shape: name for name, shape in EVENTS.items()}
+_DECODERS: Final = {name: msgspec.json.Decoder(shape) for name, shape in EVENTS.items()}
+_ENCODER: Final = msgspec.json.Encoder(decimal_format="string")
+
+
+def encode(data: msgspec.Struct) -> bytes:
+    """Event or effect data as JSON, decimals as strings (exact)."""
+    return _ENCODER.encode(data)
+
+
+def decode(type_: str, data: bytes) -> msgspec.Struct:
+    """Read stored event data. Raises `KeyError` for an unknown type, `msgspec.ValidationError` for a wrong shape."""
+    return _DECODERS[type_].decode(data)
+
+
+def short_type(wire_type: str) -> str:
+    return wire_type.removeprefix(TYPE_PREFIX)

@@ -1,0 +1,226 @@
+"""What the outside world is told or asked: the canonical payload of each effect kind.
+
+An effect kind is `<object>.<imperative>`. A connector declares in its manifest which kinds it can carry out
+and renders the payload below into its partner's document. Nothing here is addressed to a named product.
+"""
+
+from datetime import date, datetime
+from typing import ClassVar
+
+import msgspec
+
+from crossdock.model.classes import DataClass
+from crossdock.model.money import Money
+from crossdock.model.order import LineAllocation, LineShipped, OrderLine
+from crossdock.model.party import Place
+from crossdock.model.quantity import Quantity
+from crossdock.model.shipment import Classifier, LabelledPackage, Milestone, Package
+
+
+class CheckOrder(msgspec.Struct, frozen=True, omit_defaults=True):
+    """`order.check`: credit, availability and price, without any booking (a query)."""
+
+    data_class: ClassVar[DataClass] = "commercial"
+
+    reference: str
+    lines: tuple[OrderLine, ...]
+    location: str
+    destination: Place = Place()
+
+
+class CreateSalesOrder(msgspec.Struct, frozen=True, omit_defaults=True):
+    """`sales_order.create`; personal data of the order comes beside it."""
+
+    data_class: ClassVar[DataClass] = "commercial"
+
+    reference: str
+    number: str
+    lines: tuple[OrderLine, ...]
+    location: str
+    total: Money
+    requested_on: date | None = None
+
+
+class CancelSalesOrder(msgspec.Struct, frozen=True, omit_defaults=True):
+    """`sales_order.cancel`."""
+
+    data_class: ClassVar[DataClass] = "internal"
+
+    reference: str
+    document: str
+    lines: tuple[str, ...]
+    reason: str
+
+
+class UpdateReservation(msgspec.Struct, frozen=True, omit_defaults=True):
+    """`reservation.update`: the ERP's confirmed location and quantity follow the warehouse's allocation."""
+
+    data_class: ClassVar[DataClass] = "commercial"
+
+    reference: str
+    document: str
+    lines: tuple[LineAllocation, ...]
+
+
+class ReleaseOrder(msgspec.Struct, frozen=True, omit_defaults=True):
+    """`warehouse_order.release`; the ship-to party comes beside it."""
+
+    data_class: ClassVar[DataClass] = "commercial"
+
+    reference: str
+    number: str
+    location: str
+    lines: tuple[OrderLine, ...]
+    service: str
+    promised_on: date | None = None
+
+
+class CancelRelease(msgspec.Struct, frozen=True, omit_defaults=True):
+    """`warehouse_order.cancel`: the warehouse may refuse."""
+
+    data_class: ClassVar[DataClass] = "internal"
+
+    reference: str
+    location: str
+    reason: str
+
+
+class AttachLabel(msgspec.Struct, frozen=True, omit_defaults=True):
+    """`label.attach`: the warehouse prints these and may then ship."""
+
+    data_class: ClassVar[DataClass] = "internal"
+
+    shipment: str
+    carrier: str
+    packages: tuple[LabelledPackage, ...]
+
+
+class CreateLabel(msgspec.Struct, frozen=True, omit_defaults=True):
+    """`label.create`; the ship-to party comes beside it."""
+
+    data_class: ClassVar[DataClass] = "commercial"
+
+    shipment: str
+    location: str
+    service: str
+    packages: tuple[Package, ...]
+    destination: Place = Place()
+
+
+class VoidLabel(msgspec.Struct, frozen=True, omit_defaults=True):
+    """`label.void`: names the label it undoes."""
+
+    data_class: ClassVar[DataClass] = "internal"
+
+    shipment: str
+    shipment_id: str
+    tracking: tuple[str, ...]
+
+
+class SubscribeTracking(msgspec.Struct, frozen=True, omit_defaults=True):
+    """`tracking.subscribe`: scans shall be pushed to us."""
+
+    data_class: ClassVar[DataClass] = "internal"
+
+    shipment: str
+    tracking: tuple[str, ...]
+
+
+class PostGoodsIssue(msgspec.Struct, frozen=True, omit_defaults=True):
+    """`goods_issue.post`: one outbound delivery for one sales order, and its goods issue."""
+
+    data_class: ClassVar[DataClass] = "commercial"
+
+    shipment: str
+    reference: str
+    sales_order: str
+    location: str
+    lines: tuple[LineShipped, ...]
+    departed_at: datetime
+    tracking: tuple[str, ...] = ()
+
+
+class AccrueFreight(msgspec.Struct, frozen=True, omit_defaults=True):
+    """`freight.accrue`."""
+
+    data_class: ClassVar[DataClass] = "commercial"
+
+    shipment: str
+    carrier: str
+    amount: Money
+    departed_at: datetime
+
+
+class RecordMilestone(msgspec.Struct, frozen=True, omit_defaults=True):
+    """`milestone.record`: a following system shall know where the parcel is."""
+
+    data_class: ClassVar[DataClass] = "internal"
+
+    shipment: str
+    reference: str
+    delivery: str
+    milestone: Milestone
+    classifier: Classifier
+    tracking: str
+    carrier: str
+    at: datetime | None = None
+
+
+class CreateFulfilment(msgspec.Struct, frozen=True, omit_defaults=True):
+    """`fulfilment.create`: the storefront shows lines as shipped with their tracking number."""
+
+    data_class: ClassVar[DataClass] = "commercial"
+
+    reference: str
+    shipment: str
+    location: str
+    carrier: str
+    tracking: tuple[str, ...]
+    lines: tuple[LineShipped, ...]
+
+
+class CancelFulfilment(msgspec.Struct, frozen=True, omit_defaults=True):
+    """`order.cancel`: the storefront shall show the order as cancelled or rejected."""
+
+    data_class: ClassVar[DataClass] = "internal"
+
+    reference: str
+    reason: str
+
+
+class PublishAvailability(msgspec.Struct, frozen=True, omit_defaults=True):
+    """`availability.publish`: what this channel may still sell of the item (latest wins)."""
+
+    data_class: ClassVar[DataClass] = "commercial"
+
+    item: str
+    location: str
+    available: Quantity
+    version: int
+
+
+class Notify(msgspec.Struct, frozen=True, omit_defaults=True):
+    """`customer.notify`: CRM and portal shall tell the customer; the buyer comes beside it."""
+
+    data_class: ClassVar[DataClass] = "commercial"
+
+    about: str
+    """approved, rejected, cancelled, shipped, or a milestone."""
+    reference: str
+    number: str
+    shipment: str = ""
+    carrier: str = ""
+    tracking: tuple[str, ...] = ()
+    at: datetime | None = None
+
+
+class ReleaseInvoice(msgspec.Struct, frozen=True, omit_defaults=True):
+    """`invoice.release`: bill one goods-issued delivery."""
+
+    data_class: ClassVar[DataClass] = "commercial"
+
+    reference: str
+    shipment: str
+    sales_order: str
+    delivery: str
+    goods_issue: str

@@ -1,0 +1,145 @@
+"""Shipments, packages (SSCC) and milestones (UBL DespatchAdvice, X12 856, DCSA classifiers)."""
+
+from datetime import datetime
+from typing import ClassVar, Literal
+
+import msgspec
+
+from crossdock.model.classes import DataClass
+from crossdock.model.money import Money
+from crossdock.model.order import LineShipped
+from crossdock.model.party import People, Place
+from crossdock.model.quantity import Quantity
+
+Classifier = Literal["PLN", "EST", "ACT"]
+"""DCSA event classifier: planned, estimated, actual."""
+
+Milestone = Literal[
+    "created", "picked_up", "in_transit", "arrived", "out_for_delivery", "available_for_pickup", "delivered",
+    "attempt_failed", "delayed", "on_hold", "exception", "returning", "returned", "cancelled", "unknown",
+]  # fmt: skip
+
+
+class Package(msgspec.Struct, frozen=True, omit_defaults=True):
+    """One handling unit; `sscc` is the GS1 Serial Shipping Container Code, 18 digits."""
+
+    data_class: ClassVar[DataClass] = "commercial"
+
+    sscc: str
+    weight: Quantity
+    lines: tuple[LineShipped, ...]
+
+
+class ShipmentPacked(msgspec.Struct, frozen=True, omit_defaults=True):
+    """The warehouse closed the packages of a shipment (CBV `packing`, `container_closed`)."""
+
+    data_class: ClassVar[DataClass] = "commercial"
+
+    shipment: str
+    location: str
+    packages: tuple[Package, ...]
+    service: str = "standard"
+    destination: Place = Place()
+    people: People | None = None
+    subject: str = ""
+
+
+class LabelledPackage(msgspec.Struct, frozen=True, omit_defaults=True):
+    data_class: ClassVar[DataClass] = "internal"
+
+    sscc: str
+    tracking: str
+
+
+class LabelGenerated(msgspec.Struct, frozen=True, omit_defaults=True):
+    """A carrier gave tracking numbers and a price estimate."""
+
+    data_class: ClassVar[DataClass] = "internal"
+
+    carrier: str
+    shipment_id: str
+    """The carrier's own id, needed to void the label."""
+    packages: tuple[LabelledPackage, ...]
+    freight: Money | None = None
+
+
+class TrackingSubscribed(msgspec.Struct, frozen=True, omit_defaults=True):
+    """The carrier will push scans of these numbers."""
+
+    data_class: ClassVar[DataClass] = "internal"
+
+    tracking: tuple[str, ...]
+
+
+class LabelAttached(msgspec.Struct, frozen=True, omit_defaults=True):
+    """The warehouse has the label and may load the goods."""
+
+    data_class: ClassVar[DataClass] = "internal"
+
+    shipment: str
+
+
+class ShipmentDeparted(msgspec.Struct, frozen=True, omit_defaults=True):
+    """Ship confirmation: the goods left (CBV `shipping`, `in_transit`). From here nothing is rolled back."""
+
+    data_class: ClassVar[DataClass] = "commercial"
+
+    shipment: str
+    location: str
+    packages: tuple[Package, ...]
+    carrier: str = ""
+
+
+class MilestoneReached(msgspec.Struct, frozen=True, omit_defaults=True):
+    """A carrier scan. `raw` keeps the carrier's own code and text; an unknown code moves nothing."""
+
+    data_class: ClassVar[DataClass] = "internal"
+
+    milestone: Milestone
+    classifier: Classifier
+    tracking: str
+    carrier: str
+    at: datetime | None = None
+    """When it happened, with offset; None where the carrier gave no usable time."""
+    local_at: str = ""
+    """The carrier's own local time, as written, when it names no offset."""
+    location: str = ""
+    raw: str = ""
+    reason: str = ""
+
+
+class MilestoneRecorded(msgspec.Struct, frozen=True, omit_defaults=True):
+    """A system that follows the parcel (ERP, CRM, portal) took the milestone."""
+
+    data_class: ClassVar[DataClass] = "internal"
+
+    milestone: Milestone
+    document: str = ""
+
+
+class GoodsIssuePosted(msgspec.Struct, frozen=True, omit_defaults=True):
+    """The ERP's material document for what departed. `shipment` may be left out of a receipt, which names it."""
+
+    data_class: ClassVar[DataClass] = "internal"
+
+    delivery: str
+    document: str
+    shipment: str = ""
+
+
+class FreightAccrued(msgspec.Struct, frozen=True, omit_defaults=True):
+    """The ERP booked the expected freight cost."""
+
+    data_class: ClassVar[DataClass] = "commercial"
+
+    document: str
+    amount: Money
+
+
+class Notified(msgspec.Struct, frozen=True, omit_defaults=True):
+    """A customer-facing system took a notification."""
+
+    data_class: ClassVar[DataClass] = "internal"
+
+    about: str
+    document: str = ""

@@ -1,0 +1,80 @@
+"""Stock facts and claims (CBV `receiving`, `stock_taking`; X12 846/944/947)."""
+
+from typing import ClassVar, Literal
+
+import msgspec
+
+from crossdock.model.classes import DataClass
+from crossdock.model.quantity import Quantity
+
+Bucket = Literal[
+    "available", "soft_claim", "firm_claim", "allocated", "picked", "quarantine", "damaged", "returned",
+    "in_transit_out", "in_transit_in", "expected", "outside",
+]  # fmt: skip
+"""Where a quantity stands. `outside` is the world beyond our books: receipts come from it, shipments go to it."""
+
+
+class StockPlace(msgspec.Struct, frozen=True, omit_defaults=True):
+    """The key of a balance. `owner` holds title, `possessor` holds the goods (CBV owning/possessing party)."""
+
+    data_class: ClassVar[DataClass] = "internal"
+
+    item: str
+    location: str
+    lot: str = ""
+    owner: str = ""
+    possessor: str = ""
+
+
+class StockReceived(msgspec.Struct, frozen=True, omit_defaults=True):
+    data_class: ClassVar[DataClass] = "commercial"
+
+    place: StockPlace
+    quantity: Quantity
+    document: str = ""
+
+
+class StockAdjusted(msgspec.Struct, frozen=True, omit_defaults=True):
+    """A signed change with its reason (X12 947 W19, CBV `stock_taking`)."""
+
+    data_class: ClassVar[DataClass] = "commercial"
+
+    place: StockPlace
+    change: Quantity
+    reason: str
+
+
+class ClaimLine(msgspec.Struct, frozen=True, omit_defaults=True):
+    data_class: ClassVar[DataClass] = "commercial"
+
+    line: str
+    place: StockPlace
+    quantity: Quantity
+
+
+class ClaimGranted(msgspec.Struct, frozen=True, omit_defaults=True):
+    """The ledger moved the quantities out of `available`; nobody else can have them."""
+
+    data_class: ClassVar[DataClass] = "commercial"
+
+    claim: str
+    lines: tuple[ClaimLine, ...]
+
+
+class ClaimRefused(msgspec.Struct, frozen=True, omit_defaults=True):
+    """Not enough was available; `missing` says how much of which line."""
+
+    data_class: ClassVar[DataClass] = "commercial"
+
+    claim: str
+    missing: tuple[ClaimLine, ...]
+
+
+class AvailabilityPublished(msgspec.Struct, frozen=True, omit_defaults=True):
+    """A channel took the available quantity of an item."""
+
+    data_class: ClassVar[DataClass] = "commercial"
+
+    item: str
+    channel: str
+    available: Quantity

@@ -1,0 +1,129 @@
+"""Settings and landscape: precedence, and errors that name file and field."""
+
+from pathlib import Path
+
+import pytest
+import yaml
+
+from crossdock.errors import Misconfigured
+from crossdock.landscape import load_landscape, resolve_secret
+from crossdock.settings import Settings, load_settings
+
+HUB = {
+    "settings": {"port": 9000, "workers": 3},
+    "roles": {"erp": "sap-1", "warehouse": "wms-1", "carrier": "ups-1", "channels": ["shop"]},
+}
+SYSTEMS = {name: {"name": name, "connector": "any"} for name in ("sap-1", "wms-1", "ups-1", "shop")}
+
+
+def write(folder: Path, hub: dict, systems: dict) -> Path:
+    (folder / "systems").mkdir(exist_ok=True)
+    (folder / "hub.yaml").write_text(yaml.safe_dump(hub))
+    for name, system in systems.items():
+        (folder / "systems" / f"{name}.yaml").write_text(yaml.safe_dump(system))
+    return folder
+
+
+def test_flag_beats_environment_beats_file_beats_default(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Each source overrides the one below it, field by field."""
+    folder = write(tmp_path, HUB, SYSTEMS)
+    assert (load_settings(folder).port, load_settings(folder).workers) == (9000, 3)
+    assert load_settings(folder).bind == Settings().bind
+
+    monkeypatch.setenv("CROSSDOCK_PORT", "9100")
+    assert (load_settings(folder).port, load_settings(folder).workers) == (9100, 3)
+    assert load_settings(folder, port=9200, workers=None).port == 9200
+
+
+def test_every_setting_can_come_from_the_environment(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As text, converted to the setting's type."""
+    for name in Settings.__struct_fields__:
+        default = getattr(Settings(), name)
+        given = "elsewhere" if isinstance(default, str) else "7"
+        monkeypatch.setenv(f"CROSSDOCK_{name.upper()}", given)
+        assert getattr(load_settings(tmp_path), name) == type(default)(given)
+
+
+@pytest.mark.parametrize(
+    ("setting", "told"), [({"prot": 1}, "prot"), ({"port": "many"}, "port"), ({"workers": 1.5}, "workers")]
+)
+def test_a_wrong_setting_names_file_and_field(tmp_path: Path, setting: dict, told: str) -> None:
+    """The reader knows where to look."""
+    folder = write(tmp_path, {**HUB, "settings": setting}, SYSTEMS)
+
+    with pytest.raises(Misconfigured, match=told) as error:
+        load_settings(folder)
+    assert str(folder / "hub.yaml") in str(error.value)
+
+
+def test_no_file_means_defaults(tmp_path: Path) -> None:
+    """Settings alone need no landscape."""
+    assert load_settings(tmp_path) == Settings()
+
+
+def test_a_good_landscape_is_read(tmp_path: Path) -> None:
+    """Systems by name, roles resolved."""
+    landscape = load_landscape(write(tmp_path, HUB, SYSTEMS))
+
+    assert set(landscape.systems) == set(SYSTEMS)
+    assert landscape.roles.erp == "sap-1"
+
+
+@pytest.mark.parametrize(
+    ("hub", "systems", "file", "told"),
+    [
+        ({**HUB, "roles": {**HUB["roles"], "erp": "sap-9"}}, {}, "hub.yaml", "roles.erp"),
+        ({**HUB, "roles": {**HUB["roles"], "notify": ["crm"]}}, {}, "hub.yaml", "no system named crm"),
+        ({**HUB, "roles": {"erp": "sap-1"}}, {}, "hub.yaml", "warehouse"),
+        ({**HUB, "colour": "red"}, {}, "hub.yaml", "colour"),
+        (HUB, {"shop": {"name": "shop", "connector": "any", "secret": {}}}, "systems/shop.yaml", "secret"),
+        (HUB, {"shop": {"name": "shop"}}, "systems/shop.yaml", "connector"),
+        (HUB, {"copy": {"name": "sap-1", "connector": "any"}}, "systems/sap-1.yaml", "a second system named sap-1"),
+        (HUB, {"shop": {"name": "shop", "connector": "any", "secrets": {"key": "hunter2"}}}, "systems/shop.yaml", "secrets.key"),
+    ],
+)  # fmt: skip
+def test_a_wrong_landscape_names_file_and_field(
+    tmp_path: Path, hub: dict, systems: dict, file: str, told: str
+) -> None:
+    """And a literal secret is refused without being repeated."""
+    folder = write(tmp_path, hub, SYSTEMS | systems)
+
+    with pytest.raises(Misconfigured, match=told) as error:
+        load_landscape(folder)
+    assert str(folder / file) in str(error.value)
+    assert "hunter2" not in str(error.value)
+
+
+@pytest.mark.parametrize("text", ["roles: [", "roles: {erp: !!python/object:os.system x}"])
+def test_yaml_that_is_none_names_the_file(tmp_path: Path, text: str) -> None:
+    """Nothing in a landscape is executed."""
+    folder = write(tmp_path, HUB, SYSTEMS)
+    (folder / "hub.yaml").write_text(text)
+
+    for load in (load_landscape, load_settings):
+        with pytest.raises(Misconfigured, match=r"hub\.yaml"):
+            load(folder)
+
+
+def test_a_missing_landscape_says_what_to_do(tmp_path: Path) -> None:
+    """A beginner's first error."""
+    with pytest.raises(Misconfigured, match="crossdock init"):
+        load_landscape(tmp_path)
+
+
+def test_secrets_come_by_reference(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """From a file beside the landscape or from the environment, without the line's end."""
+    (tmp_path / "key").write_text("s3cret\n")
+    monkeypatch.setenv("SHOP_KEY", "from-env")
+
+    assert resolve_secret(tmp_path, "shop: secrets.key", "${file:key}") == "s3cret"
+    assert resolve_secret(tmp_path, "shop: secrets.key", "${env:SHOP_KEY}") == "from-env"
+
+
+@pytest.mark.parametrize("reference", ["${file:nowhere}", "${env:NOT_SET_HERE}", "plain", "${vault:x}"])
+def test_a_secret_that_is_not_there_is_named(tmp_path: Path, reference: str) -> None:
+    """By the place that asks for it."""
+    with pytest.raises(Misconfigured, match=r"shop: secrets\.key"):
+        resolve_secret(tmp_path, "shop: secrets.key", reference)
