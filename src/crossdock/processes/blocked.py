@@ -1,0 +1,40 @@
+"""What every thread does when one of its effects is refused, unclear, retried or done: open and close the case."""
+
+from crossdock.model.envelope import Recorded
+from crossdock.processes.intents import CloseCase, Intent, OpenCase, Retry
+
+TYPES = ("effect.refused.v1", "effect.unclear.v1", "effect.retryRequested.v1")
+_OWNERS = {"goods_issue.post": "finance", "invoice.release": "finance", "freight.accrue": "finance"}
+
+
+def intents(event: Recorded) -> tuple[Intent, ...]:
+    """Follow-ups of an event about an effect, beyond what the process itself does with it."""
+    data = event.data
+    match event.type:
+        case "effect.refused.v1":
+            title = f"{data.account} refused {words(data.kind)}: {data.reason}"
+            return (
+                OpenCase(
+                    f"refused/{data.account}/{data.kind}/{data.code}/{data.reason}", "value", "refused by target", title[:200],
+                    f"Settle the reason in {data.account}, then retry the case: it is the same effect, it cannot be done twice.",
+                    _OWNERS.get(data.kind, "operations"), data.effect,
+                ),
+            )  # fmt: skip
+        case "effect.unclear.v1":
+            title = f"Nobody can tell whether {data.account} did {words(data.kind)}"
+            return (
+                OpenCase(
+                    f"unclear/{data.account}/{data.kind}", "unknown outcome", "answer lost", title,
+                    f"{data.reason}. Look in {data.account}; then mark it done with its document number, or retry.",
+                    _OWNERS.get(data.kind, "operations"), data.effect,
+                ),
+            )  # fmt: skip
+        case "effect.retryRequested.v1":
+            return (Retry(data.effect),)
+        case _:
+            return (CloseCase(event.effect, "it was done"),) if event.effect else ()
+
+
+def words(kind: str) -> str:
+    """`goods_issue.post` → "goods issue post": an effect kind as a person says it."""
+    return kind.replace("_", " ").replace(".", " ")

@@ -1,0 +1,155 @@
+"""What a process may want. Intents are values; the runtime carries them out in the batch's one transaction."""
+
+from datetime import datetime
+from decimal import Decimal
+from typing import Final, Literal
+
+import msgspec
+
+from crossdock.model.stock import Bucket, ClaimLine, StockPlace
+
+Mode = Literal["ordered", "latest", "independent"]
+
+KIND_MODE: Final[dict[str, Mode]] = {
+    "order.check": "independent",
+    "availability.publish": "latest",
+}
+"""How effects of a kind relate within their lane; every kind not named here is `ordered`."""
+
+
+class Do(msgspec.Struct, frozen=True, gc=False):
+    """Tell or ask the outside world. (thread, kind, object, generation) is the effect's identity for ever."""
+
+    kind: str
+    account: str
+    object: str
+    payload: msgspec.Struct
+    lane: str
+    generation: int = 0
+    people: bytes | None = None
+    subject: bytes | None = None
+    priority: int = 5
+    """0 first; effects of equal priority are served by age."""
+
+
+class Tell(msgspec.Struct, frozen=True, gc=False):
+    """An event to another thread; its id derives from the cause and the target, so it exists once."""
+
+    thread: str
+    data: msgspec.Struct
+    sealed: bytes | None = None
+    subject: bytes | None = None
+
+
+class Bind(msgspec.Struct, frozen=True, gc=False):
+    """Events that name this identifier belong to this thread from now on."""
+
+    scheme: str
+    issuer: str
+    value: str
+
+
+class Claim(msgspec.Struct, frozen=True, gc=False):
+    """Ask the ledger for stock, all or nothing; the answer is `claim.granted` or `claim.refused` to this thread."""
+
+    claim: str
+    lines: tuple[ClaimLine, ...]
+
+
+class Move(msgspec.Struct, frozen=True, gc=False):
+    """One double entry. `claim` names the claim it consumes or frees."""
+
+    place: StockPlace
+    source: Bucket
+    target: Bucket
+    quantity: Decimal
+    unit: str
+    claim: str = ""
+    line: str = ""
+
+
+class Publish(msgspec.Struct, frozen=True, gc=False):
+    """What channels may sell of this item at this location may have changed."""
+
+    item: str
+    location: str
+
+
+class SetTimer(msgspec.Struct, frozen=True, gc=False):
+    """Fire `timer.fired` to this thread at `due_at` on the business clock; the same name replaces."""
+
+    name: str
+    due_at: datetime
+
+
+class ClearTimer(msgspec.Struct, frozen=True, gc=False):
+    name: str
+
+
+class OpenCase(msgspec.Struct, frozen=True, gc=False):
+    """A person must settle `cause`; equal fingerprints are one case with many threads."""
+
+    fingerprint: str
+    problem: str
+    cause: str
+    title: str
+    detail: str = ""
+    owner: str = "operations"
+    key: str = ""
+    """What within the thread is blocked (an effect id, say); closing names it again."""
+
+
+class CloseCase(msgspec.Struct, frozen=True, gc=False):
+    """This thread no longer needs anybody for `key`."""
+
+    key: str
+    because: str
+
+
+class Withdraw(msgspec.Struct, frozen=True, gc=False):
+    """Take back an effect that was not sent yet; one that is under way answers as usual."""
+
+    kind: str
+    object: str
+    generation: int = 0
+
+
+class Retry(msgspec.Struct, frozen=True, gc=False):
+    """Let a refused or unclear effect be tried again: a new attempt of the same effect."""
+
+    effect: str
+
+
+Intent = (
+    Do
+    | Tell
+    | Bind
+    | Claim
+    | Move
+    | Publish
+    | SetTimer
+    | ClearTimer
+    | OpenCase
+    | CloseCase
+    | Withdraw
+    | Retry
+)
+
+Verdict = Literal["applied", "duplicate", "stale", "waiting", "ignored"]
+
+
+class Summary(msgspec.Struct, frozen=True, gc=False):
+    """What every list shows of a thread: where it stands, what it waits on, whose move it is."""
+
+    phase: str
+    waiting_on: str = ""
+    owner: str = ""
+    done: bool = False
+
+
+class Step(msgspec.Struct, frozen=True, gc=False):
+    """The outcome of one event: the next state, what follows from it, and what became of the event itself."""
+
+    state: msgspec.Struct
+    intents: tuple[Intent, ...] = ()
+    verdict: Verdict = "applied"
