@@ -1,0 +1,151 @@
+"""The connector contract: what the hub hands a connector, and what it expects back.
+
+A connector is a folder under `crossdock.connectors` (or an entry point of that group) with `manifest.toml` and a
+`connector.py` that holds `CONNECTOR = Connector(...)`. It never sees the database, a process or the landscape.
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Protocol
+
+import msgspec
+
+from crossdock.connect.transport import Transport
+from crossdock.model.envelope import NewEvent
+from crossdock.model.party import People
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Account:
+    """One set of credentials at a remote system: the thing that is rate-limited. Secrets are resolved values."""
+
+    name: str
+    connector: str
+    base_url: str
+    settings: Mapping[str, str] = field(default_factory=dict)
+    secrets: Mapping[str, str] = field(default_factory=dict, repr=False)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Inbound:
+    """What arrived: header names in lower case, the body's raw bytes."""
+
+    channel: str
+    headers: Mapping[str, str]
+    body: bytes
+    received_at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Translation:
+    """A message in the hub's words. `source_id` is the sender's id of this delivery's event, for duplicates.
+
+    `unmapped` holds JSON Pointers of fields the mapping did not read: they are counted and shown.
+    """
+
+    source_id: str
+    events: tuple[NewEvent, ...]
+    unmapped: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Call:
+    """One attempt of one effect. `body` is what `render` returned; `effect` is stable over all attempts."""
+
+    effect: str
+    attempt: int
+    kind: str
+    body: bytes
+    timeout_seconds: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Done:
+    """The target did it (now, or on an earlier attempt). `receipt` goes to the effect's thread as an event."""
+
+    document: str
+    receipt: msgspec.Struct | None = None
+    answer: bytes = b""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Refused:
+    """The target said no for good (a business rule, bad data): trying again as it stands is useless."""
+
+    code: str
+    reason: str
+    answer: bytes = b""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RetryLater:
+    """The target certainly did not do it: not reached, throttled, or answered so. `after_seconds` is its own wish.
+
+    `spares_attempt` is true for throttling: it says nothing about the effect and is not held against it.
+    """
+
+    reason: str
+    after_seconds: float | None = None
+    throttled: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Unknown:
+    """It may or may not have been done: the answer was lost or made no sense."""
+
+    reason: str
+
+
+Outcome = Done | Refused | RetryLater | Unknown
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Absent:
+    """The look-up worked and the effect is not there."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CannotTell:
+    """The look-up did not work, or this kind has none."""
+
+    reason: str
+    for_ever: bool = False
+    """True where no later look-up can do better: a person must decide."""
+
+
+LookUp = Done | Absent | CannotTell
+
+
+class Client(Protocol):
+    """The only code that talks to the partner; one per account, living as long as the delivery process.
+
+    It may keep tokens, cookies and ETags. It turns every answer into an outcome and raises nothing.
+    """
+
+    async def send(self, call: Call) -> Outcome: ...
+
+    async def look_up(self, call: Call) -> LookUp: ...
+
+    async def check(self) -> str:
+        """Try the connection; returns a sentence, raises `CrossdockError` with the remedy."""
+        ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Connector:
+    """The abilities. Inbound-only or outbound-only connectors leave the others None.
+
+    authenticate: raises `Unauthenticated`; looks at raw bytes only.
+    translate: pure; raises `Malformed`, `Rejected` (with the path) or `Unsupported`.
+    render: pure; canonical payload and people → the final body, stored sealed until it is sent.
+    open: makes the client of one account.
+    sign: pure; the headers with which the partner itself would send this message at its `received_at`, under a
+    topic of its own ("" for none). `crossdock send` uses it; equal messages get equal delivery ids.
+    """
+
+    authenticate: Callable[[Inbound, Account], None] | None = None
+    translate: Callable[[Inbound, Account], Translation] | None = None
+    render: Callable[[str, msgspec.Struct, People, Account], bytes] | None = None
+    open: Callable[[Account, Transport], Client] | None = None
+    sign: Callable[[Inbound, Account, str], Mapping[str, str]] | None = None

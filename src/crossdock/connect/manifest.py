@@ -1,0 +1,76 @@
+"""A connector's manifest: what the remote side really offers, so that the engine can adapt.
+
+Read from `manifest.toml`; a wrong manifest is a `Misconfigured` that names file and field.
+"""
+
+import tomllib
+from pathlib import Path
+from typing import Literal
+
+import msgspec
+
+from crossdock.errors import Misconfigured
+
+Idempotency = Literal["key", "upsert", "look_up", "query", "none"]
+"""key: the target remembers our effect id. upsert: same external id writes the same record. look_up: we can ask
+afterwards by our reference. query: nothing is booked, asking twice harms nobody. none: at most once, plus a person.
+"""
+
+
+class EffectTraits(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """How one effect kind behaves at the target."""
+
+    idempotency: Idempotency
+    search_lag_seconds: float = 0.0
+    """How long a committed effect may stay invisible to the look-up."""
+    timeout_seconds: float = 15.0
+    receipt: str = ""
+    """The event type a `Done` answer brings, or empty."""
+
+
+class Limits(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """The budget of one account, as the partner documents it."""
+
+    concurrency: int = 8
+    rate_per_second: float = 0.0
+    """0 means the partner limits concurrency only."""
+    burst: int = 1
+
+
+class Inbox(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """One inbound channel."""
+
+    events: tuple[str, ...]
+    dedupe_days: int = 30
+    """The window in which the sender may repeat a delivery; processes are idempotent by business key after it."""
+
+
+class Field(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """One setting or secret of an account."""
+
+    describe: str
+    default: str | None = None
+    """None: required."""
+
+
+class Manifest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    name: str
+    title: str
+    docs: str
+    owner: str
+    version: str
+    settings: dict[str, Field] = {}
+    secrets: dict[str, Field] = {}
+    inbound: dict[str, Inbox] = {}
+    effects: dict[str, EffectTraits] = {}
+    limits: Limits = Limits()
+    quirks: dict[str, str] = {}
+    """The twin's switches: name → what misbehaves, as documented by the partner or its users."""
+
+
+def load_manifest(path: Path) -> Manifest:
+    """Read one `manifest.toml`."""
+    try:
+        return msgspec.convert(tomllib.loads(path.read_text()), Manifest)
+    except (OSError, tomllib.TOMLDecodeError, msgspec.ValidationError) as error:
+        raise Misconfigured(str(path), str(error)) from None

@@ -1,0 +1,85 @@
+"""HTTP towards partners: one pool, total time-outs, no redirects, and the one distinction that matters:
+was the request certainly not processed, or may it have been?
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import aiohttp
+import msgspec
+
+ANSWER_BYTES_MAX = 4 * 1024 * 1024
+
+
+class NotSent(Exception):
+    """The target was not reached (refused, unresolvable, connect time-out): certainly nothing was done."""
+
+
+class NoAnswer(Exception):
+    """The request went out and no whole answer came back: it may have been done."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Answer:
+    """An HTTP answer; header names in lower case. `cookies` are `name=value` pairs of all Set-Cookie headers."""
+
+    status: int
+    headers: Mapping[str, str]
+    body: bytes
+    cookies: tuple[str, ...] = ()
+
+    def json(self) -> object:
+        """The decoded body, or None where it is not JSON (an HTML error page, say)."""
+        try:
+            return msgspec.json.decode(self.body)
+        except (msgspec.DecodeError, RecursionError):
+            return None
+
+    def retry_after(self) -> float | None:
+        """Seconds of a numeric Retry-After header (RFC 9110 §10.2.3), capped at an hour."""
+        value = self.headers.get("retry-after", "")
+        return min(float(value), 3600.0) if value.replace(".", "", 1).isdigit() else None
+
+
+class Transport:
+    """Shared by all accounts of a delivery process; cookies are the connectors' own business."""
+
+    def __init__(self, *, connections_max: int = 256) -> None:
+        self._session = aiohttp.ClientSession(
+            connector=aiohttp.TCPConnector(limit=connections_max, keepalive_timeout=30),
+            cookie_jar=aiohttp.DummyCookieJar(),
+            auto_decompress=True,
+            trust_env=False,
+        )
+
+    async def request(
+        self,
+        method: str,
+        url: str,
+        *,
+        headers: Mapping[str, str] | None = None,
+        body: bytes | None = None,
+        timeout_seconds: float = 15.0,
+    ) -> Answer:
+        """One exchange. Raises `NotSent` or `NoAnswer`, nothing else."""
+        timeout = aiohttp.ClientTimeout(total=timeout_seconds, sock_connect=min(5.0, timeout_seconds))
+        try:
+            async with self._session.request(
+                method, url, headers=headers, data=body, timeout=timeout, allow_redirects=False
+            ) as response:
+                payload = await response.content.read(ANSWER_BYTES_MAX)
+                if not response.content.at_eof():
+                    raise NoAnswer(f"answer longer than {ANSWER_BYTES_MAX} bytes")
+                return Answer(
+                    status=response.status,
+                    headers={name.lower(): value for name, value in response.headers.items()},
+                    body=payload,
+                    cookies=tuple(f"{name}={morsel.value}" for name, morsel in response.cookies.items()),
+                )
+        except (aiohttp.ClientConnectorError, aiohttp.ConnectionTimeoutError, aiohttp.InvalidURL) as error:
+            raise NotSent(f"{type(error).__name__}: {error}") from None
+        except (aiohttp.ClientError, TimeoutError, ConnectionError) as error:
+            raise NoAnswer(f"{type(error).__name__}: {error}") from None
+
+    async def close(self) -> None:
+        await self._session.close()

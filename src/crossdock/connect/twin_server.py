@@ -1,0 +1,32 @@
+"""Run one twin as its own process: `python -m crossdock.connect.twin_server CONNECTOR --port P < setup.json`.
+
+The set-up comes on standard input, so that no secret stands in an argument list or an environment.
+"""
+
+import argparse
+import json
+import sys
+from importlib import import_module
+from pathlib import Path
+
+from aiohttp import web
+
+from crossdock.connect.discovery import installed
+from crossdock.connect.twin import Twin, TwinSetup
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("connector")
+    parser.add_argument("--port", type=int, required=True)
+    arguments = parser.parse_args()
+    given = json.load(sys.stdin)
+    setup = TwinSetup(**{**given, "books": Path(given["books"])})
+    found = installed()[arguments.connector]
+    twin = Twin(setup, found.manifest.quirks)
+    import_module(f"{found.package}.twin").build(twin)
+    web.run_app(twin.app, host="127.0.0.1", port=arguments.port, print=None, access_log=None)
+
+
+if __name__ == "__main__":
+    main()
