@@ -1,0 +1,1 @@
+"""Manhattan Active Warehouse Management: orders and labels out, shipments and stock in."""

@@ -1,0 +1,220 @@
+"""Event messages of the WMS → canonical events. Pure; the WMS is the authority for what it says here."""
+
+from collections.abc import Callable
+from typing import TypeVar
+
+from crossdock.connect.contract import Account, Inbound, Translation
+from crossdock.connect.reading import parse, read, unmapped
+from crossdock.connectors.manhattan_wms import messages
+from crossdock.connectors.manhattan_wms.gs1 import is_sscc
+from crossdock.connectors.manhattan_wms.units import to_quantity
+from crossdock.errors import Malformed, Rejected, Unsupported
+from crossdock.model.envelope import NewEvent
+from crossdock.model.order import LineAllocation, LineShipped, OrderAllocated
+from crossdock.model.party import Party, People, Place
+from crossdock.model.shipment import Package, ShipmentDeparted, ShipmentPacked
+from crossdock.model.stock import StockAdjusted, StockPlace, StockReceived
+from crossdock.model.thread import ThreadKey, shipment_thread, stock_thread
+
+CHANNEL = "events"
+MESSAGE_ID_HEADER = "x-message-id"
+M = TypeVar("M", bound=messages.Message)
+
+
+def to_events(inbound: Inbound, account: Account) -> Translation:
+    """One message → one event."""
+    if inbound.channel != CHANNEL:
+        raise Unsupported(inbound.channel)
+    source_id = inbound.headers.get(MESSAGE_ID_HEADER, "").strip()
+    if not source_id:
+        raise Malformed("the message has no id", f"header {MESSAGE_ID_HEADER}")
+    kind = read(messages.Head, inbound.body).message_type
+    match kind:
+        case "OrderAllocated":
+            return _translated(
+                inbound, source_id, account, messages.OrderAllocatedMessage, _to_order_allocated
+            )
+        case "ShipmentPacked":
+            return _translated(
+                inbound, source_id, account, messages.ShipmentPackedMessage, _to_shipment_packed
+            )
+        case "ShipmentDeparted":
+            return _translated(
+                inbound, source_id, account, messages.ShipmentDepartedMessage, _to_shipment_departed
+            )
+        case "StockReceived":
+            return _translated(inbound, source_id, account, messages.StockReceivedMessage, _to_stock_received)
+        case "StockAdjusted":
+            return _translated(inbound, source_id, account, messages.StockAdjustedMessage, _to_stock_adjusted)
+    raise Unsupported(kind)
+
+
+def _translated(
+    inbound: Inbound,
+    source_id: str,
+    account: Account,
+    shape: type[M],
+    to_event: Callable[[M, Account], NewEvent],
+) -> Translation:
+    message = read(shape, inbound.body)
+    left = unmapped(shape, parse(inbound.body))
+    return Translation(source_id=source_id, events=(to_event(message, account),), unmapped=left)
+
+
+def _to_order_allocated(message: messages.OrderAllocatedMessage, _: Account) -> NewEvent:
+    payload = message.payload
+    lines = tuple(
+        LineAllocation(
+            line=line.original_order_line_id,
+            item=line.item_id,
+            quantity=to_quantity(
+                line.quantity,
+                line.quantity_uom_id,
+                value_path=f"/Payload/Lines/{index}/Quantity",
+                unit_path=f"/Payload/Lines/{index}/QuantityUomId",
+            ),
+            location=line.location_id or message.facility,
+            lot=line.lot_number or "",
+        )
+        for index, line in enumerate(payload.lines)
+    )
+    return NewEvent(
+        thread=ThreadKey("order/" + payload.extended.hub_reference),
+        data=OrderAllocated(lines=lines),
+        occurred_at=message.event_timestamp,
+        sequence=message.sequence,
+    )
+
+
+def _to_shipment_packed(message: messages.ShipmentPackedMessage, account: Account) -> NewEvent:
+    payload = message.payload
+    first = payload.olpns[0].lines[0].extended
+    ship_to = payload.ship_to
+    return NewEvent(
+        thread=shipment_thread(account.name, payload.shipment_id),
+        data=ShipmentPacked(
+            shipment=payload.shipment_id,
+            location=message.facility,
+            packages=_to_packages(payload.olpns),
+            service=payload.service_level_id or "standard",
+            destination=_to_place(ship_to),
+            people=People(ship_to=_to_party(ship_to)) if ship_to else None,
+            subject=first.subject or f"customer/{first.hub_reference}",
+        ),
+        occurred_at=message.event_timestamp,
+        sequence=message.sequence,
+    )
+
+
+def _to_shipment_departed(message: messages.ShipmentDepartedMessage, account: Account) -> NewEvent:
+    payload = message.payload
+    return NewEvent(
+        thread=shipment_thread(account.name, payload.shipment_id),
+        data=ShipmentDeparted(
+            shipment=payload.shipment_id,
+            location=message.facility,
+            packages=_to_packages(payload.olpns),
+            carrier=payload.carrier_id or "",
+        ),
+        occurred_at=message.event_timestamp,
+        sequence=message.sequence,
+    )
+
+
+def _to_packages(olpns: tuple[messages.Olpn, ...]) -> tuple[Package, ...]:
+    seen: set[str] = set()
+    packages = []
+    for index, olpn in enumerate(olpns):
+        path = f"/Payload/Olpns/{index}"
+        if not is_sscc(olpn.olpn_id):
+            raise Rejected(f"{path}/OlpnId", "not an SSCC of 18 digits with a right check digit")
+        if olpn.olpn_id in seen:
+            raise Rejected(f"{path}/OlpnId", "the SSCC stands twice in one shipment")
+        seen.add(olpn.olpn_id)
+        weight = to_quantity(
+            olpn.weight, olpn.weight_uom_id, value_path=f"{path}/Weight", unit_path=f"{path}/WeightUomId"
+        )
+        if weight.unit != "KGM":
+            raise Rejected(f"{path}/WeightUomId", f"a weight in {olpn.weight_uom_id!r}", "unit")
+        lines = tuple(_to_line(line, f"{path}/Lines/{place}") for place, line in enumerate(olpn.lines))
+        packages.append(Package(sscc=olpn.olpn_id, weight=weight, lines=lines))
+    return tuple(packages)
+
+
+def _to_line(line: messages.PackedLine, path: str) -> LineShipped:
+    return LineShipped(
+        order=line.extended.hub_reference,
+        line=line.original_order_line_id,
+        item=line.item_id,
+        quantity=to_quantity(
+            line.quantity,
+            line.quantity_uom_id,
+            value_path=f"{path}/Quantity",
+            unit_path=f"{path}/QuantityUomId",
+        ),
+        lot=line.lot_number or "",
+    )
+
+
+def _to_place(address: messages.Address | None) -> Place:
+    return Place(country=address.country or "", region=address.state or "") if address else Place()
+
+
+def _to_party(address: messages.Address) -> Party:
+    lines = (address.address1, address.address2, address.address3)
+    return Party(
+        name=f"{address.first_name or ''} {address.last_name or ''}".strip(),
+        company=address.company or "",
+        lines=tuple(line for line in lines if line),
+        city=address.city or "",
+        region=address.state or "",
+        postal_code=address.postal_code or "",
+        country=address.country or "",
+        email=address.email or "",
+        phone=address.phone or "",
+    )
+
+
+def _to_stock_received(message: messages.StockReceivedMessage, _: Account) -> NewEvent:
+    payload = message.payload
+    quantity = to_quantity(
+        payload.quantity,
+        payload.quantity_uom_id,
+        value_path="/Payload/Quantity",
+        unit_path="/Payload/QuantityUomId",
+    )
+    place = StockPlace(
+        item=payload.item_id,
+        location=message.facility,
+        lot=payload.lot_number or "",
+        owner=payload.owner_id or "",
+    )
+    return NewEvent(
+        thread=stock_thread(message.facility, payload.item_id),
+        data=StockReceived(place=place, quantity=quantity, document=payload.receipt_id or ""),
+        occurred_at=message.event_timestamp,
+        sequence=message.sequence,
+    )
+
+
+def _to_stock_adjusted(message: messages.StockAdjustedMessage, _: Account) -> NewEvent:
+    payload = message.payload
+    change = to_quantity(
+        payload.quantity_change,
+        payload.quantity_uom_id,
+        value_path="/Payload/QuantityChange",
+        unit_path="/Payload/QuantityUomId",
+        signed=True,
+    )
+    place = StockPlace(
+        item=payload.item_id,
+        location=message.facility,
+        lot=payload.lot_number or "",
+        owner=payload.owner_id or "",
+    )
+    return NewEvent(
+        thread=stock_thread(message.facility, payload.item_id),
+        data=StockAdjusted(place=place, change=change, reason=payload.reason_code),
+        occurred_at=message.event_timestamp,
+        sequence=message.sequence,
+    )

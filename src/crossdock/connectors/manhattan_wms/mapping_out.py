@@ -1,0 +1,106 @@
+"""Canonical payloads → documents of the WMS's REST services. Pure."""
+
+import re
+from hashlib import blake2b
+from typing import Any
+
+import msgspec
+
+from crossdock.connect.contract import Account
+from crossdock.connectors.manhattan_wms.units import from_unit
+from crossdock.errors import Unsupported
+from crossdock.model.party import Party, People
+from crossdock.model.requests import AttachLabel, CancelRelease, ReleaseOrder
+
+_UNSAFE = re.compile(r"[^A-Za-z0-9-]+")
+_READABLE_MAX = 40
+_ENCODER = msgspec.json.Encoder(decimal_format="string")
+
+
+def from_payload(kind: str, payload: msgspec.Struct, people: People, account: Account) -> bytes:
+    """The final body of one effect."""
+    match kind, payload:
+        case "warehouse_order.release", ReleaseOrder():
+            document = _from_release(payload, people.ship_to)
+        case "warehouse_order.cancel", CancelRelease():
+            document = _from_cancel(payload)
+        case "label.attach", AttachLabel():
+            document = _from_label(payload, account)
+        case _:
+            raise Unsupported(kind)
+    return _ENCODER.encode(document)
+
+
+def order_id(reference: str) -> str:
+    """A name the WMS accepts. Replacing characters may make two references equal: the digest tells."""
+    readable = _UNSAFE.sub("_", reference)[:_READABLE_MAX]
+    return f"{readable}-{blake2b(reference.encode(), digest_size=4).hexdigest()}"
+
+
+def shipment_id(shipment: str, account: Account) -> str:
+    """The WMS's own number, whether we name the shipment by it or by `<account>/<number>`."""
+    return shipment.removeprefix(account.name + "/")
+
+
+def _from_release(payload: ReleaseOrder, ship_to: Party) -> dict[str, Any]:
+    document: dict[str, Any] = {
+        "OriginalOrderId": order_id(payload.reference),
+        "Extended": {"HubReference": payload.reference},
+        "CustomerOrderNumber": payload.number,
+        "OriginFacilityId": payload.location,
+        "OrderType": "CustomerOrder",
+        "ServiceLevelId": payload.service,
+        "DestinationAddress": _from_party(ship_to),
+        "OriginalOrderLine": [
+            {
+                "OriginalOrderLineId": line.line,
+                "ItemId": line.item,
+                "Description": line.description,
+                "OrderedQuantity": line.ordered.value,
+                "QuantityUomId": from_unit(line.ordered.unit, f"/lines/{index}/ordered/unit"),
+            }
+            for index, line in enumerate(payload.lines)
+        ],
+    }
+    if payload.promised_on is not None:
+        document["RequiredDeliveryDate"] = payload.promised_on.isoformat()
+    return document
+
+
+def _from_party(party: Party) -> dict[str, str]:
+    first, _, last = party.name.partition(" ")
+    address = {
+        "FirstName": first,
+        "LastName": last,
+        "Company": party.company,
+        "Address1": "".join(party.lines[:1]),
+        "Address2": "".join(party.lines[1:2]),
+        "Address3": ", ".join(party.lines[2:]),
+        "City": party.city,
+        "State": party.region,
+        "PostalCode": party.postal_code,
+        "Country": party.country,
+        "Email": party.email,
+        "Phone": party.phone,
+    }
+    return {name: value for name, value in address.items() if value}
+
+
+def _from_cancel(payload: CancelRelease) -> dict[str, Any]:
+    return {
+        "OriginalOrderId": order_id(payload.reference),
+        "Extended": {"HubReference": payload.reference},
+        "OriginFacilityId": payload.location,
+        "ReasonText": payload.reason,
+    }
+
+
+def _from_label(payload: AttachLabel, account: Account) -> dict[str, Any]:
+    return {
+        "ShipmentId": shipment_id(payload.shipment, account),
+        "Extended": {"HubReference": payload.shipment},
+        "CarrierId": payload.carrier,
+        "Olpns": [
+            {"OlpnId": package.sscc, "TrackingNumber": package.tracking} for package in payload.packages
+        ],
+    }

@@ -1,0 +1,166 @@
+"""The WMS's documents on the wire: its event messages, and the answer envelope of its services."""
+
+from datetime import datetime
+from decimal import Decimal
+from typing import Annotated
+
+import msgspec
+
+Text = Annotated[str, msgspec.Meta(min_length=1, max_length=200)]
+Zoned = Annotated[datetime, msgspec.Meta(tz=True)]
+Maybe = str | None
+"""Optional fields arrive left out, empty or null, depending on the facility's extension pack."""
+
+
+class Document(msgspec.Struct, rename="pascal"):
+    """All fields are written in PascalCase."""
+
+
+class Head(Document):
+    """Enough of a message to know which shape the rest has."""
+
+    message_type: Text
+
+
+class Extended(Document):
+    """Extension fields the WMS keeps for us and sends back with everything about the order."""
+
+    hub_reference: Annotated[str, msgspec.Meta(pattern="^[^/]+/.+$", max_length=150)]
+    subject: Maybe = None
+
+
+class Address(Document):
+    first_name: Maybe = None
+    last_name: Maybe = None
+    company: Maybe = None
+    address1: Maybe = None
+    address2: Maybe = None
+    address3: Maybe = None
+    city: Maybe = None
+    state: Maybe = None
+    postal_code: Maybe = None
+    country: Maybe = None
+    email: Maybe = None
+    phone: Maybe = None
+
+
+class AllocatedLine(Document):
+    original_order_line_id: Text
+    item_id: Text
+    quantity: Decimal
+    quantity_uom_id: Text
+    location_id: Maybe = None
+    lot_number: Maybe = None
+
+
+class Allocation(Document):
+    original_order_id: Text
+    extended: Extended
+    lines: Annotated[tuple[AllocatedLine, ...], msgspec.Meta(min_length=1)]
+
+
+class PackedLine(Document):
+    original_order_id: Text
+    extended: Extended
+    original_order_line_id: Text
+    item_id: Text
+    quantity: Decimal
+    quantity_uom_id: Text
+    lot_number: Maybe = None
+
+
+class Olpn(Document):
+    """An outbound licence plate: one package, named by its SSCC."""
+
+    olpn_id: str
+    weight: Decimal
+    weight_uom_id: Text
+    lines: Annotated[tuple[PackedLine, ...], msgspec.Meta(min_length=1)]
+
+
+class Packing(Document):
+    shipment_id: Text
+    olpns: Annotated[tuple[Olpn, ...], msgspec.Meta(min_length=1)]
+    service_level_id: Maybe = None
+    ship_to: Address | None = None
+
+
+class Departure(Document):
+    shipment_id: Text
+    olpns: Annotated[tuple[Olpn, ...], msgspec.Meta(min_length=1)]
+    carrier_id: Maybe = None
+
+
+class StockReceipt(Document):
+    item_id: Text
+    quantity: Decimal
+    quantity_uom_id: Text
+    lot_number: Maybe = None
+    owner_id: Maybe = None
+    receipt_id: Maybe = None
+
+
+class StockChange(Document):
+    item_id: Text
+    quantity_change: Decimal
+    quantity_uom_id: Text
+    reason_code: Text
+    lot_number: Maybe = None
+    owner_id: Maybe = None
+
+
+class Message(Document):
+    """The envelope of every event."""
+
+    message_type: Text
+    facility: Text
+    event_timestamp: Zoned
+    sequence: Annotated[int, msgspec.Meta(ge=0)]
+
+
+class OrderAllocatedMessage(Message):
+    payload: Allocation
+
+
+class ShipmentPackedMessage(Message):
+    payload: Packing
+
+
+class ShipmentDepartedMessage(Message):
+    payload: Departure
+
+
+class StockReceivedMessage(Message):
+    payload: StockReceipt
+
+
+class StockAdjustedMessage(Message):
+    payload: StockChange
+
+
+class Saved(Document):
+    """What a service says about the order or shipment it worked on."""
+
+    original_order_id: Maybe = None
+    order_status: Maybe = None
+    task_ids: tuple[str, ...] = ()
+    cancelled: bool | None = None
+    reason: Maybe = None
+    shipment_id: Maybe = None
+
+
+class Complaint(Document):
+    code: Maybe = None
+    description: Maybe = None
+
+
+class Complaints(Document):
+    message: tuple[Complaint, ...] = ()
+
+
+class ServiceAnswer(msgspec.Struct):
+    """`success` is what counts: the WMS also answers 200 with `success: false`."""
+
+    success: bool
+    data: Saved | None = None
+    messages: Complaints = msgspec.field(default_factory=Complaints)

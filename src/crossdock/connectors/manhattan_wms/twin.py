@@ -1,0 +1,255 @@
+"""The simulated WMS's services and control surface; the warehouse work is in `twin_floor`.
+
+GET /_twin/orders  [{"reference", "status", "shipment", "lines"}]
+GET /_twin/stock   {"SKU": {"quantity", "allocated", "lot", "unit"}}
+PUT /_twin/stock   {"SKU": {"quantity": "1000", "lot": "", "unit": "UNIT"}}  the difference becomes an event
+"""
+
+import asyncio
+import secrets
+import time
+from base64 import b64decode
+from collections.abc import Awaitable, Callable
+from decimal import Decimal, InvalidOperation
+from typing import Any
+
+from aiohttp import web
+
+from crossdock.connect.twin import Twin, lose_answer
+from crossdock.connectors.manhattan_wms.client import SERVICES, UNKNOWN_ORDER
+from crossdock.connectors.manhattan_wms.twin_floor import PICKED_OR_LATER, Floor
+from crossdock.connectors.manhattan_wms.units import TO_CANONICAL
+
+Service = Callable[[dict[str, Any]], web.Response]
+SLOW_SECONDS = 2.0
+
+
+def build(twin: Twin) -> None:
+    """Add the WMS's routes and its warehouse floor to the twin."""
+    floor = Floor(twin)
+    services = Services(twin, floor)
+    twin.every_tick(floor.work)
+    twin.app.add_routes(
+        [
+            web.post("/oauth/token", services.token),
+            web.post(SERVICES["warehouse_order.release"], services.guarded(services.save_order)),
+            web.post(SERVICES["warehouse_order.cancel"], services.guarded(services.cancel_order)),
+            web.post(SERVICES["label.attach"], services.guarded(services.attach_labels)),
+            web.get("/_twin/orders", services.show_orders),
+            web.get("/_twin/stock", services.show_stock),
+            web.put("/_twin/stock", services.put_stock),
+        ]
+    )
+
+
+class _No(Exception):  # an answer, not an error of ours
+    """A refusal in the WMS's words."""
+
+    def __init__(self, code: str, description: str, status: int = 400) -> None:
+        super().__init__(description)
+        self.answer = _answer(None, (code, description), status)
+
+
+class Services:
+    """The request handlers; each write is one change of the books."""
+
+    def __init__(self, twin: Twin, floor: Floor) -> None:
+        self.twin = twin
+        self.books = twin.books
+        self.floor = floor
+
+    async def token(self, request: web.Request) -> web.Response:
+        given = self.twin.setup.secrets
+        form = await request.post()
+        known = _basic(request) == (given.get("client_id", ""), given.get("client_secret", ""))
+        if form.get("grant_type") == "password":
+            user = (given.get("username", ""), given.get("password", ""))
+            known = known and (form.get("username"), form.get("password")) == user
+        elif form.get("grant_type") != "client_credentials":
+            return web.json_response({"error": "unsupported_grant_type"}, status=400)
+        if not known:
+            return web.json_response({"error": "invalid_client"}, status=401)
+        lives = float(self.twin.setup.settings.get("token_seconds", "3600"))
+        token = secrets.token_urlsafe(24)
+        with self.books.change():
+            self.books.put("token", token, {"until": time.time() + lives, "uses": 0})
+        return web.json_response({"access_token": token, "token_type": "bearer", "expires_in": lives})
+
+    def guarded(self, service: Service) -> Callable[[web.Request], Awaitable[web.StreamResponse]]:
+        """Misbehave as told, check who calls, and run `service` in one change of the books."""
+
+        async def handle(request: web.Request) -> web.StreamResponse:
+            hits = self.twin.quirks.hits
+            if hits("unavailable"):
+                return web.Response(status=503, text="Service Unavailable")
+            if not self._knows(request):
+                return web.json_response({"error": "invalid_token"}, status=401)
+            if hits("throttle_429"):
+                return web.json_response({"message": "slow down"}, status=429, headers={"Retry-After": "1"})
+            try:
+                body = await request.json()
+            except ValueError:
+                return _answer(None, ("JSON_INVALID", "the body is not JSON"), 400)
+            try:
+                self._check_scope(request)
+                with self.books.change():
+                    answer = service(body)
+            except _No as no:
+                answer = no.answer
+            if hits("answer_lost"):
+                return await lose_answer(request)
+            if hits("slow"):
+                await asyncio.sleep(SLOW_SECONDS)
+            return answer
+
+        return handle
+
+    def _knows(self, request: web.Request) -> bool:
+        value = request.headers.get("Authorization", "").removeprefix("Bearer ")
+        with self.books.change():
+            known = self.books.get("token", value)
+            if known is None or known["until"] < time.time():
+                return False
+            # The first use of a token always works: otherwise nothing could ever get through at rate 1.
+            if known["uses"] and self.twin.quirks.hits("token_expired"):
+                self.books.remove("token", value)
+                return False
+            self.books.put("token", value, {**known, "uses": known["uses"] + 1})
+        return True
+
+    def _check_scope(self, request: web.Request) -> None:
+        settings = self.twin.setup.settings
+        if request.headers.get("organization") != settings.get("organisation"):
+            raise _No("ORG_UNKNOWN", "the organization is unknown or not yours", 403)
+        if request.headers.get("location") != settings.get("facility"):
+            raise _No("FACILITY_UNKNOWN", "the location is unknown")
+
+    def save_order(self, body: dict[str, Any]) -> web.Response:
+        number = _required(body, "OriginalOrderId")
+        order = self.books.get("order", number)
+        if order is None:
+            order = self._new_order(number, body)
+            self.floor.take(number, order)
+        return _answer(
+            {"OriginalOrderId": number, "OrderStatus": order["status"], "TaskIds": order["tasks"]},
+        )
+
+    def _new_order(self, number: str, body: dict[str, Any]) -> dict[str, Any]:
+        reference = _required(body.get("Extended") or {}, "HubReference")
+        if body.get("OriginFacilityId") != self.twin.setup.settings.get("facility"):
+            raise _No("FACILITY_UNKNOWN", f"facility {body.get('OriginFacilityId')!r} is unknown")
+        address = body.get("DestinationAddress") or {}
+        if len(str(address.get("Country", ""))) != 2:
+            raise _No("ADDRESS_INVALID", "DestinationAddress.Country must be a two-letter code")
+        given = body.get("OriginalOrderLine") or []
+        if not given:
+            raise _No("NO_LINES", "an order needs lines")
+        lines = [self._new_line(line) for line in given]
+        if len({line["line"] for line in lines}) < len(lines):
+            raise _No("LINE_DUPLICATE", "two lines have one OriginalOrderLineId")
+        return {
+            "number": number,
+            "reference": reference,
+            "service": body.get("ServiceLevelId") or "standard",
+            "ship_to": address,
+            "lines": lines,
+            "status": "released",
+            "shipment": "",
+            "tasks": [f"T-{self.books.next_number('task')}" for _ in lines],
+        }
+
+    def _new_line(self, line: dict[str, Any]) -> dict[str, Any]:
+        item = _required(line, "ItemId")
+        unit = _required(line, "QuantityUomId")
+        stock = self.books.get("stock", item)
+        master = [name for name in self.twin.setup.settings.get("items", "").split(",") if name]
+        if master and item not in master and stock is None:
+            raise _No("ITEM_UNKNOWN", f"item {item} is unknown")
+        if unit not in TO_CANONICAL or (stock and stock["unit"] != unit):
+            raise _No("UOM_INVALID", f"unit {unit} is not a unit of item {item}")
+        quantity = _decimal(line.get("OrderedQuantity"))
+        if quantity <= 0:
+            raise _No("QUANTITY_INVALID", "OrderedQuantity must be above zero")
+        number = _required(line, "OriginalOrderLineId")
+        return {"line": number, "item": item, "quantity": str(quantity), "unit": unit}
+
+    def cancel_order(self, body: dict[str, Any]) -> web.Response:
+        number = _required(body, "OriginalOrderId")
+        order = self.books.get("order", number)
+        if order is None:
+            raise _No(UNKNOWN_ORDER, f"order {number} does not exist", 404)
+        said = self.books.get("cancel_answer", number)
+        if said is None:
+            refused = order["status"] in PICKED_OR_LATER
+            said = {"Cancelled": not refused, "Reason": "picking is finished" if refused else ""}
+            self.books.put("cancel_answer", number, said)
+            if not refused:
+                self.floor.cancel(order)
+        return _answer({"OriginalOrderId": number, **said})
+
+    def attach_labels(self, body: dict[str, Any]) -> web.Response:
+        number = _required(body, "ShipmentId")
+        shipment = self.books.get("shipment", number)
+        if shipment is None:
+            raise _No("SHIPMENT_NOT_FOUND", f"shipment {number} does not exist", 404)
+        labels = {olpn.get("OlpnId"): olpn.get("TrackingNumber") for olpn in body.get("Olpns") or []}
+        packed = {olpn["OlpnId"] for olpn in shipment["olpns"]}
+        if set(labels) != packed or not all(labels.values()):
+            raise _No("OLPN_MISMATCH", "every oLPN of the shipment needs exactly one tracking number")
+        if labels != shipment["labels"]:
+            if shipment["status"] == "departed":
+                raise _No("SHIPMENT_CLOSED", f"shipment {number} has left")
+            reference = (body.get("Extended") or {}).get("HubReference") or number
+            self.floor.attach(shipment, labels, carrier=_required(body, "CarrierId"), reference=reference)
+        return _answer({"ShipmentId": number})
+
+    async def show_orders(self, _: web.Request) -> web.Response:
+        names = ("reference", "status", "shipment", "lines")
+        orders = [{name: order[name] for name in names} for _, order in self.books.all("order")]
+        return web.json_response(orders)
+
+    async def show_stock(self, _: web.Request) -> web.Response:
+        return web.json_response(dict(self.books.all("stock")))
+
+    async def put_stock(self, request: web.Request) -> web.Response:
+        counted = await request.json()
+        with self.books.change():
+            for item, given in counted.items():
+                try:
+                    quantity = Decimal(str(given["quantity"]))
+                except (KeyError, InvalidOperation):
+                    raise web.HTTPUnprocessableEntity(text=f"{item}: no quantity") from None
+                self.floor.count(
+                    item, quantity, lot=str(given.get("lot", "")), unit=str(given.get("unit", "UNIT"))
+                )
+        return web.json_response(dict(self.books.all("stock")))
+
+
+def _answer(data: Any, complaint: tuple[str, str] | None = None, status: int = 200) -> web.Response:
+    messages = [{"Type": "ERROR", "Code": complaint[0], "Description": complaint[1]}] if complaint else []
+    body = {
+        "success": complaint is None,
+        "data": data,
+        "messages": {"Message": messages, "Size": len(messages)},
+    }
+    return web.json_response(body, status=status)
+
+
+def _required(body: dict[str, Any], name: str) -> str:
+    value = body.get(name)
+    if not isinstance(value, str) or not value:
+        raise _No("FIELD_MISSING", f"{name} is required")
+    return value
+
+
+def _decimal(value: Any) -> Decimal:
+    try:
+        return Decimal(str(value))
+    except InvalidOperation:
+        raise _No("QUANTITY_INVALID", "OrderedQuantity is not a number") from None
+
+
+def _basic(request: web.Request) -> tuple[str, str]:
+    encoded = request.headers.get("Authorization", "").removeprefix("Basic ")
+    name, _, secret = b64decode(encoded + "==").decode(errors="replace").partition(":")
+    return name, secret

@@ -1,0 +1,189 @@
+"""Steps on outbound deliveries: create, pick, post goods issue, and keep the carrier's milestones."""
+
+import re
+from collections.abc import Awaitable, Callable
+
+import msgspec
+
+from crossdock.connect.contract import Absent, Call, Done, LookUp, Refused, RetryLater, Unknown
+from crossdock.connect.reading import read
+from crossdock.connectors.sap_s4 import plans
+from crossdock.connectors.sap_s4.answers import Delivery, DocumentFlow, HeaderText, by_line
+from crossdock.connectors.sap_s4.sales import CONFLICTS_MAX, items_of, require_lines
+from crossdock.connectors.sap_s4.session import Ask, Errand, Session, Stop, in_path, literal
+from crossdock.model.shipment import GoodsIssuePosted, MilestoneRecorded
+
+SERVICE = "/sap/opu/odata/sap/API_OUTBOUND_DELIVERY_SRV;v=0002"
+STEPS_MAX = 6
+PAUSE_SECONDS = 1.0
+LANGUAGE = "EN"
+_ALREADY_POSTED = re.compile(r"goods (issue|movement).*already|already.*(goods issue|posted)", re.IGNORECASE)
+
+
+_Step = Callable[[Session, Errand, plans.MilestonePlan], Awaitable[bool]]
+"""True when SAP has it; False when somebody else changed the delivery after it was read."""
+
+
+async def post_goods_issue(session: Session, errand: Errand, call: Call) -> Done:
+    """Find or create our delivery, pick and post it, read the material document. Any step may be met done."""
+    plan = read(plans.GoodsIssuePlan, call.body)
+    # Even a first attempt looks: an operator may have had the same shipment sent before under another effect.
+    delivery = await _find(session, errand, plan.key) or await _create(session, errand, plan)
+    errand.pause_seconds = max(PAUSE_SECONDS, session.search_lag_seconds)
+    await _pick_and_post(session, errand, delivery)
+    errand.effective = True
+    return await _posted(session, errand, delivery.delivery_document)
+
+
+async def find_goods_issue(session: Session, errand: Errand, call: Call) -> LookUp:
+    plan = read(plans.GoodsIssuePlan, call.body)
+    delivery = await _find(session, errand, plan.key)
+    if delivery is None or delivery.overall_goods_movement_status != "C":
+        return Absent()
+    return await _posted(session, errand, delivery.delivery_document)
+
+
+async def _find(session: Session, errand: Errand, key: str) -> Delivery | None:
+    """Our delivery; a posted one before an open one, should there ever be two."""
+    query = {"$filter": f"BillOfLading eq {literal(key)}"}
+    found = await session.many(
+        errand, Ask(service=SERVICE, path="A_OutbDeliveryHeader", query=query), Delivery
+    )
+    return min(
+        found, key=lambda x: (x.overall_goods_movement_status != "C", x.delivery_document), default=None
+    )
+
+
+async def _create(session: Session, errand: Errand, plan: plans.GoodsIssuePlan) -> Delivery:
+    items = by_line(await items_of(session, errand, plan.sales_order))
+    require_lines(plan.sales_order, items, [line.line for line in plan.lines])
+    rows = [
+        {
+            "ReferenceSDDocument": plan.sales_order,
+            "ReferenceSDDocumentItem": items[line.line].sales_order_item,
+            "ActualDeliveryQuantity": f"{line.quantity:f}",
+            "DeliveryQuantityUnit": line.unit,
+        }
+        for line in plan.lines
+    ]
+    body = msgspec.json.encode(plan.header | {"to_DeliveryDocumentItem": {"results": rows}})
+    ask = Ask(service=SERVICE, path="A_OutbDeliveryHeader", method="POST", body=body)
+    return session.entity(errand, ask, await session.ask(errand, ask), Delivery)
+
+
+async def _header(session: Session, errand: Errand, document: str) -> Delivery:
+    return await session.one(errand, Ask(service=SERVICE, path=_header_path(document)), Delivery)
+
+
+async def _pick_and_post(session: Session, errand: Errand, delivery: Delivery) -> None:
+    document = delivery.delivery_document
+    for _ in range(STEPS_MAX):
+        if delivery.overall_goods_movement_status == "C":
+            return
+        if not delivery.metadata.etag:
+            delivery = await _header(session, errand, document)
+            continue
+        picked = delivery.overall_picking_status in ("C", "")
+        action = "PostGoodsIssue" if picked else "PickAllItems"
+        if await _act(session, errand, delivery, action) and picked:
+            return
+        # Picked now, changed by somebody else, or posted already: only the header can tell.
+        delivery = await _header(session, errand, document)
+    raise Stop(RetryLater(reason="the delivery keeps changing in SAP", after_seconds=errand.pause_seconds))
+
+
+async def _act(session: Session, errand: Errand, delivery: Delivery, action: str) -> bool:
+    """False where the header has to be read again: a stale ETag, or goods issue had been posted before."""
+    query = {"DeliveryDocument": literal(delivery.delivery_document)}
+    ask = Ask(
+        service=SERVICE,
+        path=action,
+        query=query,
+        method="POST",
+        if_match=delivery.metadata.etag,
+        expect=(412,),
+    )
+    try:
+        return (await session.ask(errand, ask)).status != 412
+    except Stop as stop:
+        if not isinstance(stop.outcome, Refused) or not _ALREADY_POSTED.search(stop.outcome.reason):
+            raise
+        if (await _header(session, errand, delivery.delivery_document)).overall_goods_movement_status != "C":
+            raise
+        return False
+
+
+async def _posted(session: Session, errand: Errand, delivery: str) -> Done:
+    """The receipt, with the material document that the document flow (category R) names."""
+    condition = f"PrecedingDocument eq {literal(delivery)} and SubsequentDocumentCategory eq 'R'"
+    ask = Ask(service=SERVICE, path="A_OutbDeliveryDocFlow", query={"$filter": condition})
+    flow = await session.many(errand, ask, DocumentFlow)
+    if not flow:
+        raise Stop(Unknown(reason=f"delivery {delivery} has no material document yet"))
+    document = max(step.subsequent_document for step in flow)
+    return Done(document=document, receipt=GoodsIssuePosted(delivery, document))
+
+
+async def record_milestone(session: Session, errand: Errand, call: Call) -> Done:
+    plan = read(plans.MilestonePlan, call.body)
+    if plan.proof_of_delivery:
+        await _until_unchallenged(session, errand, plan, _prove_delivery)
+    await _until_unchallenged(session, errand, plan, _keep_text)
+    return Done(document=plan.delivery, receipt=MilestoneRecorded(plan.milestone, plan.delivery))
+
+
+async def _until_unchallenged(
+    session: Session, errand: Errand, plan: plans.MilestonePlan, step: _Step
+) -> None:
+    for _ in range(CONFLICTS_MAX):
+        if await step(session, errand, plan):
+            return
+    raise Stop(RetryLater(reason="the delivery keeps changing in SAP", after_seconds=PAUSE_SECONDS))
+
+
+async def _prove_delivery(session: Session, errand: Errand, plan: plans.MilestonePlan) -> bool:
+    header = await _header(session, errand, plan.delivery)
+    fields = {"ProofOfDeliveryDate": plan.proof_of_delivery}
+    return await _patch(session, errand, _header_path(plan.delivery), header.metadata.etag, fields)
+
+
+async def _keep_text(session: Session, errand: Errand, plan: plans.MilestonePlan) -> bool:
+    """The header text is a list of milestones: ours is added, or replaces an older word on the same one."""
+    keys = {"DeliveryDocument": plan.delivery, "TextElement": plan.text_element, "Language": LANGUAGE}
+    path = f"A_OutbDeliveryHeaderText({','.join(f'{name}={in_path(value)}' for name, value in keys.items())})"
+    ask = Ask(service=SERVICE, path=path, expect=(404,))
+    answer = await session.ask(errand, ask)
+    if answer.status == 404:
+        return await _first_text(session, errand, plan, ask)
+    text = session.entity(errand, ask, answer, HeaderText)
+    before = text.text_element_text.split("\n") if text.text_element_text else []
+    if plan.entry in before:
+        return True
+    others = [entry for entry in before if not entry.startswith(plan.mark + " ")]
+    fields = {"TextElementText": "\n".join([*others, plan.entry])}
+    return await _patch(session, errand, path, text.metadata.etag, fields)
+
+
+async def _first_text(session: Session, errand: Errand, plan: plans.MilestonePlan, read_text: Ask) -> bool:
+    row = {"TextElement": plan.text_element, "Language": LANGUAGE, "TextElementText": plan.entry}
+    path = f"{_header_path(plan.delivery)}/to_DeliveryDocumentText"
+    ask = Ask(service=SERVICE, path=path, method="POST", body=msgspec.json.encode(row))
+    try:
+        await session.ask(errand, ask)
+    except Stop as stop:
+        # Refused because another milestone wrote the first text meanwhile: ours is a change of it then.
+        appeared = isinstance(stop.outcome, Refused) and (await session.ask(errand, read_text)).status != 404
+        if not appeared:
+            raise
+        return False
+    return True
+
+
+async def _patch(session: Session, errand: Errand, path: str, etag: str, fields: dict[str, str]) -> bool:
+    body = msgspec.json.encode(fields)
+    ask = Ask(service=SERVICE, path=path, method="PATCH", body=body, if_match=etag, expect=(412,))
+    return (await session.ask(errand, ask)).status != 412
+
+
+def _header_path(document: str) -> str:
+    return f"A_OutbDeliveryHeader({in_path(document)})"

@@ -1,0 +1,259 @@
+"""Canonical payloads → SAP documents and plans. Pure; what SAP answers is read in `answers.py`."""
+
+from collections.abc import Callable, Mapping
+from datetime import UTC, date, datetime
+from decimal import Decimal
+from functools import cache
+from hashlib import sha256
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from crossdock.connect.contract import Account
+from crossdock.connect.manifest import load_manifest
+from crossdock.connectors.sap_s4 import plans
+from crossdock.errors import Misconfigured, Unsupported
+from crossdock.model import requests
+from crossdock.model.order import OrderLine
+from crossdock.model.party import Party, People
+
+REFERENCE_LENGTH_MAX = 35
+"""PurchaseOrderByCustomer, BillOfLading and DeliveryDocumentBySupplier all hold 35 characters."""
+
+_SAP_UNITS = {
+    "C62": "EA",
+    "H87": "PC",
+    "KGM": "KG",
+    "GRM": "G",
+    "LBR": "LB",
+    "ONZ": "OZ",
+    "LTR": "L",
+    "MTR": "M",
+}
+"""UN/ECE Recommendation 20 → commercial unit of an English SAP system; others (EA, DZN …) go as they are."""
+
+
+@cache
+def _defaults() -> Mapping[str, str]:
+    manifest = load_manifest(Path(__file__).with_name("manifest.toml"))
+    return {name: field.default for name, field in manifest.settings.items() if field.default is not None}
+
+
+def setting(account: Account, name: str) -> str:
+    """The account's value or the manifest's default. Raises `Misconfigured` where there is neither."""
+    value = account.settings.get(name) or _defaults().get(name)
+    if value is None:
+        raise Misconfigured(f"accounts.{account.name}.settings.{name}", "is required")
+    return value
+
+
+def plant_of(location: str, account: Account) -> str:
+    """`plant` names one plant for all locations, or a list `SITE1=1010, SITE2=1020`."""
+    configured = setting(account, "plant")
+    if not configured:
+        return location
+    if "=" not in configured:
+        return configured
+    pairs = (entry.partition("=") for entry in configured.split(","))
+    return next((plant.strip() for name, _, plant in pairs if name.strip() == location), location)
+
+
+def odata_date(day: date | datetime) -> str:
+    """Edm.DateTime of OData V2: midnight UTC of the calendar day, in milliseconds."""
+    midnight = datetime(day.year, day.month, day.day, tzinfo=UTC)
+    return f"/Date({int(midnight.timestamp()) * 1000})/"
+
+
+def sap_unit(unit: str) -> str:
+    return _SAP_UNITS.get(unit, unit)
+
+
+def _decimal(value: Decimal) -> str:
+    return f"{value:f}"
+
+
+def _organisation(account: Account) -> plans.Document:
+    return {
+        "SalesOrderType": setting(account, "sales_order_type"),
+        "SalesOrganization": setting(account, "sales_organization"),
+        "DistributionChannel": setting(account, "distribution_channel"),
+        "OrganizationDivision": setting(account, "division"),
+        "SoldToParty": setting(account, "sold_to_party"),
+    }
+
+
+def _item(number: int, line: OrderLine, plant: str) -> plans.Document:
+    return {
+        "SalesOrderItem": str(number),
+        "Material": line.item,
+        "RequestedQuantity": _decimal(line.ordered.value),
+        "RequestedQuantityUnit": sap_unit(line.ordered.unit),
+        "ProductionPlant": plant,
+    }
+
+
+def _numbered(lines: tuple[OrderLine, ...]) -> list[tuple[int, OrderLine]]:
+    """SAP counts items in tens."""
+    return [(10 * position, line) for position, line in enumerate(lines, start=1)]
+
+
+def from_check(payload: requests.CheckOrder, _people: People, account: Account) -> plans.CheckPlan:
+    plant = plant_of(payload.location, account)
+    numbered = _numbered(payload.lines)
+    currencies = [line.unit_price.currency for line in payload.lines if line.unit_price.currency]
+    document = _organisation(account) | {
+        "PurchaseOrderByCustomer": payload.reference,
+        "TransactionCurrency": currencies[0] if currencies else setting(account, "currency"),
+        "to_Pricing": {},
+        "to_Credit": {},
+        "to_Item": {"results": [_item(number, line, plant) for number, line in numbered]},
+    }
+    lines = tuple(plans.CheckedLine(str(number), line.line, line.ordered.unit) for number, line in numbered)
+    return plans.CheckPlan(lines, document)
+
+
+def from_sales_order(payload: requests.CreateSalesOrder, people: People, account: Account) -> plans.Document:
+    plant = plant_of(payload.location, account)
+    items = [
+        _item(number, line, plant) | {"ExternalItemID": line.line}
+        for number, line in _numbered(payload.lines)
+    ]  # fmt: skip
+    document = _organisation(account) | {
+        "PurchaseOrderByCustomer": payload.reference,
+        "TransactionCurrency": payload.total.currency,
+        "to_Item": {"results": items},
+    }
+    if payload.requested_on is not None:
+        document["RequestedDeliveryDate"] = odata_date(payload.requested_on)
+    if people.ship_to != Party():
+        document["to_Partner"] = {"results": [_ship_to(people.ship_to, account)]}
+    return document
+
+
+def _ship_to(party: Party, account: Account) -> plans.Document:
+    """A one-time address under partner function SH; empty fields are left out."""
+    address = {
+        "CorrespondenceLanguage": "EN",
+        "AddresseeFullName": party.name,
+        "OrganizationName1": party.company or party.name,
+        "StreetName": party.lines[0] if party.lines else "",
+        "StreetPrefixName": party.lines[1] if len(party.lines) > 1 else "",
+        "AdditionalStreetPrefixName": ", ".join(party.lines[2:]),
+        "CityName": party.city,
+        "Region": party.region,
+        "PostalCode": party.postal_code,
+        "Country": party.country,
+        "EmailAddress": party.email,
+        "PhoneNumber": party.phone,
+    }
+    filled = {name: value for name, value in address.items() if value}
+    customer = setting(account, "sold_to_party")
+    return {"PartnerFunction": "SH", "Customer": customer, "to_Address": {"results": [filled]}}
+
+
+def from_cancel(payload: requests.CancelSalesOrder, _people: People, account: Account) -> plans.CancelPlan:
+    return plans.CancelPlan(payload.document, setting(account, "rejection_reason"))
+
+
+def from_reservation(
+    payload: requests.UpdateReservation, _people: People, account: Account
+) -> plans.ReservationPlan:
+    """One entry per order line: its lots and locations are added up, the first location names the plant."""
+    lines: dict[str, plans.ReservedLine] = {}
+    for allocation in payload.lines:
+        before = lines.get(allocation.line)
+        lines[allocation.line] = plans.ReservedLine(
+            allocation.line,
+            allocation.quantity.value + (before.quantity if before else 0),
+            before.plant if before else plant_of(allocation.location, account),
+            setting(account, "storage_location"),
+        )
+    return plans.ReservationPlan(payload.document, tuple(lines.values()))
+
+
+def delivery_key(shipment: str, reference: str) -> str:
+    """What a delivery is found by: readable where it fits into BillOfLading, a hash where it does not."""
+    key = f"{shipment}|{reference}"
+    return (
+        key if len(key) <= REFERENCE_LENGTH_MAX else sha256(key.encode()).hexdigest()[:REFERENCE_LENGTH_MAX]
+    )
+
+
+def from_goods_issue(
+    payload: requests.PostGoodsIssue, _people: People, account: Account
+) -> plans.GoodsIssuePlan:
+    """Packages and lots of one order line are added up: a delivery has one item per sales order item."""
+    quantities: dict[tuple[str, str], Decimal] = {}
+    for shipped in payload.lines:
+        key = (shipped.line, shipped.quantity.unit)
+        quantities[key] = quantities.get(key, Decimal(0)) + shipped.quantity.value
+    header: plans.Document = {
+        "BillOfLading": delivery_key(payload.shipment, payload.reference),
+        "DeliveryDocumentBySupplier": payload.shipment[:REFERENCE_LENGTH_MAX],
+        "ActualGoodsMovementDate": odata_date(payload.departed_at),
+    }
+    if point := setting(account, "shipping_point"):
+        header["ShippingPoint"] = point
+    lines = tuple(plans.IssuedLine(line, value, sap_unit(unit)) for (line, unit), value in quantities.items())
+    return plans.GoodsIssuePlan(str(header["BillOfLading"]), payload.sales_order, header, lines)
+
+
+def from_accrual(payload: requests.AccrueFreight, _people: People, account: Account) -> plans.AccrualPlan:
+    return plans.AccrualPlan(
+        shipment=payload.shipment,
+        carrier=payload.carrier,
+        amount=payload.amount,
+        posting_on=payload.departed_at.date(),
+        company_code=setting(account, "company_code"),
+        document_type=setting(account, "accrual_document_type"),
+        user=setting(account, "accrual_user"),
+        expense_account=setting(account, "freight_expense_account"),
+        accrual_account=setting(account, "freight_accrual_account"),
+        cost_center=setting(account, "cost_center"),
+    )
+
+
+def from_milestone(
+    payload: requests.RecordMilestone, _people: People, account: Account
+) -> plans.MilestonePlan:
+    """One text line per milestone and tracking number, so that a late repetition overwrites nothing newer."""
+    mark = f"{payload.milestone} {payload.tracking or '-'}"
+    at = payload.at.isoformat() if payload.at else "time unknown"
+    entry = f"{mark} {payload.classifier} {payload.carrier} {at}"
+    delivered = payload.milestone == "delivered" and payload.classifier == "ACT" and payload.at is not None
+    return plans.MilestonePlan(
+        delivery=payload.delivery,
+        milestone=payload.milestone,
+        text_element=setting(account, "text_element"),
+        mark=mark,
+        entry=" ".join(entry.split()),
+        proof_of_delivery=odata_date(payload.at) if delivered and payload.at else "",
+    )
+
+
+def from_invoice(payload: requests.ReleaseInvoice, _people: People, account: Account) -> plans.InvoicePlan:
+    control: plans.Document = {"AutomPostingToAcctgIsDisabled": False}
+    if kind := setting(account, "billing_type"):
+        control["DefaultBillingDocumentType"] = kind
+    document: plans.Document = {"_Control": control, "_Reference": [{"SDDocument": payload.delivery}]}
+    return plans.InvoicePlan(payload.delivery, payload.shipment, document)
+
+
+_FROM: dict[str, Callable[[Any, People, Account], object]] = {
+    "order.check": from_check,
+    "sales_order.create": from_sales_order,
+    "sales_order.cancel": from_cancel,
+    "reservation.update": from_reservation,
+    "goods_issue.post": from_goods_issue,
+    "freight.accrue": from_accrual,
+    "milestone.record": from_milestone,
+    "invoice.release": from_invoice,
+}
+
+
+def render(kind: str, payload: msgspec.Struct, people: People, account: Account) -> bytes:
+    """The body of an effect. Raises `Unsupported` for a kind that is not in the manifest."""
+    if kind not in _FROM:
+        raise Unsupported(kind)
+    return msgspec.json.encode(_FROM[kind](payload, people, account))

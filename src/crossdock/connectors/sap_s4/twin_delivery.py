@@ -1,0 +1,246 @@
+"""The twin's deliveries: created from an order, picked, goods-issued, with texts and proof of delivery."""
+
+from datetime import UTC, datetime
+from decimal import Decimal
+from typing import Any
+
+from crossdock.connect.twin import Twin
+from crossdock.connectors.sap_s4.twin_odata import (
+    Asked,
+    Fields,
+    Problem,
+    Reply,
+    add_to_index,
+    conditions,
+    edm_now,
+    guard_etag,
+    many,
+    metadata,
+    one,
+    quantity,
+    required,
+    results,
+    search,
+    text,
+    timestamp,
+    touch,
+)
+from crossdock.connectors.sap_s4.twin_sales import order_of
+
+FIRST_DELIVERY = 80_000_000
+FIRST_MATERIAL_DOCUMENT = 4_900_000_000
+
+
+def create_delivery(twin: Twin, request: Asked) -> Reply:
+    header = request.document()
+    rows = results(header.get("to_DeliveryDocumentItem") or [])
+    if not rows:
+        raise Problem(400, "VL/019", "No delivery was created: there are no items")
+    for row in rows:
+        required(row, "ReferenceSDDocument", "ReferenceSDDocumentItem", "ActualDeliveryQuantity")
+    orders = {str(row["ReferenceSDDocument"]) for row in rows}
+    if len(orders) != 1:
+        raise Problem(400, "VL/461", "The items belong to several orders; split the delivery")
+    order = order_of(twin, orders.pop())
+    items = [_deliver(order, row) for row in rows]
+    books = twin.books
+    with books.change():
+        number = str(books.next_number("delivery", FIRST_DELIVERY))
+        document = {
+            "number": number, "version": 1, "changed": timestamp(), "order": order["number"],
+            "order_reference": order["reference"], "picking": "A", "movement": "A", "items": items,
+            "shipment": text(header, "DeliveryDocumentBySupplier", 35),
+            "bill_of_lading": text(header, "BillOfLading", 35),
+            "issue_date": header.get("ActualGoodsMovementDate"), "proof": None, "texts": {},
+            "material_document": "", "billing_document": "",
+        }  # fmt: skip
+        books.put("delivery", number, document)
+        books.put("order", order["number"], order)
+        add_to_index(books, "delivery", document["bill_of_lading"], number)
+        books.journal("delivery.create", reference_of(document), number, {"order": order["number"]})
+    return one(_delivery(document), 201)
+
+
+def reference_of(delivery: Fields) -> str:
+    """What the hub calls the goods issue and the invoice of this delivery."""
+    return f"{delivery['shipment']}|{delivery['order_reference']}"
+
+
+def _deliver(order: Fields, row: Fields) -> Fields:
+    """Take the quantity from the order's open quantity (in memory)."""
+    key = str(row["ReferenceSDDocumentItem"]).lstrip("0")
+    item = order["items"].get(key)
+    if item is None:
+        raise Problem(400, "VL/367", f"Item {key} of document {order['number']} does not exist")
+    if item["SalesDocumentRjcnReason"]:
+        raise Problem(400, "VL/371", f"Item {key} of document {order['number']} is rejected")
+    wanted = quantity(row, "ActualDeliveryQuantity")
+    open_quantity = Decimal(item["RequestedQuantity"]) - Decimal(item["delivered"])
+    if not wanted or wanted > open_quantity:
+        message = f"Only {open_quantity:f} of item {key} of document {order['number']} are open for delivery"
+        raise Problem(400, "VL/363", message)
+    item["delivered"] = f"{Decimal(item['delivered']) + wanted:.3f}"
+    unit = row.get("DeliveryQuantityUnit") or item["RequestedQuantityUnit"]
+    return {"item": key, "Material": item["Material"], "quantity": f"{wanted:.3f}", "unit": unit}
+
+
+def read_deliveries(twin: Twin, request: Asked) -> Reply:
+    if request.key:
+        return one(_delivery(delivery_of(twin, request.key)))
+    wanted = conditions(request.query)
+    if set(wanted) != {"BillOfLading"}:
+        raise Problem(400, "/IWBEP/CM_MGW_RT/022", "This filter is not supported")
+    numbers = search(twin, "delivery", wanted["BillOfLading"])
+    return many([_delivery(delivery_of(twin, number)) for number in numbers])
+
+
+def delivery_of(twin: Twin, number: str) -> Fields:
+    delivery: Any = twin.books.get("delivery", number.lstrip("0"))
+    if delivery is None:
+        raise Problem(404, "VL/559", f"Delivery {number} does not exist")
+    return dict(delivery)
+
+
+def _etag(delivery: Fields) -> str:
+    return f"W/\"'{delivery['version']:04d}'\""
+
+
+def _delivery(delivery: Fields) -> Fields:
+    return metadata("A_OutbDeliveryHeader", f"'{delivery['number']}'", _etag(delivery)) | {
+        "DeliveryDocument": delivery["number"],
+        "DeliveryDocumentBySupplier": delivery["shipment"],
+        "BillOfLading": delivery["bill_of_lading"],
+        "OverallPickingStatus": delivery["picking"],
+        "OverallGoodsMovementStatus": delivery["movement"],
+        "OverallDelivReltdBillgStatus": "C" if delivery["billing_document"] else "A",
+        "ActualGoodsMovementDate": delivery["issue_date"] if delivery["movement"] == "C" else None,
+        "ProofOfDeliveryDate": delivery["proof"],
+        "LastChangeDate": edm_now(),
+    }
+
+
+def pick_all(twin: Twin, request: Asked) -> Reply:
+    delivery = delivery_of(twin, request.parameter("DeliveryDocument"))
+    guard_etag(twin, "delivery", delivery, _etag, request.headers.get("if-match", ""))
+    if delivery["movement"] == "C":
+        raise Problem(400, "VL/608", f"Delivery {delivery['number']}: goods issue has already been posted")
+    if delivery["picking"] != "C":
+        delivery["picking"] = "C"
+        touch(delivery)
+        with twin.books.change():
+            twin.books.put("delivery", delivery["number"], delivery)
+    return many([])
+
+
+def post_goods_issue(twin: Twin, request: Asked) -> Reply:
+    delivery = delivery_of(twin, request.parameter("DeliveryDocument"))
+    guard_etag(twin, "delivery", delivery, _etag, request.headers.get("if-match", ""))
+    if delivery["movement"] == "C":
+        raise Problem(400, "VL/609", f"Goods issue has already been posted for delivery {delivery['number']}")
+    if delivery["picking"] != "C":
+        raise Problem(
+            400, "VL/319", f"Delivery {delivery['number']} has not yet been put away / picked (completely)"
+        )
+    if twin.quirks.hits("period_closed"):
+        today = datetime.now(UTC)
+        message = f"Posting period {today.month:03d} {today.year} is not open for account type M"
+        raise Problem(400, "F5/201", message)
+    books = twin.books
+    with books.change():
+        document = str(books.next_number("material_document", FIRST_MATERIAL_DOCUMENT))
+        delivery["movement"] = "C"
+        delivery["material_document"] = document
+        touch(delivery)
+        books.put("delivery", delivery["number"], delivery)
+        books.journal("goods_issue.post", reference_of(delivery), document, {"delivery": delivery["number"]})
+    return one({"DeliveryDocument": delivery["number"], "ReturnCode": "0", "ReturnMessage": ""})
+
+
+def read_flow(twin: Twin, request: Asked) -> Reply:
+    """Category R: the goods movement; M: the invoice."""
+    wanted = conditions(request.query)
+    delivery = delivery_of(twin, wanted.get("PrecedingDocument", ""))
+    known = {"R": delivery["material_document"], "M": delivery["billing_document"]}
+    categories = (
+        [wanted["SubsequentDocumentCategory"]] if "SubsequentDocumentCategory" in wanted else list(known)
+    )
+    rows = [
+        metadata("A_OutbDeliveryDocFlow", f"'{delivery['number']}','{category}'")
+        | {
+            "PrecedingDocument": delivery["number"], "PrecedingDocumentItem": item["item"],
+            "SubsequentDocument": known[category], "SubsequentDocumentCategory": category,
+            "QuantityInBaseUnit": item["quantity"],
+        }
+        for category in categories if known.get(category)
+        for item in delivery["items"]
+    ]  # fmt: skip
+    return many(rows)
+
+
+def patch_header(twin: Twin, request: Asked) -> Reply:
+    delivery = delivery_of(twin, request.key)
+    guard_etag(twin, "delivery", delivery, _etag, request.headers.get("if-match", ""))
+    fields = request.document()
+    if set(fields) - {"ProofOfDeliveryDate"}:
+        raise Problem(400, "/IWFND/CM_MGW/021", "Only ProofOfDeliveryDate can be changed here")
+    if delivery["movement"] != "C":
+        raise Problem(400, "VLPOD/010", "Proof of delivery needs a posted goods issue")
+    if delivery["proof"] != fields["ProofOfDeliveryDate"]:
+        delivery["proof"] = fields["ProofOfDeliveryDate"]
+        touch(delivery)
+        with twin.books.change():
+            twin.books.put("delivery", delivery["number"], delivery)
+    return Reply(status=204)
+
+
+def read_text(twin: Twin, request: Asked) -> Reply:
+    delivery = delivery_of(twin, request.keys.get("DeliveryDocument", ""))
+    return one(_text(delivery, request.keys.get("TextElement", "")))
+
+
+def _text(delivery: Fields, element: str) -> Fields:
+    if element not in delivery["texts"]:
+        raise Problem(
+            404, "/IWBEP/CM_MGW_RT/020", "Resource not found for segment 'A_OutbDeliveryHeaderTextType'"
+        )
+    return metadata("A_OutbDeliveryHeaderText", f"'{delivery['number']}','{element}'", _etag(delivery)) | {
+        "DeliveryDocument": delivery["number"],
+        "TextElement": element,
+        "Language": "EN",
+        "TextElementText": delivery["texts"][element],
+    }
+
+
+def add_text(twin: Twin, request: Asked) -> Reply:
+    delivery = delivery_of(twin, request.key)
+    fields = request.document()
+    required(fields, "TextElement", "Language", "TextElementText")
+    element = text(fields, "TextElement", 4)
+    if element in delivery["texts"]:
+        raise Problem(400, "TD/600", f"Text {element} exists already")
+    _keep(twin, delivery, element, str(fields["TextElementText"]))
+    return one(_text(delivery, element), 201)
+
+
+def patch_text(twin: Twin, request: Asked) -> Reply:
+    delivery = delivery_of(twin, request.keys.get("DeliveryDocument", ""))
+    element = request.keys.get("TextElement", "")
+    _text(delivery, element)
+    guard_etag(twin, "delivery", delivery, _etag, request.headers.get("if-match", ""))
+    _keep(twin, delivery, element, str(request.document().get("TextElementText") or ""))
+    return Reply(status=204)
+
+
+def _keep(twin: Twin, delivery: Fields, element: str, value: str) -> None:
+    """Every line that is new in the text is a milestone that was recorded."""
+    before = delivery["texts"].get(element, "").split("\n")
+    new = [line for line in value.split("\n") if line and line not in before]
+    if not new:
+        return
+    delivery["texts"][element] = value
+    touch(delivery)
+    with twin.books.change():
+        twin.books.put("delivery", delivery["number"], delivery)
+        for line in new:
+            reference = f"{reference_of(delivery)}|{line.split(' ')[0]}"
+            twin.books.journal("milestone.record", reference, delivery["number"], {"text": element})

@@ -1,0 +1,162 @@
+"""The twin's accounting: journal entries over SOAP, their line items over OData, and billing documents."""
+
+import json
+import re
+from datetime import UTC, datetime
+from decimal import Decimal, InvalidOperation
+from typing import Any
+from xml.etree import ElementTree as ET
+from xml.sax.saxutils import escape
+
+from crossdock.connect.twin import Twin
+from crossdock.connectors.sap_s4.twin_delivery import delivery_of, reference_of
+from crossdock.connectors.sap_s4.twin_odata import (
+    Asked,
+    Problem,
+    Reply,
+    add_to_index,
+    conditions,
+    many,
+    metadata,
+    search,
+)
+
+FIRST_JOURNAL_ENTRY = 100_000_000
+FIRST_BILLING_DOCUMENT = 90_000_000
+_SFIN = "http://sap.com/xi/SAPSCORE/SFIN"
+_ACCOUNT = re.compile(r"^\d{1,10}$")
+
+_CONFIRMATION = """\
+<soap-env:Envelope xmlns:soap-env="http://schemas.xmlsoap.org/soap/envelope/"><soap-env:Body>\
+<n0:JournalEntryBulkCreateConfirmation xmlns:n0="{sfin}">\
+<MessageHeader><CreationDateTime>{now}</CreationDateTime></MessageHeader><JournalEntryCreateConfirmation><MessageHeader><CreationDateTime>{now}</CreationDateTime>\
+</MessageHeader><JournalEntryCreateConfirmation><AccountingDocument>{document}</AccountingDocument>\
+<CompanyCode>{company}</CompanyCode><FiscalYear>{year}</FiscalYear></JournalEntryCreateConfirmation><Log>\
+<MaximumLogItemSeverityCode>{severity}</MaximumLogItemSeverityCode>{items}</Log></JournalEntryCreateConfirmation>\
+</n0:JournalEntryBulkCreateConfirmation></soap-env:Body></soap-env:Envelope>"""
+_LOG = "<Item><TypeID>{}</TypeID><SeverityCode>{}</SeverityCode><Note>{}</Note></Item>"
+
+
+def post_journal_entry(twin: Twin, request: Asked) -> Reply:
+    entry = _entry(request.body)
+    company = entry.findtext("CompanyCode", "")
+    reference = entry.findtext("DocumentReferenceID", "")
+    items = entry.findall("Item")
+    _validate(twin, entry, items)
+    shipment = items[0].findtext("DocumentItemText", "")
+    books = twin.books
+    with books.change():
+        number = f"{books.next_number('journal_entry', FIRST_JOURNAL_ENTRY):010d}"
+        amount = items[0].findtext("AmountInTransactionCurrency", "")
+        year = entry.findtext("PostingDate", "")[:4]
+        document = {
+            "number": number, "company": company, "year": year, "reference": reference,
+            "accounts": [item.findtext("GLAccount", "") for item in items],
+        }  # fmt: skip
+        books.put("journal_entry", number, document)
+        add_to_index(books, "journal_entry", reference, number)
+        books.journal("freight.accrue", shipment, number, {"amount": amount, "reference": reference})
+    note = _LOG.format("605(RW)", "1", f"Document posted successfully: BKPFF {number}{company}{year}")
+    return _confirmation(number, company, year, "1", note)
+
+
+def refused(problem: Problem) -> Reply:
+    """A business error comes with status 200, an empty document and two log items."""
+    general = _LOG.format("609(RW)", "3", "Error in document: BKPFF $")
+    cause = _LOG.format(escape(problem.code), "3", escape(problem.message))
+    return _confirmation(" ", " ", "0000", "3", general + cause)
+
+
+def _confirmation(document: str, company: str, year: str, severity: str, items: str) -> Reply:
+    now = datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
+    body = _CONFIRMATION.format(
+        sfin=_SFIN,
+        now=now,
+        document=document,
+        company=escape(company),
+        year=year,
+        severity=severity,
+        items=items,
+    )
+    return Reply(body=body.encode(), content_type="text/xml")
+
+
+def _entry(body: bytes) -> ET.Element:
+    if b"<!DOCTYPE" in body:
+        raise Problem(500, "soap", "DTD is not allowed")
+    try:
+        root = ET.fromstring(body)  # noqa: S314 — refused above where there is a DTD
+    except ET.ParseError:
+        raise Problem(500, "soap", "Deserialisation failed") from None
+    entry = root.find(f".//{{{_SFIN}}}JournalEntryBulkCreateRequest/JournalEntryCreateRequest/JournalEntry")
+    if entry is None:
+        raise Problem(500, "soap", "No JournalEntryCreateRequest")
+    return entry
+
+
+def _validate(twin: Twin, entry: ET.Element, items: list[ET.Element]) -> None:
+    company = entry.findtext("CompanyCode", "")
+    known = twin.setup.settings.get("company_code")
+    if not company or (known and company != known):
+        raise Problem(200, "014(F5)", f"Company code {company} does not exist")
+    if len(entry.findtext("DocumentReferenceID", "")) > 16:
+        raise Problem(200, "021(SRT)", "DocumentReferenceID is longer than 16 characters")
+    balance = Decimal(0)
+    for item in items:
+        account = item.findtext("GLAccount", "")
+        if not _ACCOUNT.match(account):
+            raise Problem(200, "506(F5)", f"G/L account {account} is not defined in the chart of accounts")
+        try:
+            balance += Decimal(item.findtext("AmountInTransactionCurrency", ""))
+        except InvalidOperation:
+            raise Problem(200, "021(SRT)", "AmountInTransactionCurrency is no number") from None
+    if len(items) < 2 or balance != 0:
+        raise Problem(200, "702(F5)", "Balance in transaction currency")
+
+
+def read_journal(twin: Twin, request: Asked) -> Reply:
+    wanted = conditions(request.query)
+    numbers = search(twin, "journal_entry", wanted.get("DocumentReferenceID", ""))
+    found = [twin.books.get("journal_entry", number) for number in numbers]
+    company = wanted.get("CompanyCode")
+    rows = [
+        metadata("A_OperationalAcctgDocItemCube", f"'{entry['number']}','{account}'")
+        | {
+            "CompanyCode": entry["company"], "FiscalYear": entry["year"], "GLAccount": account,
+            "AccountingDocument": entry["number"], "DocumentReferenceID": entry["reference"],
+        }
+        for entry in found if company in (None, entry["company"])
+        for account in entry["accounts"]
+    ]  # fmt: skip
+    return many(rows)
+
+
+def bill(twin: Twin, request: Asked) -> Reply:
+    """CreateFromSDDocument (OData V4) for one delivery."""
+    references: Any = request.document().get("_Reference")
+    if not isinstance(references, list) or len(references) != 1 or not references[0].get("SDDocument"):
+        raise Problem(400, "VF/041", "Exactly one reference document is needed")
+    delivery = delivery_of(twin, str(references[0]["SDDocument"]))
+    if delivery["movement"] != "C":
+        raise Problem(400, "VF/045", f"Goods issue has not been posted for document {delivery['number']}")
+    if delivery["billing_document"]:
+        raise Problem(400, "VF/032", f"Document {delivery['number']} has already been billed completely")
+    books = twin.books
+    with books.change():
+        number = str(books.next_number("billing_document", FIRST_BILLING_DOCUMENT))
+        delivery["billing_document"] = number
+        books.put("delivery", delivery["number"], delivery)
+        add_to_index(books, "billing", delivery["number"], number)
+        books.journal("invoice.release", reference_of(delivery), number, {"delivery": delivery["number"]})
+    row = {"BillingDocument": number, "BillingDocumentType": "F2", "AccountingPostingStatus": "C"}
+    return Reply(body=json.dumps({"@odata.context": "$metadata#BillingDocument", "value": [row]}).encode())
+
+
+def read_billing_items(twin: Twin, request: Asked) -> Reply:
+    delivery = conditions(request.query).get("ReferenceSDDocument", "")
+    rows = [
+        metadata("A_BillingDocumentItem", f"'{number}','10'")
+        | {"BillingDocument": number, "BillingDocumentItem": "10", "ReferenceSDDocument": delivery}
+        for number in search(twin, "billing", delivery.lstrip("0"))
+    ]
+    return many(rows)

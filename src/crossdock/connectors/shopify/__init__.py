@@ -1,0 +1,1 @@
+"""Shopify: orders in by webhook; fulfilments, availability and cancellations out over GraphQL."""

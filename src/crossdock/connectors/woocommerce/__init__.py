@@ -1,0 +1,1 @@
+"""WooCommerce shops: orders and cancellations by signed webhook."""
