@@ -1,0 +1,126 @@
+"""The effect journal in PostgreSQL: identities, bodies, and the transitions between states."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from enum import IntEnum
+from hashlib import blake2b
+from typing import Any
+from uuid import UUID, uuid5
+
+from crossdock.processes.intents import KIND_MODE, Mode
+from crossdock.store.pool import Connection
+
+NAMESPACE = UUID("6f1e6a0e-6f2c-5c7e-9d53-0d1c0f0a7c11")
+FANNED_OUT = frozenset({"customer.notify", "milestone.record", "availability.publish"})
+"""Kinds that several accounts get for one business object: the account is part of the object there."""
+
+
+class State(IntEnum):
+    """See the migration's comment; below 5 delivery has work, below 10 the lane is not free."""
+
+    PENDING = 0
+    SENDING = 1
+    RETRY = 2
+    OUTCOME_UNKNOWN = 3
+    REFUSED = 5
+    UNCLEAR = 6
+    DONE = 10
+    WITHDRAWN = 11
+    SUPERSEDED = 12
+
+
+MODES: dict[Mode, int] = {"ordered": 1, "latest": 2, "independent": 3}
+
+
+def effect_id(thread: str, kind: str, object_: str, generation: int, account: str) -> UUID:
+    """UUIDv5 over (thread, kind, business object, generation): the same wish is the same effect for ever."""
+    target = f"@{account}" if kind in FANNED_OUT else ""
+    return uuid5(NAMESPACE, f"{thread}\0{kind}\0{object_}{target}\0{generation}")
+
+
+def lane_of(account: str, lane: str) -> bytes:
+    return blake2b(f"{account}\0{lane}".encode(), digest_size=8).digest()
+
+
+def mode_of(kind: str) -> int:
+    return MODES[KIND_MODE.get(kind, "ordered")]
+
+
+@dataclass(slots=True)
+class NewEffect:
+    """A rendered effect, ready to be journaled."""
+
+    id: UUID
+    p: int
+    thread: bytes
+    thread_key: str
+    kind: str
+    account: str
+    object: str
+    generation: int
+    lane: bytes
+    mode: int
+    priority: int
+    state: State
+    reason: str | None
+    connector: str
+    sealed: bytes
+    subject: bytes | None
+
+
+_INSERT = """
+insert into effect (id, p, thread, thread_key, kind, account, object, generation, lane, mode, priority, state, reason, segment)
+select u.*, $14 from unnest($1::uuid[], $2::smallint[], $3::bytea[], $4::text[], $5::text[], $6::text[], $7::text[],
+    $8::smallint[], $9::bytea[], $10::smallint[], $11::smallint[], $12::smallint[], $13::text[]) u
+on conflict (id) do nothing returning id
+"""
+
+
+async def journal(connection: Connection, effects: Sequence[NewEffect], segment: int) -> list[UUID]:
+    """Write new effects with their bodies; an identity that exists already is skipped. Returns the new ids."""
+    latest = [e.lane for e in effects if e.mode == MODES["latest"]]
+    if latest:
+        await connection.execute(
+            "update effect set state = 12, settled_at = clock_timestamp(), reason = 'a newer value replaced it'"
+            " where lane = any($1) and mode = 2 and state in (0, 2)",
+            latest,
+        )
+    columns: list[list[Any]] = [
+        [getattr(e, name) for e in effects]
+        for name in (
+            "id", "p", "thread", "thread_key", "kind", "account", "object", "generation", "lane", "mode", "priority",
+            "state", "reason",
+        )
+    ]  # fmt: skip
+    rows = await connection.fetch(_INSERT, *columns, segment)
+    fresh = {row[0] for row in rows} if len(rows) < len(effects) else None
+    bodies = [
+        (segment, e.id, e.connector, e.sealed, e.subject) for e in effects if fresh is None or e.id in fresh
+    ]
+    await connection.copy_records_to_table(
+        f"effect_body_{segment}",
+        records=bodies,
+        columns=("segment", "effect", "connector", "sealed", "subject"),
+    )
+    return [row[0] for row in rows]
+
+
+async def withdraw(connection: Connection, ids: Sequence[UUID]) -> None:
+    """Take back what was not sent yet."""
+    await connection.execute(
+        "update effect set state = 11, settled_at = clock_timestamp(), reason = 'withdrawn by its process'"
+        " where id in (select id from effect where id = any($1) and state = 0 order by id for update)",
+        ids,
+    )
+
+
+async def retry(connection: Connection, ids: Sequence[UUID]) -> None:
+    """Refused goes back to pending; unclear goes to a fresh look-up first. A new xid shows it to delivery."""
+    rows = await connection.fetch(
+        "update effect set state = case when state = 5 then 2 else 3 end, next_at = null, reason = null,"
+        " xid = pg_current_xact_id() where id in"
+        " (select id from effect where id = any($1) and state in (5, 6) order by id for update) returning account, lane",
+        ids,
+    )
+    for account, lane in rows:
+        await connection.execute("delete from lane where account = $1 and lane = $2", account, lane)

@@ -1,0 +1,203 @@
+"""The log: append with duplicates decided, and read what can no longer be overtaken.
+
+A row becomes readable when its transaction is older than every open one, so nothing can ever appear behind a
+reader's cursor (generation, xid, id).
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import date, datetime
+from hashlib import blake2b
+from typing import Any, Literal
+from uuid import UUID
+
+import asyncpg
+
+from crossdock.model.thread import hash16, partition_of
+from crossdock.store.pool import Connection
+
+EVENT_COLUMNS = (
+    "segment", "p", "generation", "thread", "thread_key", "type", "event_id", "source", "sequence", "about", "effect",
+    "cause", "message", "traceparent", "occurred_at", "data", "sealed", "subject",
+)  # fmt: skip
+Row = tuple[Any, ...]
+Verdict = Literal["new", "duplicate", "different"]
+"""different: the id was seen before with another body; it was appended under an id of its own."""
+
+
+def event_row(
+    *,
+    segment: int,
+    generation: int,
+    thread: str,
+    type_: str,
+    event_id: str,
+    source: str,
+    occurred_at: datetime,
+    data: bytes,
+    sequence: int | None = None,
+    about: str | None = None,
+    effect: UUID | None = None,
+    cause: str | None = None,
+    message: UUID | None = None,
+    traceparent: str | None = None,
+    sealed: bytes | None = None,
+    subject: bytes | None = None,
+) -> Row:
+    """One row in the order of `EVENT_COLUMNS`."""
+    hashed = hash16(thread)
+    return (
+        segment, partition_of(hashed), generation, hashed, thread, type_, event_id, source, sequence, about, effect,
+        cause, message, traceparent, occurred_at, data, sealed, subject,
+    )  # fmt: skip
+
+
+def dedupe_key(source: str, source_id: str) -> bytes:
+    return blake2b(f"{source}\0{source_id}".encode(), digest_size=16).digest()
+
+
+@dataclass(slots=True)
+class Item:
+    """What must be appended whole or not at all: the events of one source id, and their duplicate key."""
+
+    key: bytes
+    content: bytes
+    event_id: str
+    expires_on: date
+    rows: list[Row]
+    message: tuple[Row, Row] | None = None
+    """Rows of `message` and `message_key`, kept once when any item that shares them is not a duplicate."""
+    personal: list[tuple[int, bytes, bytes]] = field(default_factory=list)
+    """(row, data subject, people as JSON): sealed into the row once the subject's key is there."""
+    verdict: Verdict | None = field(default=None)
+
+
+MESSAGE_COLUMNS = (
+    "segment", "id", "direction", "system", "channel", "content_hash", "size", "headers", "outcome", "unmapped", "sealed",
+)  # fmt: skip
+
+
+async def append(connection: Connection, items: Sequence[Item], segment: int) -> None:
+    """Decide each item's verdict and append what is not a duplicate, in the caller's transaction."""
+    await _decide(connection, items)
+    fresh = [item for item in items if item.verdict != "duplicate"]
+    rows = [row for item in fresh for row in item.rows]
+    messages = list({id(item.message): item.message for item in fresh if item.message}.values())
+    if messages:
+        await connection.copy_records_to_table(
+            f"message_{segment}", records=[m for m, _ in messages], columns=MESSAGE_COLUMNS
+        )
+        await connection.copy_records_to_table(
+            "message_key", records=[k for _, k in messages], columns=("message", "wrapped", "subject")
+        )
+    if rows:
+        await append_rows(connection, rows, segment)
+
+
+def seal_row(row: Row, sealed: bytes, subject: bytes) -> Row:
+    """The row with its personal part in place (the last two of `EVENT_COLUMNS`)."""
+    return (*row[:-2], sealed, subject)
+
+
+async def append_rows(connection: Connection, rows: Sequence[Row], segment: int) -> None:
+    """Append events that cannot be duplicates (their id was decided in this very transaction)."""
+    await connection.copy_records_to_table(f"event_{segment}", records=rows, columns=EVENT_COLUMNS)
+
+
+_DEDUPE = """
+insert into dedupe as d (key, content, expires_on, event_id)
+select * from unnest($1::bytea[], $2::bytea[], $3::date[], $4::text[])
+on conflict (key) do update set seen = d.seen + 1
+returning key, content, xmax = 0 as fresh
+"""
+
+
+async def _decide(connection: Connection, items: Sequence[Item]) -> None:
+    first: dict[bytes, Item] = {}
+    for item in items:  # repeats within one group are decided here: the statement takes each key once
+        earlier = first.setdefault(item.key, item)
+        if earlier is not item:
+            item.verdict = "duplicate" if earlier.content == item.content else "different"
+    ordered = [first[key] for key in sorted(first)]
+    answers = await connection.fetch(
+        _DEDUPE, [i.key for i in ordered], [i.content for i in ordered], [i.expires_on for i in ordered],
+        [i.event_id for i in ordered],
+    )  # fmt: skip
+    for key, content, is_fresh in answers:
+        item = first[key]
+        item.verdict = "new" if is_fresh else "duplicate" if content == item.content else "different"
+    changed = [item for item in items if item.verdict == "different"]
+    if changed:
+        await _admit_variants(connection, changed)
+
+
+async def _admit_variants(connection: Connection, items: list[Item]) -> None:
+    """The same id with another body is kept under an id of its own; the owner of the thread judges it."""
+    for item in items:
+        suffix = "~" + item.content.hex()[:8]
+        item.key = blake2b(item.key + item.content, digest_size=16).digest()
+        item.event_id += suffix
+        place = EVENT_COLUMNS.index("event_id")
+        item.rows = [(*row[:place], row[place] + suffix, *row[place + 1 :]) for row in item.rows]
+        item.verdict = None
+    await _decide(connection, items)
+    for item in items:
+        if item.verdict == "new":
+            item.verdict = "different"
+
+
+READ_COLUMNS = (
+    "p", "generation", "xid", "id", "thread", "thread_key", "type", "event_id", "source", "sequence", "about", "effect",
+    "occurred_at", "recorded_at", "data", "sealed", "subject", "segment",
+)  # fmt: skip
+_SELECT = ", ".join("e." + column for column in READ_COLUMNS)
+_READ = f"""
+select {_SELECT}
+from unnest($1::smallint[], $2::smallint[], $3::xid8[], $4::bigint[]) as c (p, generation, xid, id)
+cross join lateral (
+    select * from event e
+    where e.p = c.p and e.segment >= $6 and (e.generation, e.xid, e.id) > (c.generation, c.xid, c.id)
+      and (e.generation < $7 or e.xid < pg_snapshot_xmin(pg_current_snapshot()))
+    order by e.generation, e.xid, e.id
+    limit $5
+) e
+order by e.p, e.generation, e.xid, e.id
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Cursor:
+    """How far a partition is processed."""
+
+    p: int
+    generation: int
+    xid: int
+    id: int
+    position: int
+
+
+async def read(
+    connection: Connection,
+    cursors: Sequence[Cursor],
+    *,
+    per_partition: int,
+    from_segment: int,
+    generation: int,
+) -> list[asyncpg.Record]:
+    """Events after the cursors that nothing can precede any more, per partition in order."""
+    return await connection.fetch(
+        _READ, [c.p for c in cursors], [c.generation for c in cursors], [c.xid for c in cursors],
+        [c.id for c in cursors], per_partition, from_segment, generation,
+    )  # fmt: skip
+
+
+_PARKED = f"""
+select {_SELECT} from parked_event k
+join event e on e.segment = k.segment and e.thread = k.thread and e.generation = k.generation and e.xid = k.xid and e.id = k.id
+where k.thread = $1 order by k.place
+"""
+
+
+async def parked(connection: Connection, thread: bytes) -> list[asyncpg.Record]:
+    """The events that a parked thread has not processed, oldest first."""
+    return await connection.fetch(_PARKED, thread)

@@ -1,0 +1,22 @@
+"""Which processes of this hub are alive, by their own word. Affects liveness and shares only."""
+
+from uuid import UUID
+
+from crossdock.store.pool import Connection
+
+
+async def seen(connection: Connection, process: UUID, role: str, pid: int, lease_seconds: float) -> int:
+    """Say that we live; returns how many of this role do."""
+    await connection.execute(
+        "insert into process (id, role, pid) values ($1, $2, $3) on conflict (id) do update set seen_at = clock_timestamp()",
+        process, role, pid,
+    )  # fmt: skip
+    await connection.execute("delete from process where seen_at < clock_timestamp() - interval '1 minute'")
+    return await connection.fetchval(  # type: ignore[no-any-return]
+        "select count(*) from process where role = $1 and seen_at > clock_timestamp() - $2 * interval '1 second'",
+        role, lease_seconds,
+    )  # fmt: skip
+
+
+async def gone(connection: Connection, process: UUID) -> None:
+    await connection.execute("delete from process where id = $1", process)

@@ -1,0 +1,213 @@
+"""The stock ledger's transaction: lock the balances, decide claims, move quantities, write the entries.
+
+The no-oversell bound is enforced here, on locked rows, and once more by the table's own check constraint.
+"""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from decimal import Decimal
+from typing import Any
+
+from crossdock.model.stock import ClaimLine, StockPlace
+from crossdock.processes.intents import Claim, Move
+from crossdock.store.pool import Connection
+
+BUCKETS = (
+    "available", "soft_claim", "firm_claim", "allocated", "picked", "quarantine", "damaged", "returned",
+    "in_transit_out", "in_transit_in", "expected",
+)  # fmt: skip
+ZERO = Decimal(0)
+Key = tuple[str, str, str, str, str]
+
+
+def key_of(place: StockPlace) -> Key:
+    return (place.item, place.location, place.lot, place.owner, place.possessor)
+
+
+@dataclass(slots=True)
+class Wish:
+    """A claim or a move, with the event that caused it."""
+
+    what: Claim | Move
+    thread: bytes
+    thread_key: str
+    cause: str
+    occurred_at: datetime
+
+
+@dataclass(slots=True)
+class Balance:
+    id: int
+    key: Key
+    unit: str
+    buckets: dict[str, Decimal]
+    may_be_negative: bool
+    version: int
+    published: Decimal | None
+    changed: bool = False
+
+
+@dataclass(slots=True)
+class Settled:
+    """What became of a round of wishes."""
+
+    granted: list[Wish] = field(default_factory=list)
+    refused: list[tuple[Wish, tuple[ClaimLine, ...]]] = field(default_factory=list)
+    short: list[tuple[Wish, Decimal]] = field(default_factory=list)
+    """Moves that found less than they wanted; the rest was not moved."""
+    balances: dict[Key, Balance] = field(default_factory=dict)
+    entries: list[tuple[Any, ...]] = field(default_factory=list)
+
+
+async def lock(connection: Connection, places: Iterable[tuple[Key, str]]) -> dict[Key, Balance]:
+    """Lock the balances of these (place, unit), made where they are missing, in the order of their keys."""
+    wanted = dict(places)
+    keys = sorted(wanted)
+    if not keys:
+        return {}
+    columns = [list(column) for column in zip(*keys, strict=True)]
+    sql = (
+        "select b.id, b.item, b.location, b.lot, b.owner, b.possessor, b.unit, b.may_be_negative, b.version, b.published, "
+        + ", ".join(f"b.{bucket}" for bucket in BUCKETS)
+        + " from unnest($1::text[], $2::text[], $3::text[], $4::text[], $5::text[])"
+        " as k (item, location, lot, owner, possessor) join stock_balance b using (item, location, lot, owner, possessor)"
+        " order by item, location, lot, owner, possessor for update of b"
+    )
+    rows = await connection.fetch(sql, *columns)
+    if len(rows) < len(keys):
+        units = [wanted[key] for key in keys]
+        await connection.execute(
+            "insert into stock_balance (item, location, lot, owner, possessor, unit)"
+            " select * from unnest($1::text[], $2::text[], $3::text[], $4::text[], $5::text[], $6::text[])"
+            " on conflict do nothing",
+            *columns, units,
+        )  # fmt: skip
+        rows = await connection.fetch(sql, *columns)
+    found = {}
+    for row in rows:
+        key = tuple(row[1:6])
+        buckets = dict(zip(BUCKETS, row[10:], strict=True))
+        found[key] = Balance(row[0], key, row[6], buckets, row[7], row[8], row[9])
+    return found
+
+
+def settle(wishes: Sequence[Wish], balances: dict[Key, Balance], segment: int) -> Settled:
+    """Grant or refuse in order; pure on the locked balances."""
+    settled = Settled(balances=balances)
+    for wish in wishes:
+        if isinstance(wish.what, Claim):
+            _claim(wish, wish.what, settled, segment)
+        else:
+            _move(wish, wish.what, settled, segment)
+    return settled
+
+
+def _claim(wish: Wish, claim: Claim, settled: Settled, segment: int) -> None:
+    demand: dict[Key, Decimal] = {}
+    for line in claim.lines:
+        key = key_of(line.place)
+        demand[key] = demand.get(key, ZERO) + line.quantity.value
+    lacking = {
+        key for key, quantity in demand.items() if settled.balances[key].buckets["available"] < quantity
+    }
+    if lacking:
+        missing = tuple(line for line in claim.lines if key_of(line.place) in lacking)
+        settled.refused.append((wish, missing))
+        return
+    for line in claim.lines:
+        balance = settled.balances[key_of(line.place)]
+        _enter(balance, "available", "firm_claim", line.quantity.value, wish, claim.claim, settled, segment)
+    settled.granted.append(wish)
+
+
+def _move(wish: Wish, move: Move, settled: Settled, segment: int) -> None:
+    balance = settled.balances[key_of(move.place)]
+    quantity = move.quantity
+    if move.source != "outside" and not (balance.may_be_negative and move.source == "available"):
+        here = balance.buckets[move.source]
+        if here < quantity:
+            settled.short.append((wish, quantity - here))
+            quantity = here
+    if quantity > ZERO:
+        _enter(balance, move.source, move.target, quantity, wish, move.claim or None, settled, segment)
+
+
+def _enter(
+    balance: Balance, source: str, target: str, quantity: Decimal, wish: Wish, claim: str | None, settled: Settled, segment: int
+) -> None:  # fmt: skip
+    if source != "outside":
+        balance.buckets[source] -= quantity
+    if target != "outside":
+        balance.buckets[target] += quantity
+    balance.changed = True
+    settled.entries.append(
+        (segment, balance.id, source, target, quantity, wish.cause, wish.thread, claim, wish.occurred_at)
+    )
+
+
+_UPDATE = (
+    "update stock_balance b set "
+    + ", ".join(f"{bucket} = n.{bucket}" for bucket in BUCKETS)
+    + ", version = n.version, published = n.published, updated_at = clock_timestamp() from unnest($1::bigint[], $2::bigint[], $3::numeric[], "
+    + ", ".join(f"${place}::numeric[]" for place in range(4, 4 + len(BUCKETS)))
+    + ") as n (id, version, published, "
+    + ", ".join(BUCKETS)
+    + ") where b.id = n.id"
+)
+
+
+async def write(connection: Connection, settled: Settled, segment: int) -> None:
+    """Write back changed balances, their entries, and the claims' records."""
+    changed = [balance for balance in settled.balances.values() if balance.changed]
+    if changed:
+        for balance in changed:
+            balance.version += 1
+        await connection.execute(
+            _UPDATE, [b.id for b in changed], [b.version for b in changed], [b.published for b in changed],
+            *([b.buckets[bucket] for b in changed] for bucket in BUCKETS),
+        )  # fmt: skip
+    if settled.entries:
+        await connection.copy_records_to_table(
+            f"stock_entry_{segment}", records=settled.entries,
+            columns=("segment", "balance", "from_bucket", "to_bucket", "quantity", "cause", "thread", "claim", "occurred_at"),
+        )  # fmt: skip
+    await _record_claims(connection, settled)
+    await _consume_claims(connection, settled)
+
+
+async def _record_claims(connection: Connection, settled: Settled) -> None:
+    records = [(w, "pending") for w in settled.granted] + [(w, "refused") for w, _ in settled.refused]
+    if not records:
+        return
+    await connection.execute(
+        "insert into claim (id, thread, thread_key, state) select * from unnest($1::text[], $2::bytea[], $3::text[], $4::text[])"
+        " on conflict (id) do nothing",
+        [w.what.claim for w, _ in records], [w.thread for w, _ in records], [w.thread_key for w, _ in records],
+        [state for _, state in records],
+    )  # fmt: skip
+    lines = [
+        (wish.what.claim, line.line, settled.balances[key_of(line.place)].id, line.quantity.value)
+        for wish in settled.granted
+        if isinstance(wish.what, Claim)
+        for line in wish.what.lines
+    ]
+    if lines:
+        await connection.copy_records_to_table(
+            "claim_line", records=lines, columns=("claim", "line", "balance", "quantity")
+        )
+
+
+async def _consume_claims(connection: Connection, settled: Settled) -> None:
+    """Claims end by their entries: quantities leaving `firm_claim` are posted, those going back are voided."""
+    posted: dict[str, Decimal] = {}
+    for _, _, source, target, quantity, _, _, claim, _ in settled.entries:
+        if claim is not None and source == "firm_claim":
+            posted[claim] = posted.get(claim, ZERO) + (ZERO if target == "available" else quantity)
+    if posted:
+        claims = sorted(posted)
+        await connection.execute(
+            "update claim c set state = case when n.posted > 0 then 'posted' else 'voided' end, updated_at = clock_timestamp()"
+            " from unnest($1::text[], $2::numeric[]) as n (id, posted) where c.id = n.id and c.state = 'pending'",
+            claims, [posted[claim] for claim in claims],
+        )  # fmt: skip
