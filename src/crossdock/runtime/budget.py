@@ -1,0 +1,90 @@
+"""What an account allows: calls per second, calls at once, and a breaker that stops calling a dead target.
+
+Pure: the instant (monotonic seconds) is an argument.
+"""
+
+from dataclasses import dataclass
+
+BREAKER_FAILURES = 5
+PROBE_SECONDS_MAX = 15.0
+
+
+@dataclass(slots=True)
+class Budget:
+    """Token bucket and concurrency of one account; `rate` 0 means concurrency only."""
+
+    concurrency: int
+    rate: float = 0.0
+    burst: float = 1.0
+    in_flight: int = 0
+    tokens: float = 0.0
+    at: float = 0.0
+    paused_until: float = 0.0
+
+    def allowed(self, now: float) -> int:
+        """How many calls may start now."""
+        free = self.concurrency - self.in_flight
+        if free <= 0 or now < self.paused_until:
+            return 0
+        if self.rate <= 0:
+            return free
+        self.tokens = min(self.burst, self.tokens + (now - self.at) * self.rate)
+        self.at = now
+        return min(free, int(self.tokens))
+
+    def spend(self, calls: int) -> None:
+        self.in_flight += calls
+        if self.rate > 0:
+            self.tokens -= calls
+
+    def ended(self) -> None:
+        self.in_flight -= 1
+
+    def pause(self, until: float) -> None:
+        """The target asked for patience: nobody of this account calls before."""
+        self.paused_until = max(self.paused_until, until)
+
+    def wait_seconds(self, now: float) -> float:
+        """How long until a call may start; 0 when only concurrency stands in the way."""
+        wait = max(0.0, self.paused_until - now)
+        if self.rate > 0 and self.tokens < 1:
+            wait = max(wait, (1 - self.tokens) / self.rate)
+        return wait
+
+
+@dataclass(slots=True)
+class Breaker:
+    """Closed until several failures in a row; then one probe at a time, ever rarer."""
+
+    failures: int = 0
+    probe_at: float = 0.0
+    probing: bool = False
+
+    @property
+    def open(self) -> bool:
+        return self.failures >= BREAKER_FAILURES
+
+    def allowed(self, wanted: int, now: float) -> int:
+        if not self.open:
+            return wanted
+        if self.probing or now < self.probe_at or wanted < 1:
+            return 0
+        self.probing = True
+        return 1
+
+    def succeeded(self) -> bool:
+        """True when this closed an open breaker."""
+        closed = self.open
+        self.failures = 0
+        self.probing = False
+        return closed
+
+    def failed(self, now: float) -> bool:
+        """True when this opened it."""
+        before = self.open
+        self.failures += 1
+        self.probing = False
+        if self.open:
+            beyond = min(self.failures - BREAKER_FAILURES, 5)
+            self.probe_at = now + min(PROBE_SECONDS_MAX, 0.5 * 2**beyond)
+        return self.open and not before

@@ -1,0 +1,147 @@
+"""Writing one batch: a single transaction, locks in one order, balances last."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+from uuid import UUID
+
+import asyncpg
+
+from crossdock.model.operations import TimerFired
+from crossdock.model.quantity import Quantity
+from crossdock.model.requests import PublishAvailability
+from crossdock.model.stock import ClaimGranted, ClaimRefused
+from crossdock.model.thread import stock_thread
+from crossdock.processes.intents import Claim, Do, OpenCase
+from crossdock.runtime.batch import Batch, Wanted
+from crossdock.runtime.journal import Journal, stock_wanted
+from crossdock.store import batch as table
+from crossdock.store import cases, effects, log, stock
+
+
+@dataclass(frozen=True, slots=True)
+class Frame:
+    """What a batch stands on: the epochs it was read under, and how far the cursors go."""
+
+    epochs: dict[int, int]
+    moved: Sequence[tuple[int, int, int, int, int, int]]
+    timers: Sequence[Any]
+    segment: int
+
+
+async def write(connection: asyncpg.Connection, batch: Batch, journal: Journal, frame: Frame) -> None:
+    """All or nothing. Raises `Fenced` when a partition is no longer ours."""
+    out = batch.out
+    await journal.load_keys(connection, out.wanted)
+    rendered = journal.render(out.wanted, batch)
+    states = batch.finish()
+    async with connection.transaction():
+        await table.lock_epochs(connection, frame.epochs)
+        if out.cases:
+            await cases.apply(connection, out.cases)
+        await _timers(connection, batch, frame)
+        await table.write_states(connection, states)
+        if out.binds:
+            await table.bind(connection, out.binds)
+        if out.resumed:
+            await table.unpark(connection, out.resumed)
+        if out.parked:
+            await table.park(connection, out.parked)
+        if rendered:
+            await effects.journal(connection, rendered, frame.segment)
+        await _take_back(connection, batch)
+        if out.wishes or out.publish:
+            await _stock(connection, batch, journal, frame.segment)
+        if out.events:
+            await log.append_rows(connection, out.events, frame.segment)
+        if frame.moved:
+            await table.advance_cursors(connection, frame.moved, frame.segment)
+
+
+async def _timers(connection: asyncpg.Connection, batch: Batch, frame: Frame) -> None:
+    if frame.timers:
+        await table.delete_timers(connection, [(t["thread"], t["name"]) for t in frame.timers])
+        for timer in frame.timers:
+            cause = f"{timer['name']}@{timer['due_at'].isoformat()}"
+            batch.append(timer["thread_key"], TimerFired(timer["name"]), cause=cause, place="timer")
+    if batch.out.timers:
+        await table.write_timers(connection, batch.out.timers)
+
+
+async def _take_back(connection: asyncpg.Connection, batch: Batch) -> None:
+    if batch.out.withdrawn:
+        ids = [effects.effect_id(key, w.kind, w.object, w.generation, "") for key, w in batch.out.withdrawn]
+        await effects.withdraw(connection, ids)
+    if batch.out.retried:
+        await effects.retry(connection, [UUID(effect) for effect in batch.out.retried])
+
+
+async def _stock(connection: asyncpg.Connection, batch: Batch, journal: Journal, segment: int) -> None:
+    """The ledger's round: one lock, one decision, one write; answers and availability follow from it."""
+    out = batch.out
+    places: dict[stock.Key, str] = {}
+    for wish in out.wishes:
+        if isinstance(wish.what, Claim):
+            places |= {stock.key_of(line.place): line.quantity.unit for line in wish.what.lines}
+        else:
+            places[stock.key_of(wish.what.place)] = wish.what.unit
+    for item, location in out.publish:
+        places.setdefault((item, location, "", "", ""), "EA")
+    settled = stock.settle(out.wishes, await stock.lock(connection, places.items()), segment)
+    for wish in settled.granted:
+        assert isinstance(wish.what, Claim)
+        batch.append(
+            wish.thread_key,
+            ClaimGranted(wish.what.claim, wish.what.lines),
+            cause=wish.cause,
+            place=wish.what.claim,
+        )
+    for wish, missing in settled.refused:
+        assert isinstance(wish.what, Claim)
+        batch.append(
+            wish.thread_key, ClaimRefused(wish.what.claim, missing), cause=wish.cause, place=wish.what.claim
+        )
+    published = _availability(batch, settled)
+    if published:
+        await effects.journal(connection, journal.render(published, batch), segment)
+    await stock.write(connection, settled, segment)
+    if settled.short:
+        await cases.apply(connection, [_short_case(wish, missing) for wish, missing in settled.short])
+
+
+def _availability(batch: Batch, settled: stock.Settled) -> list[Wanted]:
+    """What channels are told: only numbers that differ from the last one journaled."""
+    wanted = []
+    for (item, location), cause in batch.out.publish.items():
+        balance = settled.balances[item, location, "", "", ""]
+        available = balance.buckets["available"]
+        if balance.published == available:
+            continue
+        balance.published = available
+        balance.changed = True
+        payload = PublishAvailability(item, location, Quantity(available, balance.unit), balance.version + 1)
+        thread = stock_thread(location, item)
+        for channel in batch.policy.channels:
+            do = Do(
+                "availability.publish",
+                channel,
+                f"{item}#{payload.version}",
+                payload,
+                f"availability/{item}",
+                priority=8,
+            )
+            wanted.append(stock_wanted(thread, do, cause))
+    return wanted
+
+
+def _short_case(wish: stock.Wish, missing: Any) -> cases.Change:
+    assert not isinstance(wish.what, Claim)
+    place = wish.what.place
+    return (
+        wish.thread, wish.thread_key,
+        OpenCase(
+            f"short/{place.item}/{place.location}/{wish.what.source}", "value", "stock difference",
+            f"The ledger holds {missing} {wish.what.unit} less of {place.item} at {place.location} ({wish.what.source}) than was moved",
+            "Count the item there, or find the movement that was not reported; the ledger kept what it had.", "warehouse", wish.cause,
+        ),
+    )  # fmt: skip

@@ -1,0 +1,357 @@
+"""Delivery: one owner per account takes effects from their lanes, calls the target, and writes what became of it.
+
+A try is committed before the call. An answer that never came is looked up, never guessed.
+"""
+
+import asyncio
+import contextlib
+import os
+from collections.abc import Sequence
+from datetime import UTC, datetime, timedelta
+from typing import Any
+from uuid import UUID, uuid4
+
+import asyncpg
+import structlog
+
+from crossdock.access.sealing import Unsealable
+from crossdock.connect.contract import Absent, Call, CannotTell, Client, Done, Refused, RetryLater, Unknown
+from crossdock.connect.manifest import EffectTraits
+from crossdock.connect.transport import Transport
+from crossdock.runtime.budget import Breaker, Budget
+from crossdock.runtime.hub import Hub
+from crossdock.runtime.lanes import Entry, Lanes, entry_of
+from crossdock.runtime.outcomes import Judge, Outcomes
+from crossdock.runtime.wake import EFFECTS, LOG, Waker, listen
+from crossdock.store import delivery as table
+from crossdock.store import processes
+from crossdock.store.delivery import Outcome
+from crossdock.store.effects import State
+from crossdock.store.keys import Keyring
+from crossdock.store.pool import LOST, connect, open_pool
+
+LOAD_MAX = 2000
+POLL_SECONDS = 1.0
+LOOK_AGAIN_SECONDS = 0.005
+_log = structlog.get_logger()
+
+
+class AccountRunner:
+    """All calls of one account."""
+
+    def __init__(
+        self,
+        hub: Hub,
+        name: str,
+        pool: asyncpg.Pool,
+        keyring: Keyring,
+        outcomes: Outcomes,
+        transport: Transport,
+    ) -> None:
+        self.name = name
+        self.wake = asyncio.Event()
+        self._pool, self._keyring, self._outcomes = pool, keyring, outcomes
+        manifest, system = hub.manifest(name), hub.landscape.systems[name]
+        limits = manifest.limits
+        self._traits: dict[str, EffectTraits] = manifest.effects
+        self._budget = Budget(
+            system.concurrency or limits.concurrency,
+            limits.rate_per_second if system.rate_per_second is None else system.rate_per_second,
+            float(system.burst or limits.burst),
+        )
+        self._breaker = Breaker()
+        connector = hub.connector(name)
+        assert connector.open is not None
+        self._client: Client = connector.open(hub.account(name), transport)
+        self._judge = Judge(name)
+        self._calls: set[asyncio.Task[None]] = set()
+        self._reset()
+
+    def _reset(self) -> None:
+        """Start from the journal again: nothing in memory is worth more than what is committed."""
+        self._lanes = Lanes()
+        self._cursor = (0, -1)
+        self._fresh = True
+
+    async def run(self) -> None:
+        """For as long as the account is ours."""
+        loop = asyncio.get_running_loop()
+        looks = 0
+        while True:
+            try:
+                loaded = await self._load()
+                started = await self._start(loop.time())
+            except LOST as error:
+                _log.info("delivery_without_database", account=self.name, reason=str(error))
+                await asyncio.sleep(0.2)
+                await asyncio.gather(*self._calls, return_exceptions=True)
+                self._reset()
+                continue
+            if loaded or started:
+                looks = 0
+                continue
+            looks = await self._wait(loop.time(), looks)
+
+    async def _wait(self, now: float, looks: int) -> int:
+        pause = LOOK_AGAIN_SECONDS * 3**looks if looks < 4 else POLL_SECONDS
+        later = self._lanes.next_at()
+        if later is not None:
+            pause = min(pause, max(0.001, later - now))
+        if self._lanes.has_ready:
+            wait = self._budget.wait_seconds(now)
+            if wait > 0:
+                pause = min(pause, max(0.001, wait))
+        try:
+            await asyncio.wait_for(self.wake.wait(), pause)
+        except TimeoutError:
+            return looks + 1
+        self.wake.clear()
+        return 0
+
+    async def _load(self) -> int:
+        """Follow the journal."""
+        async with self._pool.acquire() as connection:
+            if self._fresh:
+                self._lanes.parked = await table.parked_lanes(connection, self.name)
+                self._fresh = False
+            rows = await table.open_effects(connection, self.name, self._cursor, LOAD_MAX)
+        now, wall = asyncio.get_running_loop().time(), datetime.now(UTC)
+        for row in rows:
+            self._cursor = (row["xid"], row["seq"])
+            if row["id"] not in self._lanes.known:
+                self._lanes.add(self._adopt(row, now, wall))
+        return len(rows)
+
+    def _adopt(self, row: Any, now: float, wall: datetime) -> Entry:
+        """An open effect as found. One that was being sent by somebody who is gone has an unknown outcome."""
+        entry = entry_of(row, 0.0)
+        due = row["next_at"]
+        if entry.state is State.SENDING:
+            traits = self._traits[entry.kind]
+            entry.state = State.OUTCOME_UNKNOWN
+            due = wall + timedelta(seconds=traits.search_lag_seconds)
+        if due is not None and due > wall:
+            entry.not_before = now + (due - wall).total_seconds()
+        return entry
+
+    async def _start(self, now: float) -> int:
+        count = self._breaker.allowed(min(self._budget.allowed(now), 64), now)
+        entries = self._lanes.take(count, now) if count else []
+        if not entries:
+            self._breaker.probing = self._breaker.probing and bool(self._calls)
+            return 0
+        self._budget.spend(len(entries))
+        unclear = [e for e in entries if e.state is State.OUTCOME_UNKNOWN]
+        sends = [e for e in entries if e.state is not State.OUTCOME_UNKNOWN]
+        for entry in [e for e in unclear if self._traits[e.kind].idempotency in ("key", "upsert", "query")]:
+            await self._reopen(entry)  # asking again is harmless: no look-up needed
+            unclear.remove(entry)
+            sends.append(entry)
+        await self._mark_and_call(sends)
+        await self._look_up_all(unclear)
+        return len(entries)
+
+    async def _reopen(self, entry: Entry) -> None:
+        async with self._pool.acquire() as connection:
+            await connection.execute(
+                "update effect set state = 2 where id = $1 and state in (1, 3)", entry.id
+            )
+        entry.state = State.RETRY
+
+    async def _mark_and_call(self, entries: Sequence[Entry]) -> None:
+        if not entries:
+            return
+        timeouts = [self._traits[e.kind].timeout_seconds for e in entries]
+        async with self._pool.acquire() as connection:
+            rows = await table.mark_sending(
+                connection, [e.id for e in entries], timeouts, [e.segment for e in entries]
+            )
+            await self._keyring.load(connection, {row["subject"] for row in rows if row["subject"]})
+        marked = {row["id"]: row for row in rows}
+        for entry in entries:
+            row = marked.get(entry.id)
+            if row is None:  # withdrawn, superseded, or locked for a moment: the journal knows
+                self._budget.ended()
+                await self._recheck(entry)
+                continue
+            entry.attempts, entry.state = row["attempts"], State.SENDING
+            entry.deadline_at = datetime.now(UTC) + timedelta(
+                seconds=self._traits[entry.kind].timeout_seconds
+            )
+            self._spawn(self._send(entry, row))
+
+    async def _recheck(self, entry: Entry) -> None:
+        async with self._pool.acquire() as connection:
+            state = await connection.fetchval("select state from effect where id = $1", entry.id)
+        if state in (State.PENDING, State.RETRY):
+            self._lanes.again(entry, asyncio.get_running_loop().time() + LOOK_AGAIN_SECONDS)
+        else:
+            self._lanes.settle(entry)
+
+    async def _look_up_all(self, entries: Sequence[Entry]) -> None:
+        if not entries:
+            return
+        async with self._pool.acquire() as connection:
+            await connection.execute(
+                "update effect set state = 3 where id = any($1) and state = 1", [e.id for e in entries]
+            )
+            rows = await table.bodies(connection, [e.id for e in entries], [e.segment for e in entries])
+            await self._keyring.load(connection, {row["subject"] for row in rows if row["subject"]})
+        found = {row["id"]: row for row in rows}
+        for entry in entries:
+            row = found.get(entry.id)
+            if row is None:  # settled by late evidence
+                self._budget.ended()
+                self._lanes.settle(entry)
+                continue
+            entry.attempts = row["attempts"]
+            self._spawn(self._look_up(entry, row))
+
+    def _spawn(self, work: Any) -> None:
+        task = asyncio.create_task(work)
+        self._calls.add(task)
+        task.add_done_callback(self._calls.discard)
+
+    def _call(self, entry: Entry, row: Any) -> Call:
+        body = self._keyring.open_effect(entry.id.bytes, row["subject"], row["sealed"])
+        timeout = self._traits[entry.kind].timeout_seconds
+        return Call(
+            effect=str(entry.id), attempt=entry.attempts, kind=entry.kind, body=body, timeout_seconds=timeout
+        )
+
+    async def _send(self, entry: Entry, row: Any) -> None:
+        started, timeout = datetime.now(UTC), self._traits[entry.kind].timeout_seconds
+        answer: Done | Refused | RetryLater | Unknown
+        try:
+            # wait_for also is the deadline check: a process that slept past it sends nothing more.
+            answer = await asyncio.wait_for(self._client.send(self._call(entry, row)), timeout)
+        except TimeoutError:
+            answer = Unknown(reason=f"no answer within {timeout:g} s")
+        except Unsealable as error:
+            answer = Refused(code="erased", reason=str(error))
+        except Exception as error:
+            _log.exception("connector_failed", account=self.name, kind=entry.kind)
+            answer = Unknown(reason=f"connector fault: {type(error).__name__}")
+        outcome = self._judge.sent(entry, answer, self._traits[entry.kind], started)
+        await self._after(entry, outcome, answer)
+
+    async def _look_up(self, entry: Entry, row: Any) -> None:
+        started, timeout = datetime.now(UTC), self._traits[entry.kind].timeout_seconds
+        found: Done | Absent | CannotTell
+        if self._traits[entry.kind].idempotency == "none":
+            found = CannotTell(reason="the target has no look-up for this", for_ever=True)
+        else:
+            try:
+                found = await asyncio.wait_for(self._client.look_up(self._call(entry, row)), timeout)
+            except TimeoutError:
+                found = CannotTell(reason=f"no answer to the look-up within {timeout:g} s")
+            except Unsealable as error:
+                found = CannotTell(reason=str(error), for_ever=True)
+            except Exception as error:
+                _log.exception("connector_failed", account=self.name, kind=entry.kind)
+                found = CannotTell(reason=f"connector fault: {type(error).__name__}")
+        await self._after(
+            entry, self._judge.looked_up(entry, found, self._traits[entry.kind], started), found
+        )
+
+    async def _after(self, entry: Entry, outcome: Outcome, answer: object) -> None:
+        """Write first, then let the lane go on."""
+        now = asyncio.get_running_loop().time()
+        self._budget.ended()
+        self._health(answer, outcome, now)
+        try:
+            await self._outcomes.write(outcome)
+        finally:
+            entry.state = outcome.state
+            if outcome.state in (State.RETRY, State.OUTCOME_UNKNOWN):
+                wait = (outcome.next_at - datetime.now(UTC)).total_seconds() if outcome.next_at else 0.0
+                self._lanes.again(entry, asyncio.get_running_loop().time() + wait if wait > 0 else 0.0)
+            else:
+                self._lanes.settle(
+                    entry, park=outcome.state in (State.REFUSED, State.UNCLEAR) and entry.mode != 3
+                )
+            self.wake.set()
+
+    def _health(self, answer: object, outcome: Outcome, now: float) -> None:
+        if isinstance(answer, RetryLater) and answer.throttled:
+            self._budget.pause(now + min(answer.after_seconds or 0.25, 60.0))
+            self._breaker.probing = False
+            return
+        if isinstance(answer, Unknown | RetryLater | CannotTell):
+            if self._breaker.failed(now):
+                _log.warning("target_failing", account=self.name, reason=outcome.reason)
+                self._outcomes.note_health(self.name, failing=True, reason=outcome.reason)
+        elif self._breaker.succeeded():
+            _log.info("target_back", account=self.name)
+            self._outcomes.note_health(self.name, failing=False, reason="")
+
+    async def close(self) -> None:
+        for task in self._calls:
+            task.cancel()
+        await asyncio.gather(*self._calls, return_exceptions=True)
+
+
+class Delivery:
+    """The process: leases accounts and runs each."""
+
+    def __init__(self, hub: Hub) -> None:
+        self.hub = hub
+        self.id: UUID = uuid4()
+        self.waker = Waker(hub.dsn)
+        self._runners: dict[str, tuple[AccountRunner, asyncio.Task[None]]] = {}
+
+    async def run(self) -> None:
+        """Until cancelled; then the accounts are given back."""
+        pool = await open_pool(self.hub.dsn, size_max=8)
+        transport = Transport()
+        outcomes = Outcomes(self.hub, pool, lambda: self.waker.ring(LOG))
+        tasks = [
+            asyncio.create_task(outcomes.run()),
+            asyncio.create_task(listen(self.hub.dsn, EFFECTS, self._ring)),
+        ]
+        try:
+            await self._lease(pool, transport, outcomes)
+        finally:
+            for runner, task in self._runners.values():
+                task.cancel()
+                await runner.close()
+            for task in tasks:
+                task.cancel()
+            await asyncio.gather(*tasks, *(t for _, t in self._runners.values()), return_exceptions=True)
+            with contextlib.suppress(*LOST):
+                connection = await connect(self.hub.dsn)
+                await table.release_accounts(connection, self.id)
+                await processes.gone(connection, self.id)
+                await connection.close()
+            await transport.close()
+            await self.waker.close()
+            await pool.close()
+
+    def _ring(self) -> None:
+        for runner, _ in self._runners.values():
+            runner.wake.set()
+
+    async def _lease(self, pool: asyncpg.Pool, transport: Transport, outcomes: Outcomes) -> None:
+        lease = self.hub.settings.lease_seconds
+        names = [name for name in self.hub.landscape.systems if self.hub.manifest(name).effects]
+        keyring = Keyring(self.hub.key)
+        while True:
+            try:
+                async with pool.acquire() as connection:
+                    await processes.seen(connection, self.id, "delivery", os.getpid(), lease)
+                    mine = await table.claim_accounts(connection, self.id, names, lease)
+            except (*LOST, asyncpg.QueryCanceledError, asyncpg.LockNotAvailableError):
+                await asyncio.sleep(0.2)
+                continue
+            for name in set(self._runners) - mine:
+                runner, task = self._runners.pop(name)
+                task.cancel()
+                await runner.close()
+            for name in sorted(mine - set(self._runners)):
+                runner = AccountRunner(self.hub, name, pool, keyring, outcomes, transport)
+                self._runners[name] = (runner, asyncio.create_task(runner.run()))
+            for name, (_, task) in self._runners.items():
+                if task.done():
+                    _log.error("account_stopped", account=name, reason=str(task.exception()))
+                    raise SystemExit(1)
+            await asyncio.sleep(lease / 4)

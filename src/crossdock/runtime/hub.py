@@ -1,0 +1,101 @@
+"""What every process of a hub shares: landscape, policy, accounts, keys, connectors. Read once at start."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import msgspec
+
+from crossdock.access.sealing import HubKey, load_hub_key
+from crossdock.connect.contract import Account, Connector
+from crossdock.connect.discovery import installed
+from crossdock.connect.manifest import Manifest
+from crossdock.errors import Misconfigured
+from crossdock.landscape import Landscape, System, load_landscape, resolve_secret
+from crossdock.processes.policy import Policy
+from crossdock.runtime.postgres import place_for
+from crossdock.settings import Settings, load_settings
+
+PRIVATE = ".crossdock"
+
+
+@dataclass(frozen=True)
+class Hub:
+    """One running installation, as configured."""
+
+    folder: Path
+    settings: Settings
+    landscape: Landscape
+    policy: Policy
+    key: HubKey
+    dsn: str
+
+    @property
+    def private(self) -> Path:
+        return self.folder / PRIVATE
+
+    def system(self, name: str) -> System | None:
+        return self.landscape.systems.get(name)
+
+    def manifest(self, system: str) -> Manifest:
+        return installed()[self.landscape.systems[system].connector].manifest
+
+    def connector(self, system: str) -> Connector:
+        return installed()[self.landscape.systems[system].connector].load()
+
+    def account(self, name: str, *, with_secrets: bool = True) -> Account:
+        """The account of a system, with defaults from its connector's manifest filled in."""
+        system = self.landscape.systems[name]
+        manifest = self.manifest(name)
+        settings = {
+            key: f.default for key, f in manifest.settings.items() if f.default is not None
+        } | system.settings
+        secrets = {key: f.default for key, f in manifest.secrets.items() if f.default is not None}
+        if with_secrets:
+            for key, value in system.secrets.items():
+                secrets[key] = resolve_secret(self.folder, f"{name}: secrets.{key}", value)
+        return Account(
+            name=name, connector=system.connector, base_url=system.base_url.rstrip("/"), settings=settings, secrets=secrets
+        )  # fmt: skip
+
+
+def load_hub(folder: Path, **flags: object) -> Hub:
+    """Read everything a process needs. Raises `Misconfigured` with file and field."""
+    folder = folder.resolve()
+    settings = load_settings(folder, **flags)
+    landscape = load_landscape(folder)
+    for name, system in landscape.systems.items():
+        _check_system(folder, name, system)
+    key = load_hub_key(Path(settings.hub_key) if settings.hub_key else folder / PRIVATE / "hub.key")
+    dsn = settings.database_url
+    if not dsn:
+        dsn = place_for(folder, Path(settings.bin_dir) if settings.bin_dir else None).dsn
+    return Hub(folder, settings, landscape, _policy(landscape), key, dsn)
+
+
+def _check_system(folder: Path, name: str, system: System) -> None:
+    where = str(folder / "systems" / f"{name}.yaml")
+    found = installed().get(system.connector)
+    if found is None:
+        known = ", ".join(sorted(installed()))
+        raise Misconfigured(where, f"no connector named {system.connector}; installed: {known}")
+    for kind in ("settings", "secrets"):
+        declared = getattr(found.manifest, kind)
+        given = getattr(system, kind)
+        unknown = sorted(set(given) - set(declared))
+        missing = sorted(key for key, f in declared.items() if f.default is None and key not in given)
+        if unknown:
+            raise Misconfigured(where, f"{kind}.{unknown[0]} is unknown to {system.connector}")
+        if missing:
+            raise Misconfigured(where, f"{kind}.{missing[0]} is required: {declared[missing[0]].describe}")
+
+
+def _policy(landscape: Landscape) -> Policy:
+    roles = landscape.roles
+    given = {
+        "erp": roles.erp, "warehouse": roles.warehouse, "carrier": roles.carrier, "channels": roles.channels,
+        "notify": roles.notify, "follow": roles.follow,
+    }  # fmt: skip
+    try:
+        return msgspec.convert(given | landscape.policy, Policy)
+    except msgspec.ValidationError as error:
+        raise Misconfigured(f"{landscape.folder / 'hub.yaml'}: policy", str(error)) from None

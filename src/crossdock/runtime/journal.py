@@ -1,0 +1,100 @@
+"""From a process's wish to a journaled effect: route to the account, render the final body, seal it.
+
+The connector version of this moment renders; delivery adds only tokens, ETags and control numbers.
+"""
+
+from collections.abc import Sequence
+from typing import Any
+
+import asyncpg
+import msgspec
+import structlog
+
+from crossdock.access.sealing import Unsealable
+from crossdock.connect.contract import Account, Connector
+from crossdock.errors import CrossdockError, Rejected
+from crossdock.model.operations import EffectRefused
+from crossdock.model.party import People
+from crossdock.model.thread import hash16, partition_of
+from crossdock.processes.intents import Do
+from crossdock.runtime.batch import Batch, Wanted
+from crossdock.runtime.hub import Hub
+from crossdock.store.effects import NewEffect, State, effect_id, lane_of, mode_of
+from crossdock.store.keys import Keyring
+
+_log = structlog.get_logger()
+NOBODY = People()
+_people = msgspec.json.Decoder(People)
+
+
+class Journal:
+    """Renders for all accounts of a hub; one per worker process."""
+
+    def __init__(self, hub: Hub, keyring: Keyring) -> None:
+        self._hub = hub
+        self._keyring = keyring
+        self._routes: dict[str, tuple[Connector, Account, str]] = {}
+
+    def _route(self, name: str) -> tuple[Connector, Account, str]:
+        route = self._routes.get(name)
+        if route is None:
+            manifest = self._hub.manifest(name)
+            account = self._hub.account(name, with_secrets=False)
+            route = (self._hub.connector(name), account, f"{manifest.name} {manifest.version}")
+            self._routes[name] = route
+        return route
+
+    async def load_keys(self, connection: asyncpg.Connection, wanted: Sequence[Wanted]) -> None:
+        await self._keyring.load(connection, {w.do.subject for w in wanted if w.do.subject})
+
+    def render(self, wanted: Sequence[Wanted], batch: Batch) -> list[NewEffect]:
+        """All effects of a batch; one that cannot be rendered is journaled as refused, and its thread hears of it."""
+        opened: dict[bytes, People] = {}
+        return [self._one(w, batch, opened) for w in wanted]
+
+    def _one(self, wanted: Wanted, batch: Batch, opened: dict[bytes, People]) -> NewEffect:
+        do, thread = wanted.do, wanted.thread
+        state, reason, body, connector = State.PENDING, None, b"", ""
+        try:
+            if do.account not in self._hub.landscape.systems:
+                raise Rejected("/", f"no system named {do.account} in the landscape")
+            code, account, connector = self._route(do.account)
+            if code.render is None:
+                raise Rejected("/", f"{account.connector} carries out nothing")
+            body = code.render(do.kind, do.payload, self._open(do, opened), account)
+        except (CrossdockError, Unsealable) as error:
+            state, reason = State.REFUSED, str(error)[:500]
+        except Exception as error:
+            _log.exception("render_failed", account=do.account, kind=do.kind)
+            state, reason = State.REFUSED, f"connector fault: {type(error).__name__}: {error}"[:500]
+        effect = NewEffect(
+            effect_id(thread.key, do.kind, do.object, do.generation, do.account), partition_of(thread.hash), thread.hash,
+            thread.key, do.kind, do.account, do.object, do.generation, lane_of(do.account, do.lane), mode_of(do.kind),
+            do.priority, state, reason, connector, b"", do.subject,
+        )  # fmt: skip
+        try:
+            effect.sealed = self._keyring.seal_effect(effect.id.bytes, do.subject, body)
+        except Unsealable:
+            effect.subject = None
+            effect.sealed = self._keyring.seal_effect(effect.id.bytes, None, b"")
+        if reason is not None:
+            refused = EffectRefused(str(effect.id), do.kind, do.account, "not renderable", reason)
+            batch.append(thread.key, refused, cause=str(effect.id), place="render")
+        return effect
+
+    def _open(self, do: Do, opened: dict[bytes, People]) -> People:
+        if not do.people or not do.subject:
+            return NOBODY
+        people = opened.get(do.people)
+        if people is None:
+            people = _people.decode(self._keyring.open_people(do.subject, do.people))
+            opened[do.people] = people
+        return people
+
+
+def stock_wanted(thread_key: str, do: Do, cause: str) -> Wanted:
+    """An effect of a stock thread that is not itself part of the batch (availability follows every claim)."""
+    from crossdock.runtime.batch import Thread
+
+    thread: Any = Thread(hash16(thread_key), thread_key, "stock", None)
+    return Wanted(do, thread, cause)

@@ -1,0 +1,130 @@
+"""The lines in which one account's effects keep their order. In memory, rebuilt from the journal at any time."""
+
+from bisect import insort
+from dataclasses import dataclass, field
+from datetime import datetime
+from heapq import heappop, heappush
+from typing import Any
+from uuid import UUID
+
+from crossdock.store.effects import MODES, State
+
+
+@dataclass(slots=True)
+class Entry:
+    """An open effect. `not_before` is monotonic seconds."""
+
+    id: UUID
+    seq: int
+    kind: str
+    object: str
+    lane: bytes
+    mode: int
+    priority: int
+    state: State
+    attempts: int
+    thread_key: str
+    segment: int
+    not_before: float = 0.0
+    deadline_at: datetime | None = None
+    in_flight: bool = False
+
+    def __lt__(self, other: "Entry") -> bool:
+        return self.seq < other.seq
+
+
+def entry_of(row: Any, not_before: float) -> Entry:
+    return Entry(
+        row["id"], row["seq"], row["kind"], row["object"], row["lane"], row["mode"], row["priority"],
+        State(row["state"]), row["attempts"], row["thread_key"], row["segment"], not_before, row["deadline_at"],
+    )  # fmt: skip
+
+
+@dataclass(slots=True)
+class Lanes:
+    """Heads of free lanes are ready; a parked lane holds its followers and nobody else."""
+
+    lines: dict[bytes, list[Entry]] = field(default_factory=dict)
+    known: dict[UUID, Entry] = field(default_factory=dict)
+    parked: dict[bytes, int] = field(default_factory=dict)
+    _ready: list[tuple[int, int, Entry]] = field(default_factory=list)
+    _later: list[tuple[float, int, Entry]] = field(default_factory=list)
+
+    def add(self, entry: Entry) -> None:
+        """A new or reopened effect. An effect that was parked and comes back frees its lane."""
+        if entry.id in self.known:
+            return
+        if self.parked.get(entry.lane) == entry.seq:
+            del self.parked[entry.lane]
+        self.known[entry.id] = entry
+        if entry.mode == MODES["independent"]:
+            self._offer(entry)
+            return
+        line = self.lines.setdefault(entry.lane, [])
+        insort(line, entry)
+        if line[0] is entry:
+            self._offer_head(entry.lane)
+
+    def _offer_head(self, lane: bytes) -> None:
+        line = self.lines.get(lane)
+        if line and not line[0].in_flight and lane not in self.parked:
+            self._offer(line[0])
+
+    def _offer(self, entry: Entry) -> None:
+        if entry.not_before > 0:
+            heappush(self._later, (entry.not_before, entry.seq, entry))
+        else:
+            heappush(self._ready, (entry.priority, entry.seq, entry))
+
+    def take(self, count: int, now: float) -> list[Entry]:
+        """Up to `count` entries that may go now, most urgent first; each is in flight until `settle` or `again`."""
+        while self._later and self._later[0][0] <= now:
+            _, _, entry = heappop(self._later)
+            entry.not_before = 0.0
+            heappush(self._ready, (entry.priority, entry.seq, entry))
+        taken: list[Entry] = []
+        while self._ready and len(taken) < count:
+            _, _, entry = heappop(self._ready)
+            if self._may_go(entry):
+                entry.in_flight = True
+                taken.append(entry)
+        return taken
+
+    def _may_go(self, entry: Entry) -> bool:
+        if entry.in_flight or self.known.get(entry.id) is not entry or entry.not_before > 0:
+            return False
+        if entry.mode == MODES["independent"]:
+            return True
+        line = self.lines.get(entry.lane)
+        return bool(line) and line[0] is entry and entry.lane not in self.parked  # type: ignore[index]
+
+    def settle(self, entry: Entry, *, park: bool = False) -> None:
+        """The effect ended (or was taken back, or parks its lane): the next of its lane may go."""
+        self.known.pop(entry.id, None)
+        entry.in_flight = False
+        if entry.mode == MODES["independent"]:
+            return
+        line = self.lines.get(entry.lane)
+        if line and entry in line:
+            line.remove(entry)
+        if not line:
+            self.lines.pop(entry.lane, None)
+        if park:
+            self.parked[entry.lane] = entry.seq
+        else:
+            self._offer_head(entry.lane)
+
+    def again(self, entry: Entry, not_before: float) -> None:
+        """Not settled: the entry stays the head of its lane and is offered again later."""
+        entry.in_flight = False
+        entry.not_before = not_before
+        if self.known.get(entry.id) is entry:
+            self._offer(entry)
+
+    def next_at(self) -> float | None:
+        """When something becomes ready by time alone; None when nothing will."""
+        return self._later[0][0] if self._later else None
+
+    @property
+    def has_ready(self) -> bool:
+        return bool(self._ready)

@@ -1,0 +1,160 @@
+"""Lanes against a small model: order within a lane, freedom between lanes, and a parked lane that stops nobody else."""
+
+from dataclasses import dataclass, field
+from uuid import UUID
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from crossdock.runtime.lanes import Entry, Lanes
+from crossdock.store.effects import MODES, State
+
+ORDERED, INDEPENDENT = MODES["ordered"], MODES["independent"]
+LANES = (b"one", b"two", b"three")
+
+
+def entry(
+    seq: int, lane: bytes = LANES[0], *, mode: int = ORDERED, priority: int = 5, not_before: float = 0.0
+) -> Entry:
+    return Entry(
+        UUID(int=seq), seq, "k", "o", lane, mode, priority, State.PENDING, 0, "order/x", 1, not_before
+    )
+
+
+@dataclass
+class Model:
+    """What the lanes should know."""
+
+    lanes: Lanes = field(default_factory=Lanes)
+    waiting: dict[bytes, list[int]] = field(default_factory=dict)
+    flying: dict[int, Entry] = field(default_factory=dict)
+    settled: list[int] = field(default_factory=list)
+    now: float = 0.0
+    seq: int = 0
+
+    def add(self, lane: bytes) -> None:
+        self.seq += 1
+        self.lanes.add(entry(self.seq, lane, priority=self.seq % 4))
+        self.waiting.setdefault(lane, []).append(self.seq)
+
+    def take(self, count: int) -> None:
+        for one in self.lanes.take(count, self.now):
+            assert one.lane not in self.lanes.parked
+            assert one.seq == self.waiting[one.lane][0], "overtaken within its lane"
+            assert not any(other.lane == one.lane for other in self.flying.values()), (
+                "two of one lane at once"
+            )
+            self.flying[one.seq] = one
+
+    def settle(self, seq: int, *, park: bool) -> None:
+        one = self.flying.pop(seq)
+        self.lanes.settle(one, park=park)
+        self.waiting[one.lane].remove(seq)
+        self.settled.append(seq)
+
+
+ACTIONS = st.lists(
+    st.tuples(st.sampled_from(["add", "take", "settle", "park", "again", "wait"]), st.integers(0, 5)), max_size=80
+)  # fmt: skip
+
+
+@given(ACTIONS)
+def test_a_lane_keeps_its_order_whatever_happens(actions: list[tuple[str, int]]) -> None:
+    """One at a time per lane, oldest first; a retried head is not overtaken; a parked lane gives nothing."""
+    model = Model()
+    for name, value in actions:
+        flying = sorted(model.flying)
+        match name:
+            case "add":
+                model.add(LANES[value % len(LANES)])
+            case "take":
+                model.take(value)
+            case "settle" | "park" if flying:
+                model.settle(flying[value % len(flying)], park=name == "park")
+            case "again" if flying:
+                one = model.flying.pop(flying[value % len(flying)])
+                model.lanes.again(one, model.now + value)
+            case "wait":
+                model.now += value
+
+
+@given(ACTIONS)
+def test_nothing_is_forgotten(actions: list[tuple[str, int]]) -> None:
+    """Once everything in flight ends well and time passes, every effect of an unparked lane has gone out."""
+    model = Model()
+    for name, value in actions:
+        match name:
+            case "add":
+                model.add(LANES[value % len(LANES)])
+            case "take":
+                model.take(value)
+            case "again" if model.flying:
+                one = model.flying.pop(min(model.flying))
+                model.lanes.again(one, model.now + value)
+    for _ in range(model.seq * 3 + 1):
+        model.now += 10
+        model.take(100)
+        for seq in sorted(model.flying):
+            model.settle(seq, park=False)
+
+    assert sorted(model.settled) == list(range(1, model.seq + 1))
+    assert not model.lanes.lines
+    assert not model.lanes.known
+
+
+def test_the_most_urgent_goes_first_and_equals_by_age() -> None:
+    """Across lanes only priority and age count."""
+    lanes = Lanes()
+    for seq, priority in ((1, 5), (2, 1), (3, 5), (4, 0)):
+        lanes.add(entry(seq, bytes([seq]), priority=priority))
+
+    assert [one.seq for one in lanes.take(4, 0.0)] == [4, 2, 1, 3]
+
+
+def test_independent_effects_do_not_wait_for_their_lane() -> None:
+    """A question may be asked while another one of the same object is open."""
+    lanes = Lanes()
+    for seq in (1, 2, 3):
+        lanes.add(entry(seq, mode=INDEPENDENT))
+
+    assert len(lanes.take(3, 0.0)) == 3
+
+
+def test_a_reopened_effect_frees_its_parked_lane() -> None:
+    """After a person retried it, the effect that parked the lane goes first, then its followers."""
+    lanes = Lanes()
+    first, second = entry(1), entry(2)
+    lanes.add(first)
+    lanes.add(second)
+    lanes.take(1, 0.0)
+    lanes.settle(first, park=True)
+    assert lanes.take(5, 0.0) == []
+
+    lanes.add(entry(1))
+
+    [again] = lanes.take(5, 0.0)
+    assert again.seq == 1
+    lanes.settle(again)
+    assert [one.seq for one in lanes.take(5, 0.0)] == [2]
+
+
+def test_the_next_moment_is_the_earliest_retry() -> None:
+    """Delivery sleeps until then and no longer."""
+    lanes = Lanes()
+    assert lanes.next_at() is None
+    for seq, moment in ((1, 7.0), (2, 3.0)):
+        lanes.add(entry(seq, bytes([seq]), not_before=moment))
+
+    assert lanes.next_at() == 3.0
+    assert lanes.take(5, 2.9) == []
+    assert [one.seq for one in lanes.take(5, 3.0)] == [2]
+
+
+def test_the_same_effect_twice_is_one() -> None:
+    """The journal is read again after a reconnect."""
+    lanes = Lanes()
+    lanes.add(entry(1))
+    lanes.add(entry(1))
+
+    assert len(lanes.take(5, 0.0)) == 1
+    assert lanes.take(5, 0.0) == []
