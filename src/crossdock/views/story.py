@@ -1,0 +1,152 @@
+"""The story of one thread, read in one repeatable-read transaction: what the page shows and the API answers."""
+
+from hashlib import blake2b
+from typing import Any, Final
+
+from crossdock.model.thread import hash16, kind_of
+from crossdock.processes.order_state import State as Order
+from crossdock.processes.policy import Policy
+from crossdock.processes.shipment import State as Shipment
+from crossdock.store.pool import Connection
+from crossdock.views import story_milestones, story_sentence, story_systems, story_timeline
+from crossdock.views.names import Names
+from crossdock.views.sql import blocks
+from crossdock.views.story_material import Material, decode_state, gather, links_of
+from crossdock.views.story_shape import Case, Entry, Headline, Line, Link, Package, Story
+
+PAGE: Final = 60
+PAGE_MAX: Final = 200
+_EXTRAS: Final = (
+    "short_closed", "backordered", "cancelled", "substituted_out", "substituted_in", "over_shipped",
+)  # fmt: skip
+
+
+async def read_story(
+    connection: Connection, thread: str, names: Names, policy: Policy, *, limit: int = PAGE
+) -> Story | None:  # fmt: skip
+    """None where nobody heard of the thread."""
+    async with connection.transaction(isolation="repeatable_read", readonly=True):
+        material = await gather(connection, thread, names, None)
+    return None if material is None else _tell(material, names, policy, limit)
+
+
+async def read_earlier(
+    connection: Connection, thread: str, names: Names, policy: Policy, *, before: str, limit: int = PAGE
+) -> tuple[list[Entry], str] | None:  # fmt: skip
+    """The timeline's page after the cursor `before`, and the next cursor."""
+    cursor = story_timeline.read_cursor(before)
+    async with connection.transaction(isolation="repeatable_read", readonly=True):
+        material = await gather(connection, thread, names, cursor[0] if cursor else None)
+    if material is None:
+        return None
+    return story_timeline.timeline(material, names, policy, cursor, bounded(limit))
+
+
+def bounded(limit: int) -> int:
+    return min(max(1, limit), PAGE_MAX)
+
+
+def _tell(m: Material, names: Names, policy: Policy, limit: int) -> Story:
+    milestones = story_milestones.milestones(m)
+    systems = story_systems.systems(m, names)
+    cases = [_case(row, names) for row in m.cases]
+    tone, sentence = story_sentence.sentence(m, milestones, cases, names)
+    entries, following = story_timeline.timeline(m, names, policy, None, bounded(limit))
+    return Story(
+        thread=m.key, kind=m.row["kind"], headline=headline(m.row, m.state, names), tone=tone, sentence=sentence,
+        phase=m.row["phase"], waiting_on=names.plain(m.row["waiting_on"]), waiting_since=m.row["waiting_since"],
+        whose_move=names.of(m.row["owner"]) if m.row["owner"] else "", done=m.row["done"], milestones=milestones,
+        systems=systems, lines=lines(m.state), packages=packages(m.state), linked=_links(m, names), cases=cases,
+        timeline=entries, next=following, as_of=m.now,
+    )  # fmt: skip
+
+
+def headline(row: Any, state: Any, names: Names) -> Headline:
+    """What it is, in the words of those who ask for it."""
+    match state:
+        case Order() if state.number or state.reference:
+            facts = [names.of(state.channel) + " order " + state.reference.partition("/")[2]]
+            facts.append(f"{len(state.lines)} line" + ("" if len(state.lines) == 1 else "s"))
+            facts += [
+                f"to {'-'.join(x for x in (state.destination.country, state.destination.region) if x)}"
+            ] * bool(state.destination.country)
+            facts += [state.service] * (state.service != "standard")
+            return Headline(f"Order {state.number or state.reference}", tuple(facts), state.total)
+        case Shipment() if state.shipment:
+            facts = [
+                f"{len(state.packages)} package" + ("" if len(state.packages) == 1 else "s"),
+                f"from {state.location}",
+            ]
+            facts += [f"with {state.carrier.upper()}"] * bool(state.carrier)
+            facts += [f"to {state.destination.country}"] * bool(state.destination.country)
+            return Headline(f"Shipment {state.shipment}", tuple(facts), state.freight, "freight")
+        case _:
+            kind, _, rest = row["thread_key"].partition("/")
+            return Headline(f"{kind.capitalize()} {rest.rpartition('/')[2]}", (names.plain(rest),))
+
+
+def lines(state: Any) -> list[Line]:
+    """The order's lines under the line law; extras only where there is something in them."""
+    if not isinstance(state, Order):
+        return []
+    currency = state.total.currency if state.total else ""
+    return [
+        Line(
+            x.line, x.item, x.unit, x.price, currency, x.ordered, x.open, x.reserved, x.allocated, x.picked, x.shipped,
+            x.delivered, {name: value for name in _EXTRAS if (value := getattr(x, name))},
+        )
+        for x in state.lines
+    ]  # fmt: skip
+
+
+def packages(state: Any) -> list[Package]:
+    if not isinstance(state, Shipment):
+        return []
+    tracks = {x.sscc: x for x in state.tracks}
+    return [
+        Package(
+            p.sscc, tracks[p.sscc].tracking if p.sscc in tracks else "", p.weight,
+            tracks[p.sscc].milestone if p.sscc in tracks else "created",
+            tuple((f"order/{x.order}", x.line, x.item, x.quantity) for x in p.lines),
+        )
+        for p in (state.packages or state.departed_early)
+    ]  # fmt: skip
+
+
+def _links(m: Material, names: Names) -> list[Link]:
+    found = [link_of(row, state, names) for row, state in m.linked.values()]
+    missing = [k for k in links_of(m.state, ()) if k not in m.linked]
+    return found + [
+        Link(k, kind_of(k), k.rpartition("/")[2], "", "not heard of yet", None, done=False) for k in missing
+    ]
+
+
+def link_of(row: Any, state: Any, names: Names) -> Link:
+    """A thread in one line: for lists, hits and links."""
+    return Link(
+        row["thread_key"], row["kind"], headline(row, state, names).title, row["phase"], names.plain(row["waiting_on"]),
+        row["waiting_since"], done=row["done"],
+    )  # fmt: skip
+
+
+def _case(row: Any, names: Names) -> Case:
+    return Case(
+        row["id"], names.plain(row["title"]), names.plain(row["detail"]), row["owner"], row["cause"], row["opened_at"],
+        row["thread_key"], row["key"],
+    )  # fmt: skip
+
+
+async def read_stamp(connection: Connection, thread: str, names: Names) -> str | None:
+    """Changes whenever the story does; cheap enough to ask every two seconds."""
+    sql = blocks("story.sql")
+    row = await connection.fetchrow(sql["threads"], [hash16(thread)])
+    if row is None:
+        return None
+    threads = [row["thread"], *(hash16(key) for key in links_of(decode_state(row), names.systems))]
+    found = await connection.fetch(sql["stamp"], threads, row["first_segment"])
+    parts = [str(row["updated_at"].timestamp())]
+    parts += [
+        ".".join(str(x[name] or 0) for name in ("event", "effects", "attempts", "states", "cases"))
+        for x in found
+    ]
+    return blake2b("|".join(parts).encode(), digest_size=8).hexdigest()

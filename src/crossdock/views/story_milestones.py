@@ -1,0 +1,171 @@
+"""The milestone line: what happened, what is expected, and what nobody told us. Facts never look like guesses."""
+
+from collections.abc import Callable, Sequence
+from datetime import UTC, datetime, time
+from typing import Any, Final
+
+from crossdock.model.registry import decode
+from crossdock.model.shipment import Milestone as Scan
+from crossdock.processes.order_state import State as Order
+from crossdock.processes.shipment import RANK
+from crossdock.processes.shipment import State as Shipment
+from crossdock.views.story_material import Material
+from crossdock.views.story_shape import Classifier, Milestone
+
+_BLOCKS: Final = {
+    "order.check": "approved", "warehouse_order.release": "released", "label.create": "labelled",
+    "label.attach": "departed", "goods_issue.post": "goods_issue", "invoice.release": "invoiced",
+}  # fmt: skip
+"""Which milestone an effect in trouble holds up."""
+
+Known = tuple[str, str, bool, datetime | None, str]
+"""(name, label, happened, when, note)"""
+
+
+def milestones(m: Material) -> list[Milestone]:
+    """Empty for kinds whose life has no stations."""
+    match m.state:
+        case Order() if m.state.number:
+            known = _of_order(m, m.state)
+            ended = m.state.phase if m.state.phase in ("cancelled", "rejected") else ""
+        case Shipment() if m.state.shipment:
+            known = _of_shipment(m, m.state)
+            ended = ""
+        case _:
+            return []
+    if ended:
+        known = [x for x in known if x[2]]
+        known.append((ended, ended, True, m.row["updated_at"], ""))
+    return _classified(m, known)
+
+
+def _first(m: Material, type_: str, *, shipments: bool = False) -> datetime | None:
+    """When it first happened; events are newest first."""
+    rows = m.events if shipments else m.own_events
+    return next((e["occurred_at"] for e in reversed(rows) if e["type"] == type_), None)
+
+
+def _last(m: Material, type_: str) -> datetime | None:
+    return next((e["occurred_at"] for e in m.own_events if e["type"] == type_), None)
+
+
+def _share(done: int, of: int) -> str:
+    return f"{done} of {of}" if of > 1 and 0 < done < of else ""
+
+
+def _of_order(m: Material, s: Order) -> list[Known]:
+    parts = s.parts
+    shipments = [state for row, state in m.linked.values() if row["kind"] == "shipment"]
+
+    def of_parts(name: str, label: str, type_: str, has: Callable[[Any], Any]) -> Known:
+        count = sum(1 for x in parts if has(x))
+        happened = bool(parts) and count == len(parts)
+        return name, label, happened, _last(m, type_) if count else None, _share(count, len(parts))
+
+    labelled = sum(1 for x in shipments if x.label)
+    approved = bool(s.sales_order or s.warehouse_order or parts) or s.phase in (
+        "approved",
+        "released",
+        "cancelling",
+    )
+    packed = bool(parts) and not any(x.open + x.reserved + x.allocated for x in s.lines)
+    left = [x for x in parts if x.shipped_at]
+    return [
+        ("placed", "placed", True, _first(m, "order.received.v1"), ""),
+        ("approved", "approved", approved, _first(m, "claim.granted.v1"), s.hold and f"held: {s.hold}"),
+        ("released", "released", bool(s.warehouse_order), _first(m, "order.released.v1"), ""),
+        ("allocated", "allocated", s.allocated, _first(m, "order.allocated.v1"), ""),
+        ("packed", "packed", packed, _last(m, "order.packed.v1"), "part of it" if parts and not packed else ""),
+        (
+            "labelled", "labelled", bool(shipments) and labelled == len(shipments),
+            _first(m, "label.generated.v1", shipments=True), _share(labelled, len(shipments)),
+        ),
+        ("departed", "departed", packed and len(left) == len(parts), _last(m, "order.shipped.v1"), _share(len(left), len(parts))),
+        of_parts("goods_issue", "goods issue", "goodsIssue.posted.v1", lambda x: x.goods_issue),
+        of_parts("delivered", "delivered", "order.delivered.v1", lambda x: x.delivered_at),
+        of_parts("invoiced", "invoiced", "invoice.released.v1", lambda x: x.invoice),
+    ]  # fmt: skip
+
+
+def _of_shipment(m: Material, s: Shipment) -> list[Known]:
+    scans = _scans(m)
+    reached = max((RANK[x.milestone] for x in s.tracks), default=0)
+
+    def scan(name: Scan, label: str) -> Known:
+        rank = RANK[name]
+        count = sum(1 for x in s.tracks if RANK[x.milestone] >= rank)
+        at = scans.get((name, "ACT"))
+        return name, label, at is not None and reached >= rank, at, _share(count, len(s.tracks))
+
+    delivered = s.delivered_at is not None
+    return [
+        ("packed", "packed", bool(s.packages), _first(m, "shipment.packed.v1"), ""),
+        ("labelled", "labelled", bool(s.label), _first(m, "label.generated.v1"), ""),
+        ("label_attached", "label at warehouse", s.label_attached, _first(m, "label.attached.v1"), ""),
+        ("departed", "departed", s.departed_at is not None, s.departed_at, ""),
+        scan("picked_up", "picked up"), scan("in_transit", "in transit"), scan("out_for_delivery", "out for delivery"),
+        ("delivered", "delivered", delivered, s.delivered_at, "" if delivered else scan("delivered", "")[4]),
+    ]  # fmt: skip
+
+
+def _scans(m: Material) -> dict[tuple[str, str], datetime]:
+    """(milestone, classifier) → the newest carrier scan's time."""
+    found: dict[tuple[str, str], datetime] = {}
+    for e in reversed(m.events):
+        if e["type"] == "shipment.milestoneReached.v1":
+            data: Any = decode(e["type"], e["data"])
+            found[data.milestone, data.classifier] = data.at or e["occurred_at"]
+    return found
+
+
+def _classified(m: Material, known: Sequence[Known]) -> list[Milestone]:
+    last = max((n for n, x in enumerate(known) if x[2]), default=-1)
+    troubled = {_BLOCKS[f["kind"]] for f in m.effects if f["state"] in (5, 6) and f["kind"] in _BLOCKS}
+    blocked = bool(m.cases) or bool(troubled) or m.row["parked"] is not None
+    waiting = not m.row["done"]
+    expected = _expected(m)
+    found = []
+    for place, (name, label, happened, at, note) in enumerate(known):
+        if happened:
+            found.append(Milestone(name, label, "actual", at, note=note))
+            continue
+        classifier, when = _guess(expected.get(name), m.now)
+        standing = ""
+        if name in troubled or (
+            waiting and not any(x.standing for x in found) and not _passed(name, place, last)
+        ):
+            standing = "blocked" if name in troubled or (blocked and not troubled) else "waiting"
+        if not standing and place < last:
+            classifier = "unreported"
+        since = m.row["waiting_since"] if standing and when is None else when
+        found.append(Milestone(name, label, classifier, since, standing=standing, note=note))  # type: ignore[arg-type]
+    return found
+
+
+def _passed(name: str, place: int, last: int) -> bool:
+    """Carrier scans and hand-overs may stay away for ever; postings never may."""
+    return place < last and name in (
+        "label_attached",
+        "picked_up",
+        "in_transit",
+        "out_for_delivery",
+        "allocated",
+        "released",
+    )
+
+
+def _expected(m: Material) -> dict[str, tuple[Classifier, datetime]]:
+    """Who said when: a carrier's estimate beats the promise given with the order."""
+    found: dict[str, tuple[Classifier, datetime]] = {}
+    if isinstance(m.state, Order) and m.state.promised_on:
+        found["delivered"] = ("planned", datetime.combine(m.state.promised_on, time(23, 59), UTC))
+    for (name, classifier), at in _scans(m).items():
+        if classifier in ("EST", "PLN"):
+            found[name] = ("estimated" if classifier == "EST" else "planned", at)
+    return found
+
+
+def _guess(said: tuple[Classifier, datetime] | None, now: datetime) -> tuple[Classifier, datetime | None]:
+    if said is None:
+        return "open", None
+    return ("missing", said[1]) if said[1] < now else said

@@ -1,0 +1,232 @@
+"""Business words: one sentence for every event type, every effect kind and every outcome of a try.
+
+`tests/unit/test_words.py` fails when the registry knows a type or kind that has no words here.
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any, Final
+
+Say = Callable[[str, Any], str]
+"""(who says it, the event's data) → a sentence without a full stop."""
+
+
+def _listed(numbers: tuple[str, ...]) -> str:
+    return ", ".join(numbers) if len(numbers) <= 3 else f"{numbers[0]} and {len(numbers) - 1} more"
+
+
+def counted(number: int, thing: str) -> str:
+    """`3 lines`, `1 line`, `2 boxes`."""
+    return f"{number} {thing}" if number == 1 else f"{number} {thing}{'es' if thing.endswith('x') else 's'}"
+
+
+_MILESTONES: Final = {
+    "created": "knows the parcel", "picked_up": "picked the parcel up", "in_transit": "has the parcel in transit",
+    "arrived": "has the parcel at a depot", "out_for_delivery": "has the parcel out for delivery",
+    "available_for_pickup": "holds the parcel for pick-up", "delivered": "delivered the parcel",
+    "attempt_failed": "could not deliver the parcel, will try again", "delayed": "reports a delay",
+    "on_hold": "holds the parcel", "exception": "reports an exception", "returning": "is returning the parcel",
+    "returned": "returned the parcel", "cancelled": "cancelled the parcel", "unknown": "sent a scan we do not know",
+}  # fmt: skip
+
+
+def _scan(who: str, data: Any) -> str:
+    where = f" in {data.location}" if data.location else ""
+    why = f": {data.reason}" if data.reason else ""
+    guess = {"EST": " (estimate)", "PLN": " (plan)"}.get(data.classifier, "")
+    return f"{data.carrier.upper() or who} {_MILESTONES[data.milestone]}{where}{why}{guess}"
+
+
+def _checked(who: str, data: Any) -> str:
+    unknown = [line.line for line in data.lines if not line.known_item]
+    if unknown:
+        return f"{who} does not know the item of {counted(len(unknown), 'line')}"
+    return {
+        "ok": f"{who} confirmed credit, stock and price", "blocked": f"{who} refused credit",
+        "not_checked": f"{who} confirmed stock and price, credit was not checked",
+    }[data.credit]  # fmt: skip
+
+
+def _missing(_: str, data: Any) -> str:
+    missing = ", ".join(f"{x.quantity} of {x.place.item}" for x in data.missing)
+    return f"Stock could not be reserved: {missing} missing"
+
+
+def _adjusted(who: str, data: Any) -> str:
+    sign = "+" if data.change.value > 0 else ""
+    return f"{who} adjusted {data.place.item} at {data.place.location} by {sign}{data.change}: {data.reason}"
+
+
+def _labelled(who: str, data: Any) -> str:
+    cost = f", freight about {data.freight}" if data.freight else ""
+    return f"{who} made the label {_listed(tuple(x.tracking for x in data.packages))}{cost}"
+
+
+def _because(reason: str) -> str:
+    return f": {reason}" if reason else ""
+
+
+_TIMERS: Final = {
+    "recheck": "a held order is checked again",
+    "parent": "an event waited for the one before it",
+}
+
+
+EVENTS: Final[dict[str, Say]] = {
+    "order.received.v1": lambda who, d: (
+        f"{who} placed order {d.number}: {counted(len(d.lines), 'line')}, {d.total}"
+    ),
+    "order.cancelRequested.v1": lambda who, d: f"{who} asked to cancel the order{_because(d.reason)}",
+    "order.checked.v1": _checked,
+    "order.creditReleased.v1": lambda who, d: f"{d.by or who} released the credit hold",
+    "order.released.v1": lambda who, d: f"{who} took the order{_tasks(d.tasks)}",
+    "order.allocated.v1": lambda who, d: f"{who} allocated {counted(len(d.lines), 'line')}",
+    "order.cancellationAnswered.v1": lambda who, d: (
+        f"{who} stopped the order" if d.accepted else f"{who} could not stop the order{_because(d.reason)}"
+    ),
+    "order.packed.v1": lambda _, d: f"{counted(len(d.lines), 'line')} packed in shipment {d.shipment}",
+    "order.shipped.v1": lambda _, d: f"{counted(len(d.lines), 'line')} left with shipment {d.shipment}",
+    "order.delivered.v1": lambda _, d: f"Shipment {d.shipment} was delivered",
+    "salesOrder.posted.v1": lambda who, d: f"{who} created sales order {d.document}",
+    "salesOrder.cancelled.v1": lambda who, d: f"{who} cancelled sales order {d.document}",
+    "reservation.updated.v1": lambda who, d: f"{who} updated the reservation of {d.document}",
+    "fulfilment.created.v1": lambda who, d: f"{who} shows the order as shipped, {d.document}",
+    "fulfilment.cancelled.v1": lambda who, _: f"{who} shows the order as cancelled",
+    "invoice.released.v1": lambda who, d: f"{who} released invoice {d.document}",
+    "shipment.packed.v1": lambda who, d: (
+        f"{who} packed shipment {d.shipment}: {counted(len(d.packages), 'package')}"
+    ),
+    "shipment.departed.v1": lambda who, d: f"{who} confirmed that shipment {d.shipment} left {d.location}",
+    "shipment.milestoneReached.v1": _scan,
+    "shipment.milestoneRecorded.v1": lambda who, d: (
+        f"{who} recorded that the parcel is {spoken(d.milestone)}"
+    ),
+    "label.generated.v1": _labelled,
+    "label.attached.v1": lambda who, d: f"{who} has the label of shipment {d.shipment}",
+    "tracking.subscribed.v1": lambda who, d: f"{who} will report scans of {_listed(d.tracking)}",
+    "goodsIssue.posted.v1": lambda who, d: f"{who} posted goods issue {d.document}, delivery {d.delivery}",
+    "freight.accrued.v1": lambda who, d: f"{who} accrued freight of {d.amount}, document {d.document}",
+    "customer.notified.v1": lambda who, d: f"{who} told the customer: {spoken(d.about)}",
+    "stock.received.v1": lambda who, d: (
+        f"{who} received {d.quantity} of {d.place.item} at {d.place.location}"
+    ),
+    "stock.adjusted.v1": _adjusted,
+    "claim.granted.v1": lambda _, d: f"Stock reserved for {counted(len(d.lines), 'line')}",
+    "claim.refused.v1": _missing,
+    "availability.published.v1": lambda who, d: f"{who} shows {d.available} of {d.item} as available",
+    "identifier.bound.v1": lambda _, d: f"The identifier belongs to {d.thread}",
+    "message.notTranslated.v1": lambda _, d: (
+        f"{d.system} sent a message we cannot read{' at ' + d.path if d.path else ''}: {d.reason}"
+    ),
+    "effect.refused.v1": lambda who, d: f"{who} refused to {ask(d.kind)}: {d.reason}",
+    "effect.unclear.v1": lambda who, d: f"Nobody can tell whether {who} did {ask(d.kind)}: {d.reason}",
+    "effect.retryRequested.v1": lambda _, d: f"{d.by} asked to try again: {d.reason}",
+    "timer.fired.v1": lambda _, d: f"A deadline passed: {_TIMERS.get(d.name, d.name)}",
+    "thread.resumed.v1": lambda _, d: f"{d.by} let it go on: {d.reason}",
+}
+"""Event type → how it is told."""
+
+TECHNICAL: Final = frozenset({
+    "order.packed.v1", "order.shipped.v1", "order.delivered.v1", "identifier.bound.v1", "timer.fired.v1",
+    "tracking.subscribed.v1", "availability.published.v1", "shipment.milestoneRecorded.v1",
+})  # fmt: skip
+"""Told only to those who want the machinery; the first three repeat what a shipment's own events say."""
+
+
+def _tasks(tasks: tuple[str, ...]) -> str:
+    return f" ({counted(len(tasks), 'task')})" if tasks else ""
+
+
+@dataclass(frozen=True, slots=True)
+class Wish:
+    """One effect kind: `ask` completes "SAP refused to …", `done` "SAP …", `thing` names the document."""
+
+    ask: str
+    done: str
+    thing: str
+
+
+EFFECTS: Final[dict[str, Wish]] = {
+    "order.check": Wish("check credit, stock and price", "checked the order", "order check"),
+    "order.cancel": Wish("show the order as cancelled", "shows the order as cancelled", "cancellation"),
+    "sales_order.create": Wish("create the sales order", "created sales order", "sales order"),
+    "sales_order.cancel": Wish("cancel the sales order", "cancelled sales order", "sales order cancellation"),
+    "reservation.update": Wish("update the reservation", "updated the reservation of", "reservation"),
+    "warehouse_order.release": Wish("take the order", "took the order", "warehouse order"),
+    "warehouse_order.cancel": Wish("stop the order", "answered the stop request for", "stop request"),
+    "label.create": Wish("make the label", "made the label", "label"),
+    "label.void": Wish("void the label", "voided the label", "label void"),
+    "label.attach": Wish("take the label", "has the label of", "label hand-over"),
+    "tracking.subscribe": Wish("report scans", "will report scans of", "scan subscription"),
+    "goods_issue.post": Wish("post the goods issue", "posted goods issue", "goods issue"),
+    "freight.accrue": Wish("accrue the freight cost", "accrued freight, document", "freight accrual"),
+    "milestone.record": Wish("record the milestone", "recorded the milestone", "milestone"),
+    "fulfilment.create": Wish("show the order as shipped", "shows the order as shipped,", "fulfilment"),
+    "availability.publish": Wish("show the availability", "shows the availability", "availability"),
+    "customer.notify": Wish("tell the customer", "told the customer,", "customer notice"),
+    "invoice.release": Wish("release the invoice", "released invoice", "invoice"),
+}
+"""Effect kind → how asking for it is told."""
+
+
+def ask(kind: str) -> str:
+    """What was wanted, to complete "refused to …"; an unknown kind (of a newer release) speaks for itself."""
+    wish = EFFECTS.get(kind)
+    return wish.ask if wish else kind.replace("_", " ").replace(".", ": ")
+
+
+def thing(kind: str) -> str:
+    wish = EFFECTS.get(kind)
+    return wish.thing if wish else kind
+
+
+def happened(type_: str, who: str, data: Any) -> str:
+    """The sentence of an event."""
+    sentence = EVENTS.get(type_)
+    return sentence(who, data) if sentence else f"{who} said {type_}"
+
+
+def tried(kind: str, who: str, *, outcome: str, document: str, reason: str) -> str:
+    """The sentence of one try of an effect."""
+    want = ask(kind)
+    match outcome:
+        case "done":
+            wish = EFFECTS.get(kind)
+            return f"{who} {wish.done} {document}".rstrip(" ,") if wish else f"{who} did {want}"
+        case "refused":
+            return f"{who} refused to {want}: {reason}"
+        case "unclear":
+            return f"Nobody can tell whether {who} did {want}: {reason}"
+        case "retry":
+            return f"{who} could not {want} just then: {reason}"
+        case "unknown":
+            return f"No answer from {who} to the request to {want}: {reason}"
+        case "absent":
+            return f"Looked in {who}: it did not {want}; it is asked again"
+        case "not yet there":
+            return f"Looked in {who}: not there yet, looking again"
+        case "cannot tell":
+            return f"Could not look in {who}: {reason}"
+        case _:
+            return f"{who}, {want}: {outcome}"
+
+
+def spoken(text: str) -> str:
+    """`out_for_delivery` → "out for delivery"."""
+    return text.replace("_", " ")
+
+
+_PROTOCOLS: Final = frozenset({"signed_webhook"})
+"""Connectors that speak a protocol, not a product: there the system's own name says more."""
+
+
+def system_names(systems: Mapping[str, tuple[str, str]]) -> dict[str, str]:
+    """What people call each system: (connector, title) by name → the product's first word, where it is the only one."""
+    short = {
+        name: (name.upper() if len(name) <= 3 else name)
+        if connector in _PROTOCOLS
+        else title.split(" (")[0].split()[0]
+        for name, (connector, title) in systems.items()
+    }
+    taken = list(short.values())
+    return {name: word if taken.count(word) == 1 else f"{word} ({name})" for name, word in short.items()}
