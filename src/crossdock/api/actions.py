@@ -1,0 +1,92 @@
+"""What operators do through the API: retry a case's effects, resume a parked thread, release a hold. All audited."""
+
+from typing import Any
+from uuid import uuid4
+
+import msgspec
+from litestar import Request, Response, post
+
+from crossdock.api.context import Context, context
+from crossdock.api.events import _submit
+from crossdock.api.problems import Problem
+from crossdock.connect.reading import read
+from crossdock.errors import Malformed, Rejected
+from crossdock.model.envelope import NewEvent
+from crossdock.model.operations import EffectRetryRequested, ThreadResumed
+from crossdock.model.order import CreditReleased
+from crossdock.store import access
+
+RETRY_MAX = 1000
+
+
+class Reason(msgspec.Struct):
+    """Every action says why."""
+
+    reason: str
+
+
+async def _reason(request: Request[Any, Any, Any]) -> str:
+    try:
+        return read(Reason, await request.body()).reason[:500]
+    except (Malformed, Rejected) as error:
+        raise Problem(
+            400, "reason-missing", 'send {"reason": "…"}: it stands in the story afterwards'
+        ) from error
+
+
+async def _say(hub: Context, who: str, events: list[NewEvent]) -> None:
+    items = [
+        hub.intake.item(f"operator/{who}", event.id, (event,), content=event.id.encode()[:16])
+        for event in events
+    ]
+    await _submit(hub, items)
+
+
+@post(
+    "/v1/cases/{number:int}/retry",
+    status_code=202,
+    summary="Try the effects of a case again: same effects, new attempts",
+)
+async def retry_case(request: Request[Any, Any, Any], number: int) -> Response[bytes]:
+    hub = context(request)
+    who = hub.identify(request, "operator")
+    reason = await _reason(request)
+    rows = await hub.reader.fetch(
+        "select thread_key, key from case_link where case_id = $1 and closed_at is null order by opened_at limit $2", number, RETRY_MAX
+    )  # fmt: skip
+    if not rows:
+        raise Problem(404, "no-such-case", f"case C-{number} is not open or does not exist")
+    events = [_retry_of(row["thread_key"], row["key"], who.name, reason) for row in rows]
+    said = [event for event in events if event is not None]
+    await _say(hub, who.id, said)
+    async with hub.reader.acquire() as connection:
+        await access.note_action(connection, who.name, "retry", f"case C-{number}", reason, count=len(said))
+    body = {"case": number, "retried": len(said), "skipped": len(events) - len(said)}
+    return Response(msgspec.json.encode(body), status_code=202, media_type="application/json")
+
+
+def _retry_of(thread: str, key: str, who: str, reason: str) -> NewEvent | None:
+    """What makes the blocked thing go on, if anything here can."""
+    if key == "parked":
+        return NewEvent(thread=thread, data=ThreadResumed(who, reason), id=uuid4().hex)
+    if key == "hold":
+        return NewEvent(thread=thread, data=CreditReleased(who), id=uuid4().hex)
+    if len(key) == 36:
+        return NewEvent(thread=thread, data=EffectRetryRequested(key, who, reason), id=uuid4().hex)
+    return None
+
+
+@post(
+    "/v1/threads/resume/{thread:path}",
+    status_code=202,
+    summary="Let a parked thread go on, in the order its events came",
+)
+async def resume_thread(request: Request[Any, Any, Any], thread: str) -> Response[bytes]:
+    hub = context(request)
+    who = hub.identify(request, "operator")
+    reason = await _reason(request)
+    key = thread.lstrip("/")
+    await _say(hub, who.id, [NewEvent(thread=key, data=ThreadResumed(who.name, reason), id=uuid4().hex)])
+    async with hub.reader.acquire() as connection:
+        await access.note_action(connection, who.name, "resume", key, reason)
+    return Response(msgspec.json.encode({"thread": key}), status_code=202, media_type="application/json")

@@ -1,0 +1,102 @@
+"""What handlers call: the hub, its pool, intake, admission and keys, opened once per API process."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import Any
+
+import asyncpg
+from litestar import Litestar, Request
+
+from crossdock.access.tokens import Identity, Key, id_of, matches
+from crossdock.api.problems import Problem
+from crossdock.runtime.admission import Admission
+from crossdock.runtime.hub import Hub
+from crossdock.runtime.intake import Intake
+from crossdock.runtime.wake import Waker
+from crossdock.store import access
+from crossdock.store.pool import LOST, open_pool, until_served
+
+KEYS_SECONDS = 3.0
+
+
+@dataclass
+class Context:
+    hub: Hub
+    pool: asyncpg.Pool
+    reader: asyncpg.Pool
+    intake: Intake
+    admission: Admission
+    waker: Waker
+    keys: dict[str, Key] = field(default_factory=dict)
+    _verified: dict[str, tuple[Key, Identity]] = field(default_factory=dict)
+
+    def identify(self, request: Request[Any, Any, Any], scope: str) -> Identity:
+        """The caller, by bearer token. Raises a 401 or 403 problem."""
+        kind, _, token = request.headers.get("authorization", "").partition(" ")
+        identity = self.identity_of(token.strip()) if kind.lower() == "bearer" else None
+        if identity is None:
+            raise Problem(401, "unauthenticated", "send 'Authorization: Bearer <token>' with a live token")
+        if scope not in identity.scopes and "operator" not in identity.scopes:
+            raise Problem(403, "forbidden", f"this token lacks the scope {scope}")
+        return identity
+
+    def identity_of(self, token: str) -> Identity | None:
+        """Who holds this token; a token seen before costs one dictionary look-up while its key lives unchanged."""
+        seen = self._verified.get(token)
+        if seen is not None and self.keys.get(seen[1].id) is seen[0] and seen[0].expires_at is None:
+            return seen[1]
+        key = self.keys.get(id_of(token))
+        if key is None or not matches(self.hub.key, key, token, datetime.now(UTC)):
+            return None
+        if len(self._verified) > 1000:
+            self._verified.clear()
+        self._verified[token] = (key, key.identity)
+        return key.identity
+
+    async def read_keys(self) -> None:
+        """Keys, log generation: read again every few seconds; an unchanged key stays the same value."""
+        async with self.reader.acquire() as connection:
+            fresh = await access.live_keys(connection)
+            self.intake.generation = await connection.fetchval("select generation from hub")
+        self.keys = {name: old if (old := self.keys.get(name)) == key else key for name, key in fresh.items()}
+
+    async def watch_keys(self) -> None:
+        while True:
+            await asyncio.sleep(KEYS_SECONDS)
+            try:
+                await self.read_keys()
+            except (*LOST, asyncpg.PostgresError):
+                continue
+
+
+def context(request: Request[Any, Any, Any]) -> Context:
+    found = request.app.state.context
+    assert isinstance(found, Context)
+    return found
+
+
+@asynccontextmanager
+async def opened(app: Litestar, hub: Hub) -> AsyncIterator[None]:
+    """Lifespan of the API process."""
+    pool = await until_served(lambda: open_pool(hub.dsn, size_max=4))
+    reader = await open_pool(hub.dsn, size_max=6)
+    waker = Waker(hub.dsn)
+    intake = Intake(hub, pool, waker)
+    made = Context(hub, pool, reader, intake, Admission(hub, reader), waker)
+    app.state.context = made
+    intake.start()
+    await until_served(made.read_keys)
+    tasks = [asyncio.create_task(made.watch_keys()), asyncio.create_task(made.admission.watch())]
+    try:
+        yield
+    finally:
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+        await intake.close()
+        await waker.close()
+        await pool.close()
+        await reader.close()

@@ -1,0 +1,149 @@
+"""Signed intake: `POST /v1/in/{system}/{channel}`. Partners' webhooks arrive here, in the partner's own form."""
+
+import asyncio
+from datetime import UTC, datetime
+from hashlib import blake2b
+from typing import Any
+
+import msgspec
+from litestar import Request, Response, post
+
+from crossdock.access.sealing import subject_of
+from crossdock.api.context import Context, context
+from crossdock.api.problems import Problem
+from crossdock.connect.contract import Inbound, Translation
+from crossdock.errors import Malformed, Misconfigured, Rejected, Unauthenticated, Unsupported
+from crossdock.model.party import People
+from crossdock.runtime.intake import Raw, Unavailable
+from crossdock.store import access
+from crossdock.store.log import Item
+from crossdock.store.pool import LOST
+
+KEPT_HEADERS_MAX = 20
+_SECRET_HEADERS = ("authorization", "cookie", "credential", "signature", "hmac", "token", "secret", "api-key")
+_NOBODY = People()
+
+
+@post(
+    "/v1/in/{system:str}/{channel:str}",
+    status_code=202,
+    summary="A partner's message, signed as the partner signs",
+)
+async def receive(request: Request[Any, Any, Any], system: str, channel: str) -> Response[bytes]:
+    """202 after the commit; a duplicate gets 200; what cannot be translated is kept and becomes a case."""
+    hub = context(request)
+    configured = hub.hub.system(system)
+    manifest = hub.hub.manifest(system) if configured else None
+    inbox = manifest.inbound.get(channel) if manifest else None
+    if inbox is None:
+        raise Problem(
+            404, "unknown-channel", f"there is no channel {channel} of a system {system} in this landscape"
+        )
+    _admit(hub, system)
+    body = await request.body()
+    inbound = Inbound(
+        channel=channel,
+        headers={k.lower(): v for k, v in request.headers.items()},
+        body=body,
+        received_at=datetime.now(UTC),
+    )
+    await _authenticate(hub, system, inbound)
+    items, problem = _translate(hub, system, inbound, inbox.dedupe_days)
+    try:
+        await asyncio.shield(hub.intake.submit(items))
+    except Unavailable as error:
+        raise Problem(503, "unavailable", str(error), retry_after=error.retry_after_seconds) from None
+    if problem is not None and problem.status == 400:
+        raise problem
+    return _answer(items, problem)
+
+
+def _admit(hub: Context, partner: str) -> None:
+    refusal = hub.admission.refusal(partner)
+    if refusal:
+        status, reason, wait = refusal
+        raise Problem(status, "shedding" if status == 503 else "too-many-requests", reason, retry_after=wait)
+
+
+async def _authenticate(hub: Context, system: str, inbound: Inbound) -> None:
+    connector = hub.hub.connector(system)
+    assert connector.authenticate is not None
+    try:
+        connector.authenticate(inbound, hub.hub.account(system))
+    except Unauthenticated as error:
+        try:
+            async with hub.reader.acquire() as connection:
+                await access.note_rejected(connection, system, str(error), len(inbound.body))
+        except LOST:
+            pass
+        raise Problem(401, "unauthenticated", f"{system}: {error}") from None
+    except Misconfigured as error:
+        raise Problem(503, "misconfigured", str(error), retry_after=60) from None
+
+
+def _translate(hub: Context, system: str, inbound: Inbound, days: int) -> tuple[list[Item], Problem | None]:
+    """The items to append, and what was wrong with the message, if anything."""
+    connector = hub.hub.connector(system)
+    assert connector.translate is not None
+    raw = Raw(system=system, channel=inbound.channel, body=inbound.body, headers=kept_headers(inbound))
+    try:
+        translation = connector.translate(inbound, hub.hub.account(system))
+    except Malformed as error:
+        item = hub.intake.untranslated(raw, "parse", error.at, error.reason)
+        return [item], Problem(
+            400, "malformed", str(error), errors=({"pointer": error.at, "detail": error.reason},)
+        )
+    except Rejected as error:
+        item = hub.intake.untranslated(raw, "value", error.path, error.reason)
+        return [item], Problem(
+            202, "not-translated", str(error), errors=({"pointer": error.path, "detail": error.reason},)
+        )
+    except Unsupported as error:
+        item = hub.intake.untranslated(raw, "unsupported", "", str(error))
+        return [item], Problem(202, "unsupported", str(error))
+    return [_translated(hub, system, raw, translation, days)], None
+
+
+def _translated(hub: Context, system: str, raw: Raw, translation: Translation, days: int) -> Item:
+    subject = next((s for e in translation.events if (s := getattr(e.data, "subject", ""))), "")
+    raw = Raw(
+        system=raw.system, channel=raw.channel, body=raw.body, headers=raw.headers, unmapped=translation.unmapped,
+        subject=subject_of(subject) if subject else None,
+    )  # fmt: skip
+    message, rows = hub.intake.keep(raw)
+    content = blake2b(raw.body, digest_size=16).digest()
+    return hub.intake.item(
+        system,
+        translation.source_id,
+        translation.events,
+        content=content,
+        message=message,
+        rows=rows,
+        days=days,
+    )
+
+
+def kept_headers(inbound: Inbound) -> dict[str, str]:
+    """Headers worth keeping with a message: no credential, no signature."""
+    kept = [
+        (k, v[:300]) for k, v in inbound.headers.items() if not any(word in k for word in _SECRET_HEADERS)
+    ]
+    return dict(kept[:KEPT_HEADERS_MAX])
+
+
+def _answer(items: list[Item], problem: Problem | None) -> Response[bytes]:
+    verdict = items[0].verdict or "new"
+    threads = sorted({row[4] for item in items for row in item.rows})
+    body: dict[str, Any] = {"id": items[0].event_id, "verdict": verdict, "threads": threads}
+    if problem is not None:
+        body |= {
+            "verdict": "kept",
+            "problem": problem.code,
+            "detail": problem.detail,
+            "errors": problem.errors,
+        }
+    status = 200 if verdict == "duplicate" else 202
+    headers = {"Location": f"/v1/threads/{threads[0]}"} if threads else {}
+    return Response(
+        msgspec.json.encode(body), status_code=status, media_type="application/json", headers=headers
+    )

@@ -1,0 +1,136 @@
+"""The composition root: one function per role makes the object graph of a process and runs it."""
+
+import asyncio
+import logging
+import os
+import signal
+import sys
+from collections.abc import Awaitable, Callable
+
+import structlog
+import uvicorn
+import uvloop
+from litestar import Litestar
+from litestar.exceptions import HTTPException
+from litestar.openapi import OpenAPIConfig
+from litestar.openapi.plugins import JsonRenderPlugin
+
+from crossdock import __version__
+from crossdock.api import (
+    actions,
+    cases,
+    context,
+    events,
+    find,
+    health,
+    orders,
+    problems,
+    receive,
+    story,
+    threads,
+)
+from crossdock.console import routes as console
+from crossdock.runtime.delivery import Delivery
+from crossdock.runtime.hub import Hub
+from crossdock.runtime.worker import Worker
+
+
+def api_app(hub: Hub) -> Litestar:
+    """API and console as one ASGI application."""
+    return Litestar(
+        route_handlers=[
+            receive.receive, events.append_one, events.append_batch, events.noop, orders.take_order, actions.retry_case,
+            actions.resume_thread, cases.list_cases, threads.list_threads, threads.count_phases, health.live, health.ready, health.startup, health.metrics,
+            find.find, *story.HANDLERS, console.router(),
+        ],
+        lifespan=[lambda app: context.opened(app, hub)],
+        exception_handlers={
+            problems.Problem: problems.on_problem, HTTPException: problems.on_http, Exception: problems.on_fault,
+        },
+        request_max_body_size=hub.settings.body_bytes_max,
+        openapi_config=OpenAPIConfig(
+            title="Crossdock", version=__version__, path="/v1/openapi", render_plugins=[JsonRenderPlugin()],
+        ),
+        logging_config=None,
+        debug=False,
+    )  # fmt: skip
+
+
+def run_api(hub: Hub) -> None:
+    """Serve until a signal comes."""
+    _log_to_stderr()
+    config = uvicorn.Config(
+        api_app(hub), host=hub.settings.bind, port=hub.settings.port, log_config=None, access_log=False, loop="uvloop",
+        http="httptools", lifespan="on", timeout_keep_alive=75, timeout_graceful_shutdown=5, server_header=False,
+        date_header=False, backlog=2048,
+    )  # fmt: skip
+    server = uvicorn.Server(config)
+    _with_parent_watch(server.serve)
+
+
+def run_worker(hub: Hub) -> None:
+    _log_to_stderr()
+    _with_parent_watch(Worker(hub).run)
+
+
+def run_delivery(hub: Hub) -> None:
+    _log_to_stderr()
+    _with_parent_watch(Delivery(hub).run)
+
+
+def _with_parent_watch(run: Callable[[], Awaitable[None]]) -> None:
+    """Run until SIGTERM/SIGINT; a process whose supervisor is gone stops as well."""
+
+    async def main() -> None:
+        loop = asyncio.get_running_loop()
+        task = asyncio.ensure_future(run())
+        for number in (signal.SIGTERM, signal.SIGINT):
+            loop.add_signal_handler(number, task.cancel)
+        watch = asyncio.create_task(_stop_without_parent(task))
+        try:
+            await task
+        except asyncio.CancelledError:
+            pass
+        finally:
+            watch.cancel()
+
+    uvloop.run(main())
+
+
+async def _stop_without_parent(task: asyncio.Future[None]) -> None:
+    parent = os.getppid()
+    while os.getppid() == parent:
+        await asyncio.sleep(0.25)
+    task.cancel()
+
+
+def _log_to_stderr() -> None:
+    """JSON lines on stderr; the supervisor keeps them in files of bounded size."""
+    logging.basicConfig(
+        stream=sys.stderr, level=logging.WARNING, format='{"level":"%(levelname)s","event":%(message)r}'
+    )
+    structlog.configure(
+        processors=[
+            structlog.processors.add_log_level, structlog.processors.TimeStamper(fmt="iso", utc=True),
+            structlog.processors.format_exc_info, structlog.processors.JSONRenderer(),
+        ],
+        logger_factory=structlog.PrintLoggerFactory(sys.stderr),
+    )  # fmt: skip
+
+
+ROLES = ("api", "worker", "delivery")
+
+
+def run_roles(hub: Hub, roles: tuple[str, ...] = ROLES) -> None:
+    """The supervisor with these roles."""
+    from crossdock.runtime.supervisor import Supervisor
+
+    _log_to_stderr()
+
+    def ready() -> None:
+        address = f"http://{hub.settings.bind}:{hub.settings.port}"
+        sys.stderr.write(
+            f"crossdock {__version__} serves {address}; operator token in {hub.private / 'operator.token'}\n"
+        )
+
+    asyncio.run(Supervisor(hub, roles, ready).run())
