@@ -1,0 +1,19 @@
+"""All of the console as one router."""
+
+from litestar import Router
+
+from crossdock.api.problems import Problem
+from crossdock.console import cases, login, pages
+from crossdock.console.sessions import LoginNeeded
+
+
+def router() -> Router:
+    """Its refusals are pages; who is not logged in is led to the form."""
+    return Router(
+        path="/",
+        route_handlers=[
+            login.login_form, login.login, login.logout, pages.now, pages.find, pages.story, pages.lineage, pages.reveal,
+            pages.stamp, pages.static, cases.list_cases, cases.retry,
+        ],
+        exception_handlers={Problem: login.on_problem, LoginNeeded: login.to_login},
+    )  # fmt: skip
