@@ -1,0 +1,282 @@
+"""Running the day: hub and twins up, orders placed, faults on and off, an operator at work, the books compared."""
+
+import asyncio
+import json
+import socket
+import subprocess
+import sys
+from collections import Counter
+from collections.abc import Callable
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from time import monotonic
+from typing import Any
+
+import aiohttp
+
+from crossdock.client import Client, Refused, Unreachable
+from crossdock.demo import landscape, trade
+from crossdock.demo.books import Findings, compare, read_books
+from crossdock.demo.twins import Twins
+from crossdock.runtime.hub import Hub, load_hub
+
+DRAIN_SECONDS = 60.0
+WAVE = 20
+Progress = Callable[[str, int, int], None]
+"""(stage, done, of)"""
+
+
+@dataclass
+class Report:
+    """What the demo ends with."""
+
+    orders: int = 0
+    completed: int = 0
+    cancelled: int = 0
+    rejected: int = 0
+    open: int = 0
+    refused_for_good: list[str] = field(default_factory=list)
+    differences: list[str] = field(default_factory=list)
+    duplicated_effects: int = 0
+    lost_events: int = 0
+    order_violations: int = 0
+    seconds: float = 0.0
+    seed: int = 0
+    first_order_seconds: float = 0.0
+
+    @property
+    def good(self) -> bool:
+        ended = self.completed + self.cancelled + self.rejected + self.open
+        return (
+            not self.differences and self.duplicated_effects == 0 and self.lost_events == 0 and self.order_violations == 0
+            and self.open == len(self.refused_for_good) and ended == self.orders
+        )  # fmt: skip
+
+    def as_json(self) -> str:
+        return json.dumps(asdict(self))
+
+
+def free_ports(count: int) -> list[int]:
+    """Ports that nobody listens on right now."""
+    sockets = [socket.socket() for _ in range(count)]
+    try:
+        for one in sockets:
+            one.bind(("127.0.0.1", 0))
+        return [int(one.getsockname()[1]) for one in sockets]
+    finally:
+        for one in sockets:
+            one.close()
+
+
+def free_block(length: int) -> int:
+    """The first of `length` consecutive free ports."""
+    for start in range(20000, 60000, length):
+        try:
+            held = []
+            for port in range(start, start + length):
+                one = socket.socket()
+                held.append(one)
+                one.bind(("127.0.0.1", port))
+        except OSError:
+            continue
+        else:
+            return start
+        finally:
+            for one in held:
+                one.close()
+    raise OSError("no free block of ports")
+
+
+@dataclass
+class Stage:
+    """A hub with its twins, running."""
+
+    hub: Hub
+    twins: Twins
+    client: Client
+    supervisor: subprocess.Popen[bytes] | None = None
+    placed: dict[str, trade.Wish] = field(default_factory=dict)
+    """By order reference."""
+
+    def start_hub(self) -> None:
+        log = self.hub.private / "log"
+        log.mkdir(parents=True, exist_ok=True)
+        with (log / "supervisor.log").open("ab") as output:
+            self.supervisor = subprocess.Popen(
+                [sys.executable, "-m", "crossdock.cli.main", "up", "--hub", str(self.hub.folder)],
+                stdin=subprocess.DEVNULL, stdout=output, stderr=output, start_new_session=True,
+            )  # fmt: skip
+
+    async def until_ready(self) -> None:
+        for _ in range(600):
+            try:
+                await self.client.get("/health/ready")
+            except (Unreachable, Refused):
+                await asyncio.sleep(0.1)
+            else:
+                return
+        raise TimeoutError(f"the hub did not get ready: see {self.hub.private / 'log'}")
+
+    async def close(self) -> None:
+        await self.client.__aexit__()
+        await self.twins.close()
+        if self.supervisor is not None and self.supervisor.poll() is None:
+            self.supervisor.terminate()
+            try:
+                await asyncio.to_thread(self.supervisor.wait, 30)
+            except subprocess.TimeoutExpired:
+                self.supervisor.kill()
+
+
+def prepare(folder: Path, *, port: int | None = None, settings: dict[str, Any] | None = None) -> Hub:
+    """A landscape in `folder`, made if there is none."""
+    if not (folder / "hub.yaml").exists():
+        start = port or free_block(8)
+        landscape.write(folder, hub_port=start, system_port=start + 1, settings=settings)
+    return load_hub(folder)
+
+
+async def open_stage(hub: Hub, *, seed: int, pace_seconds: float) -> Stage:
+    """Start twins and hub; master data is put into the twins' books once."""
+    url = f"http://{hub.settings.bind}:{hub.settings.port}"
+    stage = Stage(hub, Twins(hub, url, seed=seed, pace_seconds=pace_seconds), Client(hub.folder, url=url))
+    stage.start_hub()
+    await stage.twins.start()
+    stage.client = await _entered(hub, url)
+    await stage.until_ready()
+    await stage.client.__aexit__()
+    stage.client = await _entered(hub, url)
+    if not await stage.twins.get("wms-1", "/_twin/stock"):
+        await stage.twins.send("PUT", "sap-1", "/_twin/materials", trade.materials())
+        await stage.twins.send("PUT", "shopify-eu", "/_twin/products", trade.products())
+        await stage.twins.send("PUT", "wms-1", "/_twin/stock", trade.stock())
+        await _until_stock(stage)
+    return stage
+
+
+async def _entered(hub: Hub, url: str) -> Client:
+    client = Client(hub.folder, url=url)
+    return await client.__aenter__()
+
+
+async def _until_stock(stage: Stage) -> None:
+    """Opening stock must be in the ledger before the first order asks for it."""
+    for _ in range(300):
+        found = await stage.client.get("/v1/threads", kind="stock")
+        if len(found["threads"]) >= len(trade.stock()):
+            return
+        await asyncio.sleep(0.1)
+    raise TimeoutError("the opening stock did not arrive")
+
+
+async def place(stage: Stage, wish: trade.Wish) -> str:
+    """One order into the shop; returns its reference."""
+    [made] = await stage.twins.send_surely("POST", "shopify-eu", "/_twin/orders", {"orders": [wish.spec]})
+    reference = f"shopify-eu/{made['id']}"
+    stage.placed[reference] = wish
+    if wish.cancel_after is not None:
+        await asyncio.sleep(wish.cancel_after)
+        await stage.twins.send_surely("POST", "shopify-eu", f"/_twin/orders/{made['id']}/cancel", {})
+    return reference
+
+
+async def place_all(stage: Stage, wishes: list[trade.Wish], per_second: float, progress: Progress) -> None:
+    """Orders at a steady rate, whatever happens downstream."""
+    tasks: list[asyncio.Task[str]] = []
+    began = monotonic()
+    for number, wish in enumerate(wishes):
+        if wish.credit:
+            # The ERP must know before the order asks; references come with placing, so these go one by one.
+            await _place_blocked(stage, wish)
+        else:
+            tasks.append(asyncio.create_task(place(stage, wish)))
+        progress("orders placed", number + 1, len(wishes))
+        due = began + (number + 1) / per_second
+        await asyncio.sleep(max(0.0, due - monotonic()))
+    await asyncio.gather(*tasks)
+
+
+async def _place_blocked(stage: Stage, wish: trade.Wish) -> None:
+    """Credit is refused by customer number's order reference, which the shop tells when it takes the order."""
+    [made] = await stage.twins.send_surely(
+        "POST", "shopify-eu", "/_twin/orders", {"orders": [wish.spec | {"hold_seconds": 0.6}]}
+    )
+    reference = f"shopify-eu/{made['id']}"
+    await stage.twins.send_surely("PUT", "sap-1", "/_twin/credit", {"blocked_references": [reference]})
+    stage.placed[reference] = wish
+
+
+async def drain(stage: Stage, progress: Progress, seconds: float = DRAIN_SECONDS) -> None:
+    """Faults are off: release what may be released, retry what was refused, wait until all is settled."""
+    for reference, wish in stage.placed.items():
+        if wish.credit == "released":
+            await stage.twins.send_surely("POST", "sap-1", "/_twin/credit/release", {"reference": reference})
+    end = monotonic() + seconds
+    while monotonic() < end:
+        try:
+            await _operate(stage)
+            left = await _left(stage)
+        except (Unreachable, Refused, aiohttp.ClientError, TimeoutError):
+            left = -1
+        progress("draining, still open", max(0, left), 0)
+        if left == 0:
+            return
+        await asyncio.sleep(1.0)
+
+
+async def _operate(stage: Stage) -> None:
+    """What a person does: look at the cases, and try again what can be tried again."""
+    found = await stage.client.get("/v1/cases")
+    for case in found["cases"]:
+        if case["blocked"]:
+            await stage.client.post(
+                f"/v1/cases/{case['id']}/retry", {"reason": "the cause is gone"}, accept=(202, 404)
+            )
+
+
+async def _left(stage: Stage) -> int:
+    """Open orders that should end, plus effects and callbacks under way."""
+    phases = await phases_of(stage)
+    refused = {r for r, wish in stage.placed.items() if wish.credit == "blocked"}
+    unfinished = sum(
+        1
+        for r in stage.placed
+        if r not in refused and phases.get(r) not in ("completed", "cancelled", "rejected")
+    )
+    waiting = 0
+    for name in stage.twins.processes:
+        waiting += (await stage.twins.get(name, "/_twin/outbox"))["waiting"]
+    metrics = await stage.client.get("/metrics")
+    effects = sum(int(float(line.split()[1])) for line in metrics.splitlines() if line.startswith("crossdock_effects_open "))  # fmt: skip
+    checks = len(refused)  # a refused order is checked again now and then
+    return int(unfinished + waiting + max(0, effects - checks))
+
+
+async def phases_of(stage: Stage) -> dict[str, str]:
+    """Every order's phase, by reference, as the hub says."""
+    phases: dict[str, str] = {}
+    after = ""
+    while True:
+        found = await stage.client.get("/v1/threads", kind="order", after=after, limit="500")
+        for row in found["threads"]:
+            phases[row["thread_key"].partition("/")[2]] = row["phase"]
+        if len(found["threads"]) < 500:
+            return phases
+        after = found["threads"][-1]["thread_key"]
+
+
+async def report(stage: Stage, began: float, seed: int) -> tuple[Report, Findings]:
+    """Compare the books, and count where the hub says its orders stand."""
+    refused = sorted(r for r, wish in stage.placed.items() if wish.credit == "blocked")
+    findings = compare(await read_books(stage.twins), set(refused))
+    phases = await phases_of(stage)
+    counts = Counter(phases.get(reference, "lost") for reference in stage.placed)
+    ended = {name: counts.pop(name, 0) for name in ("completed", "cancelled", "rejected")}
+    lost = counts.pop("lost", 0)
+    differences = [*findings.differences, *([f"{lost} placed orders are unknown to the hub"] if lost else [])]
+    made = Report(
+        orders=len(stage.placed), open=sum(counts.values()), refused_for_good=[r for r in refused if phases.get(r) == "held"],
+        differences=differences, duplicated_effects=len(findings.doubled), lost_events=len(findings.lost),
+        order_violations=len(findings.violations), seconds=round(monotonic() - began, 1), seed=seed, **ended,
+    )  # fmt: skip
+    return made, findings

@@ -1,0 +1,93 @@
+"""Writing a landscape directory: what `crossdock init` leaves, and what the demo runs on."""
+
+import secrets
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+LOCATION = "SITE1"
+_HEADER = "# A Crossdock landscape. Reference: docs/reference/landscape.md; check it with `crossdock config lint`.\n"
+
+
+@dataclass(frozen=True)
+class SystemSpec:
+    """One system of the template, with how its twin is started."""
+
+    name: str
+    connector: str
+    channel: str = ""
+    settings: dict[str, str] = field(default_factory=dict)
+    secrets: tuple[str, ...] = ()
+
+
+def specs(hub_url: str) -> tuple[SystemSpec, ...]:
+    """The founding landscape: a shop, an ERP, a warehouse, a parcel carrier, CRM and portal."""
+    return (
+        SystemSpec(
+            "shopify-eu", "shopify", "webhooks", {"location_gid": "gid://shopify/Location/7001"},
+            ("webhook_secret", "access_token"),
+        ),
+        SystemSpec("sap-1", "sap_s4", "", {"sold_to_party": "1000042", "plant": "1010"}, ("user", "password")),
+        SystemSpec(
+            "wms-1", "manhattan_wms", "events", {"organisation": "ACME", "facility": LOCATION},
+            ("client_id", "client_secret", "event_secret"),
+        ),
+        SystemSpec(
+            "ups-1", "ups", "track-alert",
+            {
+                "account_number": "A1B2C3", "webhook_url": f"{hub_url}/v1/in/ups-1/track-alert",
+                "shipper_name": "Acme Fulfilment", "shipper_line": "Lagerstrasse 1", "shipper_city": "Hamburg",
+                "shipper_postal_code": "20095", "shipper_country": "DE",
+            },
+            ("client_id", "client_secret", "webhook_credential"),
+        ),
+        SystemSpec("crm", "signed_webhook", "events", {}, ("secret",)),
+        SystemSpec("portal", "signed_webhook", "events", {}, ("secret",)),
+    )  # fmt: skip
+
+
+def write(folder: Path, *, hub_port: int, system_port: int, settings: dict[str, Any] | None = None) -> None:
+    """Write the directory with fresh secrets. Refuses to touch an existing `hub.yaml`."""
+    hub_file = folder / "hub.yaml"
+    if hub_file.exists():
+        raise FileExistsError(str(hub_file))
+    (folder / "systems").mkdir(parents=True, exist_ok=True)
+    private = folder / "secrets"
+    private.mkdir(mode=0o700, exist_ok=True)
+    (folder / ".gitignore").write_text("secrets/\n.crossdock/\n")
+    roles = {
+        "erp": "sap-1", "warehouse": "wms-1", "carrier": "ups-1", "channels": ["shopify-eu"],
+        "notify": ["crm", "portal"], "follow": ["sap-1", "crm", "portal"],
+    }  # fmt: skip
+    hub: dict[str, Any] = {
+        "settings": {"port": hub_port} | (settings or {}),
+        "roles": roles,
+        "policy": {"location": LOCATION},
+    }
+    hub_file.write_text(_HEADER + yaml.safe_dump(hub, sort_keys=False))
+    for place, spec in enumerate(specs(f"http://127.0.0.1:{hub_port}")):
+        document: dict[str, Any] = {
+            "name": spec.name, "connector": spec.connector, "base_url": f"http://127.0.0.1:{system_port + place}",
+        }  # fmt: skip
+        if spec.connector == "signed_webhook":
+            document |= {"rate_per_second": 200.0, "burst": 200}  # our own CRM and portal: no partner's quota
+        if spec.settings:
+            document["settings"] = spec.settings
+        document["secrets"] = {name: _secret(folder, spec, name) for name in spec.secrets}
+        (folder / "systems" / f"{spec.name}.yaml").write_text(
+            _HEADER + yaml.safe_dump(document, sort_keys=False)
+        )
+
+
+def _secret(folder: Path, spec: SystemSpec, name: str) -> str:
+    value = secrets.token_urlsafe(24)
+    if spec.connector == "signed_webhook":
+        import base64
+
+        value = "whsec_" + base64.b64encode(secrets.token_bytes(24)).decode()
+    path = folder / "secrets" / f"{spec.name}.{name}"
+    path.touch(mode=0o600)
+    path.write_text(value + "\n")
+    return f"${{file:secrets/{path.name}}}"

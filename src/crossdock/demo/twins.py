@@ -1,0 +1,135 @@
+"""Starting the twins of a landscape as real servers on loopback, and looking into their books."""
+
+import asyncio
+import json
+import subprocess
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+import aiohttp
+
+from crossdock.connect.discovery import installed
+from crossdock.runtime.hub import Hub
+
+
+@dataclass
+class TwinProcess:
+    """One running twin; `restart` brings a killed one back with its books."""
+
+    system: str
+    connector: str
+    url: str
+    setup: dict[str, Any]
+    log: Path
+    process: subprocess.Popen[bytes] | None = None
+
+    def start(self) -> None:
+        port = str(urlsplit(self.url).port)
+        with self.log.open("ab") as output:
+            self.process = subprocess.Popen(
+                [sys.executable, "-m", "crossdock.connect.twin_server", self.connector, "--port", port],
+                stdin=subprocess.PIPE, stdout=output, stderr=output, start_new_session=True,
+            )  # fmt: skip
+        assert self.process.stdin is not None
+        self.process.stdin.write(json.dumps(self.setup).encode())
+        self.process.stdin.close()
+
+    def keep_alive(self) -> bool:
+        """Start it again when it died; True when it had."""
+        if self.process is None or self.process.poll() is not None:
+            self.start()
+            return True
+        return False
+
+    def stop(self) -> None:
+        if self.process is not None and self.process.poll() is None:
+            self.process.terminate()
+            try:
+                self.process.wait(5)
+            except subprocess.TimeoutExpired:
+                self.process.kill()
+                self.process.wait()
+
+
+class Twins:
+    """All twins of a hub's landscape."""
+
+    def __init__(self, hub: Hub, hub_url: str, *, seed: int, pace_seconds: float) -> None:
+        folder = hub.private / "twins"
+        folder.mkdir(parents=True, exist_ok=True)
+        self.processes: dict[str, TwinProcess] = {}
+        for name, system in hub.landscape.systems.items():
+            account = hub.account(name)
+            setup = {
+                "name": system.connector, "system": name, "hub_url": hub_url, "books": str(folder / f"{name}.db"),
+                "seed": seed, "pace_seconds": pace_seconds, "settings": dict(account.settings), "secrets": dict(account.secrets),
+            }  # fmt: skip
+            self.processes[name] = TwinProcess(
+                name, system.connector, system.base_url, setup, folder / f"{name}.log"
+            )
+        self._session: aiohttp.ClientSession | None = None
+
+    async def start(self) -> None:
+        for process in self.processes.values():
+            process.start()
+        self._session = aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=20))
+        await asyncio.gather(*(self._until_up(name) for name in self.processes))
+
+    async def _until_up(self, name: str) -> None:
+        for _ in range(300):
+            try:
+                await self.get(name, "/_twin/health")
+            except (aiohttp.ClientError, TimeoutError, OSError):
+                await asyncio.sleep(0.1)
+            else:
+                return
+        raise TimeoutError(f"the twin of {name} did not start: see {self.processes[name].log}")
+
+    async def get(self, system: str, path: str) -> Any:
+        assert self._session is not None
+        async with self._session.get(self.processes[system].url + path) as answer:
+            answer.raise_for_status()
+            return await answer.json()
+
+    async def send(self, method: str, system: str, path: str, body: Any) -> Any:
+        assert self._session is not None
+        async with self._session.request(method, self.processes[system].url + path, json=body) as answer:
+            answer.raise_for_status()
+            return await answer.json()
+
+    async def send_surely(self, method: str, system: str, path: str, body: Any) -> Any:
+        """As `send`, again until the twin is there (it may be restarting)."""
+        while True:
+            try:
+                return await self.send(method, system, path, body)
+            except (aiohttp.ClientConnectionError, TimeoutError, OSError):
+                await asyncio.sleep(0.2)
+
+    async def journal(self, system: str) -> list[dict[str, Any]]:
+        """What really happened at this system, by its own books."""
+        found = await self.get(system, "/_twin/journal")
+        assert isinstance(found, list)
+        return found
+
+    async def quirks(self, rates: dict[str, dict[str, float]]) -> None:
+        """Set quirks per connector; names a twin does not know are left out."""
+        for name, process in self.processes.items():
+            known = installed()[process.connector].manifest.quirks
+            wanted = {q: rate for q, rate in rates.get(process.connector, {}).items() if q in known}
+            if wanted:
+                await self.send_surely("PUT", name, "/_twin/quirks", wanted)
+
+    async def calm(self) -> None:
+        """Switch every quirk off."""
+        for name, process in self.processes.items():
+            quirks = dict.fromkeys(installed()[process.connector].manifest.quirks, 0.0)
+            await self.send_surely("PUT", name, "/_twin/quirks", quirks)
+
+    async def close(self) -> None:
+        if self._session is not None:
+            await self._session.close()
+        for process in self.processes.values():
+            process.stop()
