@@ -1,0 +1,123 @@
+"""`init`, `up`, `down`, `status`: a hub's life."""
+
+import json
+import os
+import signal
+import sys
+import time
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from crossdock.client import read_status
+
+HubOption = Annotated[Path, typer.Option("--hub", help="The landscape directory.", envvar="CROSSDOCK_HUB")]
+JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON.")]
+
+
+def register(app: typer.Typer) -> None:
+    app.command()(init)
+    app.command()(up)
+    app.command()(down)
+    app.command()(status)
+
+
+def note(text: str) -> None:
+    """Something for people, on stderr."""
+    sys.stderr.write(text + "\n")
+
+
+def init(
+    folder: Annotated[Path, typer.Argument(help="Directory to write.")] = Path("hub"),
+    port: Annotated[int, typer.Option(help="Port of API and console.")] = 8400,
+) -> None:
+    """Write a landscape directory to start from: a shop, an ERP, a warehouse, a carrier, CRM and portal."""
+    from crossdock.demo import landscape
+
+    try:
+        landscape.write(folder, hub_port=port, system_port=port + 100)
+    except FileExistsError as error:
+        note(f"crossdock: {error.args[0]} exists already; nothing was changed")
+        raise typer.Exit(1) from None
+    note(
+        f"Wrote {folder}/hub.yaml and {folder}/systems/. Their base_url values point to local twins: set your own."
+    )
+    note(f"Next: crossdock config lint --hub {folder}; crossdock up --hub {folder}")
+
+
+def up(
+    hub: HubOption = Path(),
+    role: Annotated[
+        str,
+        typer.Option(
+            help="all; one of api, worker, delivery; or `api,worker,` (a comma) to supervise just these."
+        ),
+    ] = "all",
+    port: Annotated[int | None, typer.Option(help="Port of API and console.")] = None,
+    workers: Annotated[int | None, typer.Option(help="Worker processes.")] = None,
+) -> None:
+    """Run the hub: API, workers, delivery and console in one process group, or one role of it."""
+    from crossdock import app as composition
+    from crossdock.runtime.hub import load_hub
+
+    loaded = load_hub(hub, port=port, workers=workers)
+    match role:
+        case "api":
+            composition.run_api(loaded)
+        case "worker":
+            composition.run_worker(loaded)
+        case "delivery":
+            composition.run_delivery(loaded)
+        case "all":
+            composition.run_roles(loaded)
+        case _ if set(several := [name for name in role.split(",") if name]) <= set(composition.ROLES):
+            composition.run_roles(loaded, tuple(several))
+        case _:
+            raise typer.BadParameter("all, api, worker, delivery, or several of them", param_hint="--role")
+
+
+def down(hub: HubOption = Path()) -> None:
+    """Stop the hub: processes first, its PostgreSQL last."""
+    found = read_status(hub)
+    if found is None:
+        note("Not running.")
+        return
+    pid = found["pids"]["supervisor"]  # type: ignore[index]
+    os.kill(pid, signal.SIGTERM)
+    for _ in range(300):
+        if read_status(hub) is None:
+            note("Stopped.")
+            return
+        time.sleep(0.1)
+    note(f"Still stopping after 30 s: see {hub}/.crossdock/log")
+    raise typer.Exit(1)
+
+
+def status(hub: HubOption = Path(), as_json: JsonOption = False) -> None:
+    """Which processes run, and whether the hub takes and processes events."""
+    import asyncio
+
+    from crossdock.client import Client
+
+    found = read_status(hub)
+    if found is None:
+        if as_json:
+            sys.stdout.write('{"running": false}\n')
+        else:
+            note("Not running. Start it with: crossdock up --hub " + str(hub))
+        raise typer.Exit(1)
+
+    async def ready() -> Any:
+        async with Client(hub) as client:
+            return await client.get("/health/ready", accept=(200, 503))
+
+    health = asyncio.run(ready())
+    if as_json:
+        sys.stdout.write(json.dumps({"running": True, **found, "health": health}) + "\n")
+        return
+    sys.stdout.write(f"http://{found['bind']}:{found['port']}  {health['status']}\n")
+    for reason in health["reasons"]:
+        sys.stdout.write(f"  {reason}\n")
+    for name, pid in sorted(found["pids"].items()):  # type: ignore[attr-defined]
+        sys.stdout.write(f"  {name:14} pid {pid}\n")

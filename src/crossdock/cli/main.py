@@ -1,0 +1,38 @@
+"""The command line. Data on stdout, notes on stderr; exit 0 ok, 1 failed, 2 usage, 3 partly, 4 refused by policy.
+
+Commands import what they need when they run, so that `--help` is quick.
+"""
+
+import sys
+
+import typer
+
+from crossdock.cli import bench, config, demo, hub, migrate, prove
+
+app = typer.Typer(
+    name="crossdock", help="Logistics integration hub: orders, stock, shipments and ERP postings the same everywhere.",
+    no_args_is_help=True, pretty_exceptions_enable=False, add_completion=False, rich_markup_mode=None,
+)  # fmt: skip
+hub.register(app)
+demo.register(app)
+bench.register(app)
+prove.register(app)
+config.register(app)
+migrate.register(app)
+
+
+def run() -> None:
+    """Entry point: expected errors are one sentence, never a stack trace."""
+    from crossdock.errors import CrossdockError
+
+    try:
+        app()
+    except CrossdockError as error:
+        sys.stderr.write(f"crossdock: {error}\n")
+        sys.exit(1)
+    except KeyboardInterrupt:
+        sys.exit(130)
+
+
+if __name__ == "__main__":
+    run()

@@ -1,0 +1,69 @@
+"""`prove`: break the hub on purpose and let the twins' books judge."""
+
+import asyncio
+import sys
+import tempfile
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from crossdock.cli.demo import remove_hub
+from crossdock.cli.hub import JsonOption, note
+
+prove = typer.Typer(
+    help="Break the hub on purpose; the twins' own books are the judge.", no_args_is_help=True
+)
+
+
+def register(app: typer.Typer) -> None:
+    app.add_typer(prove, name="prove")
+
+
+@prove.command()
+def kill(
+    orders: Annotated[int, typer.Option(help="Orders that run meanwhile.", min=1)] = 200,
+    kills: Annotated[int, typer.Option(help="SIGKILLs of each process and each twin.", min=0)] = 2,
+    stops: Annotated[int, typer.Option(help="SIGSTOPs of 60 s of worker and delivery, each.", min=0)] = 0,
+    seed: Annotated[int, typer.Option(help="The same seed is the same mischief.")] = 1,
+    as_json: JsonOption = False,
+) -> None:
+    """Kill worker, API, delivery, supervisor, postmaster and every twin while orders run; count what was lost or doubled."""
+    from rich.console import Console
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+
+    from crossdock.prove.kill import run
+
+    folder = Path(tempfile.mkdtemp(prefix="crossdock-prove-"))
+    note(f"Seed {seed}. Data in {folder} until the end.")
+    screen = Console(stderr=True, highlight=False)
+    columns = (TextColumn("{task.description:32}"), BarColumn(40), MofNCompleteColumn(), TimeElapsedColumn())
+    with Progress(*columns, console=screen) as bars:
+        tasks: dict[str, object] = {}
+
+        def progress(name: str, done: int, of: int) -> None:
+            if name not in tasks:
+                tasks[name] = bars.add_task(name, total=of or None)
+            bars.update(tasks[name], completed=done)  # type: ignore[arg-type]
+
+        proof, findings = asyncio.run(
+            run(folder, orders=orders, kills=kills, stops=stops, seed=seed, progress=progress)
+        )
+    for line in (
+        *findings.lost[:50],
+        *findings.doubled[:50],
+        *findings.violations[:50],
+        *proof.differences[:50],
+    ):
+        note("  " + line)
+    if as_json:
+        sys.stdout.write(proof.as_json() + "\n")
+    else:
+        sys.stdout.write(
+            f"{proof.orders} orders, {proof.lost_events} lost, {proof.duplicated_effects} doubled, {proof.order_violations} out of order;"
+            f" worker back in {proof.worker_resume_s_max} s, PostgreSQL in {proof.postgres_resume_s_max} s at most; seed {seed}\n"
+        )
+    if not proof.good:
+        note(f"The data stays in {folder}")
+        raise typer.Exit(1)
+    remove_hub(folder)
