@@ -65,7 +65,12 @@ def run_api(hub: Hub) -> None:
         date_header=False, backlog=2048,
     )  # fmt: skip
     server = uvicorn.Server(config)
-    _with_parent_watch(server.serve)
+
+    def finish() -> None:
+        """Requests under way are answered first; a cancelled server would cut them."""
+        server.should_exit = True
+
+    _with_parent_watch(server.serve, finish)
 
 
 def run_worker(hub: Hub) -> None:
@@ -78,15 +83,16 @@ def run_delivery(hub: Hub) -> None:
     _with_parent_watch(Delivery(hub).run)
 
 
-def _with_parent_watch(run: Callable[[], Awaitable[None]]) -> None:
-    """Run until SIGTERM/SIGINT; a process whose supervisor is gone stops as well."""
+def _with_parent_watch(run: Callable[[], Awaitable[None]], finish: Callable[[], None] | None = None) -> None:
+    """Run until SIGTERM/SIGINT; a process whose supervisor is gone stops as well. `finish` ends `run`, else a cancel."""
 
     async def main() -> None:
         loop = asyncio.get_running_loop()
         task = asyncio.ensure_future(run())
+        end = finish or task.cancel
         for number in (signal.SIGTERM, signal.SIGINT):
-            loop.add_signal_handler(number, task.cancel)
-        watch = asyncio.create_task(_stop_without_parent(task))
+            loop.add_signal_handler(number, end)
+        watch = asyncio.create_task(_stop_without_parent(end))
         try:
             await task
         except asyncio.CancelledError:
@@ -97,11 +103,11 @@ def _with_parent_watch(run: Callable[[], Awaitable[None]]) -> None:
     uvloop.run(main())
 
 
-async def _stop_without_parent(task: asyncio.Future[None]) -> None:
+async def _stop_without_parent(end: Callable[[], object]) -> None:
     parent = os.getppid()
     while os.getppid() == parent:
         await asyncio.sleep(0.25)
-    task.cancel()
+    end()
 
 
 def _log_to_stderr() -> None:

@@ -39,7 +39,7 @@ def demo(
         good = asyncio.run(
             show.run(folder, orders=orders, seed=seed, leave=leave, as_json=as_json, began=began)
         )
-    except KeyboardInterrupt:
+    except (KeyboardInterrupt, asyncio.CancelledError):
         note("Stopped; the data stays in " + str(folder))
         good = True
     finally:

@@ -77,9 +77,13 @@ class Transport:
                     cookies=tuple(f"{name}={morsel.value}" for name, morsel in response.cookies.items()),
                 )
         except (aiohttp.ClientConnectorError, aiohttp.ConnectionTimeoutError, aiohttp.InvalidURL) as error:
-            raise NotSent(f"{type(error).__name__}: {error}") from None
-        except (aiohttp.ClientError, TimeoutError, ConnectionError) as error:
-            raise NoAnswer(f"{type(error).__name__}: {error}") from None
+            raise NotSent(f"no connection: {error}") from None
+        except TimeoutError:
+            raise NoAnswer(f"no answer within {timeout_seconds:g} s") from None
+        except (aiohttp.ServerDisconnectedError, ConnectionError):
+            raise NoAnswer("the connection broke before an answer came") from None
+        except aiohttp.ClientError as error:
+            raise NoAnswer(f"the answer broke off: {error}") from None
 
     async def close(self) -> None:
         await self._session.close()

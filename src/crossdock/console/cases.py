@@ -25,7 +25,7 @@ async def list_cases(request: Request[Any, Any, Any], done: str = "", before: in
     names = names_of(hub.hub)
     async with hub.reader.acquire() as connection:
         rows = await view.list_cases(connection, before=before, limit=PAGE)
-        plans = {row["id"]: await retry_view.plan(connection, row["id"], names) for row in rows}
+        plans = await retry_view.plans(connection, [row["id"] for row in rows], names)
         closed = await view.list_cases(connection, state="closed", limit=5)
     told = [row | {"title": names.plain(row["title"]), "detail": names.plain(row["detail"])} for row in rows]
     return page(

@@ -64,7 +64,7 @@ async def story(request: Request[Any, Any, Any], thread: str, before: str = "") 
     entries, following = earlier or (found.timeline, found.next)
     return page(
         request, "story.html", session, story=found, entries=entries, next=following, before=before, stamp=stamp,
-        names=names, columns=_columns(found), open_cases=await open_cases(hub), path=story_path(key),
+        names=names, columns=_columns(found), titles={x.thread: x.title for x in found.linked}, open_cases=await open_cases(hub), path=story_path(key),
     )  # fmt: skip
 
 

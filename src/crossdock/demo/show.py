@@ -1,6 +1,7 @@
 """What a person sees of the demo: stages with progress, an address to open, and the comparison at the end."""
 
 import asyncio
+import signal
 import sys
 from pathlib import Path
 from time import monotonic
@@ -20,6 +21,10 @@ FIRST_ORDER_SECONDS_MAX = 120.0
 async def run(folder: Path, *, orders: int, seed: int, leave: bool, as_json: bool, began: float) -> bool:
     """The whole demo; True when the books tie."""
     screen = Console(stderr=True, highlight=False)
+    me, loop = asyncio.current_task(), asyncio.get_running_loop()
+    assert me is not None
+    for number in (signal.SIGTERM, signal.SIGINT):  # whoever ends it: hub and twins end with it
+        loop.add_signal_handler(number, me.cancel)
     fresh = not (folder / "hub.yaml").exists()
     hub = prepare(folder, port=None if leave else 8400, settings={"business_clock_rate": 20.0})
     screen.print(f"Starting hub and {len(hub.landscape.systems)} twins in {folder} …")

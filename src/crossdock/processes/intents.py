@@ -1,6 +1,5 @@
 """What a process may want. Intents are values; the runtime carries them out in the batch's one transaction."""
 
-from datetime import datetime
 from decimal import Decimal
 from typing import Final, Literal
 
@@ -76,10 +75,10 @@ class Publish(msgspec.Struct, frozen=True, gc=False):
 
 
 class SetTimer(msgspec.Struct, frozen=True, gc=False):
-    """Fire `timer.fired` to this thread at `due_at` on the business clock; the same name replaces."""
+    """Fire `timer.fired` to this thread `after_seconds` of the business clock from now; the same name replaces."""
 
     name: str
-    due_at: datetime
+    after_seconds: int
 
 
 class ClearTimer(msgspec.Struct, frozen=True, gc=False):

@@ -5,7 +5,6 @@ storefront order → ERP check → claim → sales order and warehouse release �
 """
 
 from collections.abc import Callable
-from datetime import timedelta
 from hashlib import blake2b
 from typing import Any
 
@@ -146,7 +145,7 @@ def _hold(state: State, event: Recorded, why: str, reason: str, policy: Policy) 
     held = replace(state, phase="held", hold=why)
     intents: list[Intent] = []
     if state.checks + state.claims <= policy.rechecks_max:
-        intents.append(SetTimer("recheck", event.recorded_at + timedelta(seconds=policy.recheck_seconds)))
+        intents.append(SetTimer("recheck", policy.recheck_seconds))
     owner = {"credit": "finance", "price": "finance", "item": "master data"}.get(why, "operations")
     title = {
         "credit": f"Credit refused by {policy.erp}", "price": "Price differs from the ERP's",

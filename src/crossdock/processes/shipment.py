@@ -1,7 +1,7 @@
 """One shipment from packing to proof of delivery. It is linked to one or many orders and tells each its share."""
 
 from collections.abc import Callable, Iterable
-from datetime import datetime, timedelta
+from datetime import datetime
 
 import msgspec
 
@@ -151,7 +151,7 @@ def _departed(state: State, event: Recorded, policy: Policy) -> Step:
         return Step(state, (), "duplicate")
     if not state.packages:
         waiting = replace(state, departed_early=event.data.packages, departed_early_at=event.occurred_at)
-        timer = SetTimer("parent", event.recorded_at + timedelta(seconds=policy.parent_wait_seconds))
+        timer = SetTimer("parent", policy.parent_wait_seconds)
         return Step(waiting, (timer,), "waiting")
     state, intents = _leave(state, event.data.packages or state.packages, event.occurred_at, policy)
     return Step(state, tuple(intents))

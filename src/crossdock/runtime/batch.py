@@ -73,7 +73,7 @@ class Output:
     wishes: list[Wish] = field(default_factory=list)
     publish: dict[tuple[str, str], str] = field(default_factory=dict)
     binds: list[tuple[bytes, bytes, str, str, str, str]] = field(default_factory=list)
-    timers: dict[tuple[bytes, str], tuple[int, str, datetime | None]] = field(default_factory=dict)
+    timers: dict[tuple[bytes, str], tuple[int, str, int | None]] = field(default_factory=dict)
     cases: list[tuple[bytes, str, i.OpenCase | i.CloseCase]] = field(default_factory=list)
     withdrawn: list[tuple[str, i.Withdraw]] = field(default_factory=list)
     retried: list[str] = field(default_factory=list)
@@ -160,7 +160,11 @@ class Batch:
             case i.Bind():
                 self._bind(thread, intent, event, place)
             case i.SetTimer():
-                out.timers[thread.hash, intent.name] = (partition_of(thread.hash), thread.key, intent.due_at)
+                out.timers[thread.hash, intent.name] = (
+                    partition_of(thread.hash),
+                    thread.key,
+                    intent.after_seconds,
+                )
             case i.ClearTimer():
                 out.timers[thread.hash, intent.name] = (partition_of(thread.hash), thread.key, None)
             case i.OpenCase() | i.CloseCase():

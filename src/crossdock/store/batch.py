@@ -52,15 +52,17 @@ async def bind(connection: Connection, rows: Sequence[tuple[Any, ...]]) -> None:
 
 
 async def write_timers(connection: Connection, timers: dict[tuple[bytes, str], tuple[Any, ...]]) -> None:
-    """Set and clear; `due_at` None clears."""
-    gone = [key for key, (_, _, due) in timers.items() if due is None]
+    """Set, in seconds of the business clock from now, and clear (None)."""
+    gone = [key for key, (_, _, after) in timers.items() if after is None]
     if gone:
         await delete_timers(connection, gone)
     kept = [(thread, name, *rest) for (thread, name), rest in timers.items() if rest[2] is not None]
     if kept:
         await connection.execute(
             "insert into timer (thread, name, p, thread_key, due_at)"
-            " select * from unnest($1::bytea[], $2::text[], $3::smallint[], $4::text[], $5::timestamptz[])"
+            " select n.thread, n.name, n.p, n.thread_key, h.clock_business_at"
+            " + (clock_timestamp() - h.clock_real_at) * h.clock_rate + n.after * interval '1 second'"
+            " from unnest($1::bytea[], $2::text[], $3::smallint[], $4::text[], $5::int[]) as n (thread, name, p, thread_key, after), hub h"
             " on conflict (thread, name) do update set due_at = excluded.due_at",
             *(list(column) for column in zip(*kept, strict=True)),
         )

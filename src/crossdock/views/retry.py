@@ -1,41 +1,58 @@
 """What retrying a case would do, said before it is done."""
 
-from typing import Any
+from collections.abc import Sequence
+from typing import Any, Final
 from uuid import UUID
 
 import msgspec
 
 from crossdock.store.pool import Connection
-from crossdock.views.cases import case_links
 from crossdock.views.names import Names
 from crossdock.views.sql import blocks
+from crossdock.views.story import link_of
+from crossdock.views.story_material import decode_state
 from crossdock.views.words import ask, counted
+
+THREADS_MAX: Final = 12
+"""Threads of one case that are named; the rest is counted."""
 
 
 class Plan(msgspec.Struct, frozen=True):
-    """`will` is one sentence per kind of thing; `threads` are those that wait."""
+    """`will` is one sentence per kind of thing; `threads` are (key, title) of those that wait, `more` are not named."""
 
     number: int
     will: tuple[str, ...]
-    threads: tuple[str, ...]
-    nothing: int
-    """Links that no retry helps: a person settles those elsewhere."""
+    threads: tuple[tuple[str, str], ...]
+    more: int
 
 
-async def plan(connection: Connection, number: int, names: Names) -> Plan:
-    """From the case's open links; nothing is changed."""
-    links = [link for link in await case_links(connection, number) if link["closed_at"] is None]
-    ids = [UUID(link["key"]) for link in links if len(link["key"]) == 36]
-    rows = await connection.fetch(blocks("retry.sql")["effects"], ids)
-    will = _effects(rows, names)
+async def plans(connection: Connection, numbers: Sequence[int], names: Names) -> dict[int, Plan]:
+    """By case number, from the cases' open links; nothing is changed."""
+    sql = blocks("retry.sql")
+    links: dict[int, list[Any]] = {number: [] for number in numbers}
+    for link in await connection.fetch(sql["links"], numbers):
+        links[link["case_id"]].append(link)
+    ids = [UUID(link["key"]) for found in links.values() for link in found if len(link["key"]) == 36]
+    effects = {str(row["id"]): row for row in await connection.fetch(sql["effects"], ids)}
+    shown = {link["thread"] for found in links.values() for link in found[: 2 * THREADS_MAX]}
+    rows = await connection.fetch(blocks("story.sql")["threads"], list(shown))
+    titles = {row["thread_key"]: link_of(row, decode_state(row), names).title for row in rows}
+    return {number: _plan(number, found, effects, titles, names) for number, found in links.items()}
+
+
+def _plan(
+    number: int, links: list[Any], effects: dict[str, Any], titles: dict[str, str], names: Names
+) -> Plan:
+    will = _effects([effects[link["key"]] for link in links if link["key"] in effects], names)
     parked = sum(1 for link in links if link["key"] == "parked")
     held = sum(1 for link in links if link["key"] == "hold")
     if parked:
         will.append(f"let {counted(parked, 'parked thread')} go on, in the order the events came")
     if held:
         will.append(f"check {counted(held, 'held order')} again")
-    nothing = len(links) - len(ids) - parked - held
-    return Plan(number, tuple(will), tuple(dict.fromkeys(link["thread_key"] for link in links)), nothing)
+    keys = list(dict.fromkeys(link["thread_key"] for link in links))
+    named = tuple((key, titles.get(key, key.rpartition("/")[2])) for key in keys[:THREADS_MAX])
+    return Plan(number, tuple(will), named, len(keys) - len(named))
 
 
 def _effects(rows: list[Any], names: Names) -> list[str]:
