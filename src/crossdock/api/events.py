@@ -52,7 +52,7 @@ async def append_one(request: Request[Any, Any, Any]) -> Response[bytes]:
     answer = msgspec.json.encode({"id": event.id, "verdict": item.verdict, "thread": event.thread})
     return Response(
         answer, status_code=200 if item.verdict == "duplicate" else 202, media_type="application/json",
-        headers={"Location": f"/v1/threads/{event.thread}"},
+        headers={"Location": f"/v1/threads/story/{event.thread}"},
     )  # fmt: skip
 
 

@@ -98,7 +98,7 @@ async def _decision(hub: Context, thread: str, seconds: float) -> Response[bytes
             row = None
             break
         await asyncio.sleep(LOOK_SECONDS)
-    link = f"/v1/threads/{thread}"
+    link = f"/v1/threads/story/{thread}"
     if row is None:
         body = {"thread": thread, "decision": "pending", "story": link}
         return Response(

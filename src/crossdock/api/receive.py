@@ -143,7 +143,7 @@ def _answer(items: list[Item], problem: Problem | None) -> Response[bytes]:
             "errors": problem.errors,
         }
     status = 200 if verdict == "duplicate" else 202
-    headers = {"Location": f"/v1/threads/{threads[0]}"} if threads else {}
+    headers = {"Location": f"/v1/threads/story/{threads[0]}"} if threads else {}
     return Response(
         msgspec.json.encode(body), status_code=status, media_type="application/json", headers=headers
     )

@@ -20,7 +20,8 @@ async def list_threads(
         rows = await view.list_threads(connection, kind, phase=phase, done=done, after=after, limit=limit)
     headers = {}
     if rows and len(rows) == min(limit, view.PAGE_MAX):
-        more = f"/v1/threads?kind={kind}&phase={phase}&after={rows[-1]['thread_key']}&limit={limit}"
+        only = "" if done is None else f"&done={str(done).lower()}"
+        more = f"/v1/threads?kind={kind}&phase={phase}{only}&after={rows[-1]['thread_key']}&limit={limit}"
         headers["Link"] = f'<{more}>; rel="next"'
     return Response(msgspec.json.encode({"threads": rows}), media_type="application/json", headers=headers)
 

@@ -21,7 +21,7 @@ from collections.abc import Awaitable, Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import aiohttp
 from aiohttp import web
@@ -199,6 +199,17 @@ async def _repeat(step: Callable[[], Awaitable[None]]) -> None:
         await asyncio.sleep(0.05)
 
 
+class _Due(NamedTuple):
+    """A callback whose time has come."""
+
+    row: int
+    url: str
+    headers: str
+    body: bytes
+    tries: int
+    copies: int
+
+
 async def _send_outbox(twin: Twin) -> None:
     """Deliver due callbacks, up to 16 at a time; a failed one comes back after 0.5, 1, 2 … 10 seconds."""
     timeout = aiohttp.ClientTimeout(total=5, sock_connect=1)
@@ -209,24 +220,15 @@ async def _send_outbox(twin: Twin) -> None:
                 " order by due limit 16",
                 time.time(),
             )
-            await asyncio.gather(*(_send_one(twin, session, *row) for row in due))
+            await asyncio.gather(*(_send_one(twin, session, _Due(*row)) for row in due))
             await asyncio.sleep(0 if len(due) == 16 else 0.05)
 
 
-async def _send_one(
-    twin: Twin,
-    session: aiohttp.ClientSession,
-    row: int,
-    url: str,
-    headers: str,
-    body: bytes,
-    tries: int,
-    copies: int,
-) -> None:
+async def _send_one(twin: Twin, session: aiohttp.ClientSession, due: _Due) -> None:
     status = 0
-    for _ in range(copies):
+    for _ in range(due.copies):
         try:
-            async with session.post(url, data=body, headers=json.loads(headers)) as answer:
+            async with session.post(due.url, data=due.body, headers=json.loads(due.headers)) as answer:
                 await answer.read()
                 status = answer.status
         except (aiohttp.ClientError, TimeoutError, OSError):
@@ -234,11 +236,14 @@ async def _send_one(
     final = 200 <= status < 300 or (400 <= status < 500 and status not in (401, 404, 408, 429))
     with twin.books.change():
         if final:
-            twin.books.write("update outbox set status = ?, tries = tries + 1 where id = ?", status, row)
+            twin.books.write("update outbox set status = ?, tries = tries + 1 where id = ?", status, due.row)
         else:
-            wait = min(10.0, 0.5 * 2**tries)
+            wait = min(10.0, 0.5 * 2**due.tries)
             twin.books.write(
-                "update outbox set tries = ?, due = ? where id = ?", tries + 1, time.time() + wait, row
+                "update outbox set tries = ?, due = ? where id = ?",
+                due.tries + 1,
+                time.time() + wait,
+                due.row,
             )
 
 

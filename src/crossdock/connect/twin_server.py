@@ -4,8 +4,12 @@ The set-up comes on standard input, so that no secret stands in an argument list
 """
 
 import argparse
+import asyncio
 import json
+import os
+import signal
 import sys
+from collections.abc import AsyncIterator
 from importlib import import_module
 from pathlib import Path
 
@@ -25,7 +29,22 @@ def main() -> None:
     found = installed()[arguments.connector]
     twin = Twin(setup, found.manifest.quirks)
     import_module(f"{found.package}.twin").build(twin)
+    twin.app.cleanup_ctx.append(_watched)
     web.run_app(twin.app, host="127.0.0.1", port=arguments.port, print=None, access_log=None)
+
+
+async def _watched(_: web.Application) -> AsyncIterator[None]:
+    """A twin whose starter is gone ends, so that no stray one answers the next."""
+
+    async def watch() -> None:
+        while os.getppid() == parent:
+            await asyncio.sleep(0.5)
+        os.kill(os.getpid(), signal.SIGTERM)
+
+    parent = os.getppid()
+    watcher = asyncio.create_task(watch())
+    yield
+    watcher.cancel()
 
 
 if __name__ == "__main__":

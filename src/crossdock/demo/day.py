@@ -18,6 +18,7 @@ from crossdock.client import Client, Refused, Unreachable
 from crossdock.demo import landscape, trade
 from crossdock.demo.books import Findings, compare, read_books
 from crossdock.demo.twins import Twins
+from crossdock.errors import Misconfigured
 from crossdock.runtime.hub import Hub, load_hub
 
 DRAIN_SECONDS = 60.0
@@ -109,6 +110,10 @@ class Stage:
 
     async def until_ready(self) -> None:
         for _ in range(600):
+            if self.supervisor is not None and self.supervisor.poll() is not None:
+                raise Misconfigured(
+                    "hub", f"it ended at once: see {self.hub.private / 'log' / 'supervisor.log'}"
+                )
             try:
                 await self.client.get("/health/ready")
             except (Unreachable, Refused):
@@ -139,19 +144,27 @@ def prepare(folder: Path, *, port: int | None = None, settings: dict[str, Any] |
 async def open_stage(hub: Hub, *, seed: int, pace_seconds: float) -> Stage:
     """Start twins and hub; master data is put into the twins' books once."""
     url = f"http://{hub.settings.bind}:{hub.settings.port}"
-    stage = Stage(hub, Twins(hub, url, seed=seed, pace_seconds=pace_seconds), Client(hub.folder, url=url))
+    twins = Twins(hub, url, seed=seed, pace_seconds=pace_seconds)
+    stage = Stage(hub, twins, await _entered(hub, url))
+    try:
+        await _start(stage, url)
+    except BaseException:
+        await stage.close()
+        raise
+    return stage
+
+
+async def _start(stage: Stage, url: str) -> None:
     stage.start_hub()
     await stage.twins.start()
-    stage.client = await _entered(hub, url)
     await stage.until_ready()
     await stage.client.__aexit__()
-    stage.client = await _entered(hub, url)
+    stage.client = await _entered(stage.hub, url)  # a new hub's token is there now
     if not await stage.twins.get("wms-1", "/_twin/stock"):
         await stage.twins.send("PUT", "sap-1", "/_twin/materials", trade.materials())
         await stage.twins.send("PUT", "shopify-eu", "/_twin/products", trade.products())
         await stage.twins.send("PUT", "wms-1", "/_twin/stock", trade.stock())
         await _until_stock(stage)
-    return stage
 
 
 async def _entered(hub: Hub, url: str) -> Client:

@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import socket
 import subprocess
 import sys
 from dataclasses import dataclass
@@ -12,6 +13,7 @@ from urllib.parse import urlsplit
 import aiohttp
 
 from crossdock.connect.discovery import installed
+from crossdock.errors import Misconfigured
 from crossdock.runtime.hub import Hub
 
 
@@ -74,6 +76,7 @@ class Twins:
 
     async def start(self) -> None:
         for process in self.processes.values():
+            await _until_port_is_free(process.url)
             process.start()
         self._session = aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=20))
         await asyncio.gather(*(self._until_up(name) for name in self.processes))
@@ -133,3 +136,18 @@ class Twins:
             await self._session.close()
         for process in self.processes.values():
             process.stop()
+
+
+async def _until_port_is_free(url: str) -> None:
+    """The last run's twin needs a moment to end; whatever stays longer would answer in the twin's place."""
+    place = urlsplit(url)
+    for _ in range(30):
+        with socket.socket() as probe:
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            try:
+                probe.bind((place.hostname, place.port))
+            except OSError:
+                await asyncio.sleep(0.1)
+            else:
+                return
+    raise Misconfigured("base_url", f"port {place.port} of the twin at {url} is taken by another program")

@@ -213,6 +213,9 @@ class Batch:
         for thread in self.out.threads.values():
             process = PROCESSES.get(thread.kind)
             summary = process.summary(thread.state, self.policy) if process else i.Summary("unknown kind")
+            if thread.parked is None and thread.hash in self.out.resumed:
+                went_on = i.CloseCase("parked", "the thread was resumed and went on")
+                self.out.cases.append((thread.hash, thread.key, went_on))
             if summary.waiting_on != thread.waiting_on or thread.waiting_since is None:
                 thread.waiting_on, thread.waiting_since = summary.waiting_on, self._now
             rows.append((

@@ -40,14 +40,8 @@ class AccountRunner:
     """All calls of one account."""
 
     def __init__(
-        self,
-        hub: Hub,
-        name: str,
-        pool: asyncpg.Pool,
-        keyring: Keyring,
-        outcomes: Outcomes,
-        transport: Transport,
-    ) -> None:
+        self, hub: Hub, name: str, pool: asyncpg.Pool, keyring: Keyring, outcomes: Outcomes, transport: Transport
+    ) -> None:  # fmt: skip
         self.name = name
         self.wake = asyncio.Event()
         self._pool, self._keyring, self._outcomes = pool, keyring, outcomes

@@ -3,6 +3,7 @@
 import asyncio
 import random
 from collections.abc import Callable
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
 import asyncpg
@@ -34,6 +35,16 @@ def jitter(attempt: int, *, base: float = 0.25, cap: float = 30.0) -> float:
     return step * random.uniform(0.5, 1.0)
 
 
+@dataclass(frozen=True, slots=True)
+class _Try:
+    """One send or look-up of an effect."""
+
+    entry: Entry
+    purpose: str
+    started: datetime
+    deadline: datetime
+
+
 class Judge:
     """Pure but for the clock: one per account."""
 
@@ -44,95 +55,65 @@ class Judge:
     def sent(self, entry: Entry, answer: Answer, traits: EffectTraits, started: datetime) -> Outcome:
         """What a send led to."""
         now = datetime.now(UTC)
-        deadline = started + timedelta(seconds=traits.timeout_seconds)
+        tried = _Try(entry, "send", started, started + timedelta(seconds=traits.timeout_seconds))
         match answer:
             case Done():
-                return self._done(entry, answer, started, deadline, "send")
+                return self._done(tried, answer)
             case Refused(code=code, reason=reason):
                 data = EffectRefused(str(entry.id), entry.kind, self._account, code, reason)
-                return self._outcome(
-                    entry,
-                    State.REFUSED,
-                    "refused",
-                    reason,
-                    started,
-                    deadline,
-                    event=self._event(entry, data, "refused"),
-                )
+                event = self._event(entry, data, "refused")
+                return self._outcome(tried, State.REFUSED, "refused", reason, event=event)
             case RetryLater(reason=reason, after_seconds=after):
                 wait = max(after or 0.0, jitter(entry.attempts - 1))
-                return self._outcome(
-                    entry,
-                    State.RETRY,
-                    "retry",
-                    reason,
-                    started,
-                    deadline,
-                    next_at=now + timedelta(seconds=wait),
-                )
+                again = now + timedelta(seconds=wait)
+                return self._outcome(tried, State.RETRY, "retry", reason, next_at=again)
             case Unknown(reason=reason):
                 if traits.idempotency in ("key", "upsert", "query"):
                     again = now + timedelta(seconds=jitter(entry.attempts - 1))
-                    return self._outcome(
-                        entry, State.RETRY, "unknown", reason, started, deadline, next_at=again
-                    )
+                    return self._outcome(tried, State.RETRY, "unknown", reason, next_at=again)
                 again = now + timedelta(seconds=traits.search_lag_seconds)
-                return self._outcome(
-                    entry, State.OUTCOME_UNKNOWN, "unknown", reason, started, deadline, next_at=again
-                )
+                return self._outcome(tried, State.OUTCOME_UNKNOWN, "unknown", reason, next_at=again)
 
     def looked_up(self, entry: Entry, found: LookUp, traits: EffectTraits, started: datetime) -> Outcome:
         """What a look-up led to. Presence counts at once; absence only after the attempt's deadline and the search lag."""
         now = datetime.now(UTC)
-        deadline = started + timedelta(seconds=traits.timeout_seconds)
+        tried = _Try(entry, "look_up", started, started + timedelta(seconds=traits.timeout_seconds))
         certain_at = (entry.deadline_at or now) + timedelta(seconds=traits.search_lag_seconds)
         match found:
             case Done():
-                return self._done(entry, found, started, deadline, "look_up")
+                return self._done(tried, found)
             case Absent() if started < certain_at:
                 return self._outcome(
-                    entry, State.OUTCOME_UNKNOWN, "not yet there", "looked up: not there yet", started, deadline,
-                    purpose="look_up", next_at=certain_at,
-                )  # fmt: skip
-            case Absent():
-                return self._outcome(
-                    entry, State.RETRY, "absent", "looked up: not there", started, deadline, purpose="look_up"
+                    tried,
+                    State.OUTCOME_UNKNOWN,
+                    "not yet there",
+                    "looked up: not there yet",
+                    next_at=certain_at,
                 )
+            case Absent():
+                return self._outcome(tried, State.RETRY, "absent", "looked up: not there")
             case CannotTell(reason=reason, for_ever=True):
                 data = EffectUnclear(str(entry.id), entry.kind, self._account, reason)
                 event = self._event(entry, data, "unclear")
-                return self._outcome(
-                    entry, State.UNCLEAR, "unclear", reason, started, deadline, purpose="look_up", event=event
-                )
+                return self._outcome(tried, State.UNCLEAR, "unclear", reason, event=event)
             case CannotTell(reason=reason):
                 again = now + timedelta(seconds=jitter(min(entry.attempts + 1, 5)))
-                return self._outcome(
-                    entry,
-                    State.OUTCOME_UNKNOWN,
-                    "cannot tell",
-                    reason,
-                    started,
-                    deadline,
-                    purpose="look_up",
-                    next_at=again,
-                )
+                return self._outcome(tried, State.OUTCOME_UNKNOWN, "cannot tell", reason, next_at=again)
 
-    def _done(self, entry: Entry, done: Done, started: datetime, deadline: datetime, purpose: str) -> Outcome:
-        event = self._event(entry, done.receipt, "receipt") if done.receipt is not None else None
-        outcome = self._outcome(
-            entry, State.DONE, "done", "", started, deadline, purpose=purpose, event=event
-        )
+    def _done(self, tried: _Try, done: Done) -> Outcome:
+        event = self._event(tried.entry, done.receipt, "receipt") if done.receipt is not None else None
+        outcome = self._outcome(tried, State.DONE, "done", "", event=event)
         outcome.document = done.document
         outcome.answer = done.answer[:ANSWER_KEPT_BYTES] or None
         return outcome
 
     def _outcome(
-        self, entry: Entry, state: State, label: str, reason: str, started: datetime, deadline: datetime, *,
-        purpose: str = "send", next_at: datetime | None = None, event: Row | None = None,
+        self, tried: _Try, state: State, label: str, reason: str, *, next_at: datetime | None = None, event: Row | None = None
     ) -> Outcome:  # fmt: skip
         return Outcome(
-            effect=entry.id, account=self._account, lane=entry.lane, attempt=entry.attempts, purpose=purpose, state=state,
-            started_at=started, deadline_at=deadline, label=label, reason=reason, next_at=next_at, event=event,
+            effect=tried.entry.id, account=self._account, lane=tried.entry.lane, attempt=tried.entry.attempts,
+            purpose=tried.purpose, state=state, started_at=tried.started, deadline_at=tried.deadline, label=label,
+            reason=reason, next_at=next_at, event=event,
         )  # fmt: skip
 
     def _event(self, entry: Entry, data: msgspec.Struct, word: str) -> Row:

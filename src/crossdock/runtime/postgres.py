@@ -11,9 +11,11 @@ import hashlib
 import os
 import pwd
 import re
+import secrets
 import shutil
 import signal
 import subprocess
+import time
 from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
@@ -118,10 +120,22 @@ def place_for(hub: Path, bin_dir: Path | None) -> Place:
             sockets = Path(f"/tmp/crossdock-{account.pw_uid}-{tag}")  # noqa: S108
     else:
         account = _unprivileged()
-        home = ROOT_HOME / tag
+        home = ROOT_HOME / _cluster_tag(hub / ".crossdock" / "cluster")
         sockets = home / "sockets"
         binaries = _reachable(binaries)
     return Place(binaries, home / "data", sockets, account)
+
+
+def _cluster_tag(file: Path) -> str:
+    """The name of a hub's data directory outside of it. It moves with the hub, and a hub made anew gets a new one."""
+    file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    with contextlib.suppress(FileExistsError), file.open("x") as fresh:
+        fresh.write(secrets.token_hex(6))
+    for _ in range(100):  # another process may be writing it just now
+        if tag := file.read_text():
+            return tag
+        time.sleep(0.01)
+    raise Misconfigured(str(file), "is empty: it should name the hub's data directory")
 
 
 def _unprivileged() -> pwd.struct_passwd:

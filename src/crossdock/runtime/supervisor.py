@@ -9,6 +9,7 @@ import contextlib
 import fcntl
 import os
 import signal
+import socket
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
@@ -59,6 +60,8 @@ class Supervisor:
         """Until `stop`: start all, watch all."""
         self.hub.private.mkdir(mode=0o700, exist_ok=True)
         with self._only_one():
+            if "api" in self.roles:
+                await self._until_port_is_free()
             if not self.hub.settings.database_url:
                 bin_dir = Path(self.hub.settings.bin_dir) if self.hub.settings.bin_dir else None
                 self._postgres = Postgres(place_for(self.hub.folder, bin_dir))
@@ -86,6 +89,21 @@ class Supervisor:
             except OSError:
                 raise Conflict(f"{self.hub.folder} is running already; `crossdock status` shows it") from None
             yield
+
+    async def _until_port_is_free(self) -> None:
+        """A killed supervisor's API needs a moment to notice; whoever holds the port longer is another program."""
+        bind, port = self.hub.settings.bind, self.hub.settings.port
+        for _ in range(30):
+            with socket.socket(socket.AF_INET6 if ":" in bind else socket.AF_INET) as probe:
+                probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+                try:
+                    probe.bind((bind, port))
+                except OSError as error:
+                    reason = error.strerror
+                else:
+                    return
+            await asyncio.sleep(0.1)
+        raise Misconfigured("port", f"{bind}:{port}: {reason}. Set `port` in hub.yaml, or give --port.")
 
     async def _prepare_database(self) -> None:
         connection = await until_served(lambda: connect(self.hub.dsn))

@@ -9,7 +9,7 @@ from datetime import datetime
 from decimal import Decimal
 from typing import Any
 
-from crossdock.model.stock import ClaimLine, StockPlace
+from crossdock.model.stock import Bucket, ClaimLine, StockPlace
 from crossdock.processes.intents import Claim, Move
 from crossdock.store.pool import Connection
 
@@ -52,6 +52,7 @@ class Balance:
 class Settled:
     """What became of a round of wishes."""
 
+    segment: int
     granted: list[Wish] = field(default_factory=list)
     refused: list[tuple[Wish, tuple[ClaimLine, ...]]] = field(default_factory=list)
     short: list[tuple[Wish, Decimal]] = field(default_factory=list)
@@ -94,16 +95,16 @@ async def lock(connection: Connection, places: Iterable[tuple[Key, str]]) -> dic
 
 def settle(wishes: Sequence[Wish], balances: dict[Key, Balance], segment: int) -> Settled:
     """Grant or refuse in order; pure on the locked balances."""
-    settled = Settled(balances=balances)
+    settled = Settled(segment, balances=balances)
     for wish in wishes:
         if isinstance(wish.what, Claim):
-            _claim(wish, wish.what, settled, segment)
+            _claim(settled, wish, wish.what)
         else:
-            _move(wish, wish.what, settled, segment)
+            _move(settled, wish, wish.what)
     return settled
 
 
-def _claim(wish: Wish, claim: Claim, settled: Settled, segment: int) -> None:
+def _claim(settled: Settled, wish: Wish, claim: Claim) -> None:
     demand: dict[Key, Decimal] = {}
     for line in claim.lines:
         key = key_of(line.place)
@@ -117,11 +118,11 @@ def _claim(wish: Wish, claim: Claim, settled: Settled, segment: int) -> None:
         return
     for line in claim.lines:
         balance = settled.balances[key_of(line.place)]
-        _enter(balance, "available", "firm_claim", line.quantity.value, wish, claim.claim, settled, segment)
+        _enter(settled, wish, balance, "available", "firm_claim", line.quantity.value)
     settled.granted.append(wish)
 
 
-def _move(wish: Wish, move: Move, settled: Settled, segment: int) -> None:
+def _move(settled: Settled, wish: Wish, move: Move) -> None:
     balance = settled.balances[key_of(move.place)]
     quantity = move.quantity
     if move.source != "outside" and not (balance.may_be_negative and move.source == "available"):
@@ -130,19 +131,30 @@ def _move(wish: Wish, move: Move, settled: Settled, segment: int) -> None:
             settled.short.append((wish, quantity - here))
             quantity = here
     if quantity > ZERO:
-        _enter(balance, move.source, move.target, quantity, wish, move.claim or None, settled, segment)
+        _enter(settled, wish, balance, move.source, move.target, quantity)
 
 
 def _enter(
-    balance: Balance, source: str, target: str, quantity: Decimal, wish: Wish, claim: str | None, settled: Settled, segment: int
-) -> None:  # fmt: skip
+    settled: Settled, wish: Wish, balance: Balance, source: Bucket, target: Bucket, quantity: Decimal
+) -> None:
     if source != "outside":
         balance.buckets[source] -= quantity
     if target != "outside":
         balance.buckets[target] += quantity
     balance.changed = True
+    claim = wish.what.claim or None
     settled.entries.append(
-        (segment, balance.id, source, target, quantity, wish.cause, wish.thread, claim, wish.occurred_at)
+        (
+            settled.segment,
+            balance.id,
+            source,
+            target,
+            quantity,
+            wish.cause,
+            wish.thread,
+            claim,
+            wish.occurred_at,
+        )
     )
 
 
