@@ -13,7 +13,7 @@ _log = structlog.get_logger()
 
 
 class Problem(Exception):
-    """Raised by handlers; `errors` name places as JSON Pointers."""
+    """Raised by handlers; `errors` name places as JSON Pointers, `kept_as` finds what was kept in spite of it."""
 
     def __init__(
         self,
@@ -23,6 +23,7 @@ class Problem(Exception):
         *,
         errors: tuple[dict[str, str], ...] = (),
         retry_after: int = 0,
+        kept_as: str = "",
     ) -> None:
         super().__init__(detail)
         self.status = status
@@ -30,6 +31,7 @@ class Problem(Exception):
         self.detail = detail
         self.errors = errors
         self.retry_after = retry_after
+        self.kept_as = kept_as
 
 
 def respond(problem: Problem) -> Response[bytes]:
@@ -37,10 +39,12 @@ def respond(problem: Problem) -> Response[bytes]:
     body: dict[str, Any] = {
         "type": TYPE_BASE + problem.code, "title": problem.code.replace("-", " "), "status": problem.status,
         "code": problem.code, "detail": problem.detail, "retryable": problem.status in (408, 429, 503),
-        "trace_id": uuid4().hex,
+        "trace_id": problem.trace_id,
     }  # fmt: skip
     if problem.errors:
         body["errors"] = problem.errors
+    if problem.kept_as:
+        body["id"] = problem.kept_as
     headers = {"Retry-After": str(problem.retry_after)} if problem.retry_after else {}
     return Response(
         msgspec.json.encode(body),
@@ -63,11 +67,9 @@ def on_http(_: Request[Any, Any, Any], error: HTTPException) -> Response[bytes]:
 
 def on_fault(request: Request[Any, Any, Any], error: Exception) -> Response[bytes]:
     """A bug: logged with its trace, told without it."""
-    answer = respond(
-        Problem(500, "internal-error", "the hub has a fault here; the trace_id finds it in its log")
-    )
-    _log.exception("request_failed", path=request.url.path, error=type(error).__name__, exc_info=error)
-    return answer
+    problem = Problem(500, "internal-error", "the hub has a fault here; the trace_id finds it in its log")
+    _log.exception("request_failed", path=request.url.path, trace_id=problem.trace_id, exc_info=error)
+    return respond(problem)
 
 
 PLAIN = MediaType.TEXT

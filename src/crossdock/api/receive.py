@@ -91,7 +91,11 @@ def _translate(hub: Context, system: str, inbound: Inbound, days: int) -> tuple[
     except Malformed as error:
         item = hub.intake.untranslated(raw, "parse", error.at, error.reason)
         return [item], Problem(
-            400, "malformed", str(error), errors=({"pointer": error.at, "detail": error.reason},)
+            400,
+            "malformed",
+            str(error),
+            errors=({"pointer": error.at, "detail": error.reason},),
+            kept_as=item.event_id,
         )
     except Rejected as error:
         item = hub.intake.untranslated(raw, "value", error.path, error.reason)
@@ -132,16 +136,18 @@ def kept_headers(inbound: Inbound) -> dict[str, str]:
 
 
 def _answer(items: list[Item], problem: Problem | None) -> Response[bytes]:
+    """`threads` are those whose story tells on; a repeat of what could not be translated made none."""
     verdict = items[0].verdict or "new"
     threads = sorted({row[4] for item in items for row in item.rows})
     body: dict[str, Any] = {"id": items[0].event_id, "verdict": verdict, "threads": threads}
+    if verdict != "duplicate" and items[0].message is not None:
+        body["message"] = str(items[0].message[0][1])
     if problem is not None:
-        body |= {
-            "verdict": "kept",
-            "problem": problem.code,
-            "detail": problem.detail,
-            "errors": problem.errors,
-        }
+        if verdict == "duplicate":
+            threads = body["threads"] = []
+        else:
+            body["verdict"] = "kept"
+        body |= {"problem": problem.code, "detail": problem.detail, "errors": problem.errors}
     status = 200 if verdict == "duplicate" else 202
     headers = {"Location": f"/v1/threads/story/{threads[0]}"} if threads else {}
     return Response(
