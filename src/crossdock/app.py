@@ -32,6 +32,7 @@ from crossdock.api import (
 from crossdock.console import routes as console
 from crossdock.runtime.delivery import Delivery
 from crossdock.runtime.hub import Hub
+from crossdock.runtime.supervisor import SUPERVISOR_VARIABLE, Supervisor
 from crossdock.runtime.worker import Worker
 
 
@@ -104,8 +105,9 @@ def _with_parent_watch(run: Callable[[], Awaitable[None]], finish: Callable[[], 
 
 
 async def _stop_without_parent(end: Callable[[], object]) -> None:
-    parent = os.getppid()
-    while os.getppid() == parent:
+    """The supervisor names itself, since it may be gone before this process looks. Without one, nobody is watched."""
+    supervisor = os.environ.get(SUPERVISOR_VARIABLE)
+    while supervisor is None or str(os.getppid()) == supervisor:
         await asyncio.sleep(0.25)
     end()
 
@@ -129,8 +131,6 @@ ROLES = ("api", "worker", "delivery")
 
 def run_roles(hub: Hub, roles: tuple[str, ...] = ROLES) -> None:
     """The supervisor with these roles."""
-    from crossdock.runtime.supervisor import Supervisor
-
     _log_to_stderr()
 
     def ready() -> None:

@@ -23,17 +23,18 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("connector")
     parser.add_argument("--port", type=int, required=True)
+    parser.add_argument("--parent", type=int, default=os.getppid(), help="pid whose end is the twin's end")
     arguments = parser.parse_args()
     given = json.load(sys.stdin)
     setup = TwinSetup(**{**given, "books": Path(given["books"])})
     found = installed()[arguments.connector]
     twin = Twin(setup, found.manifest.quirks)
     import_module(f"{found.package}.twin").build(twin)
-    twin.app.cleanup_ctx.append(_watched)
+    twin.app.cleanup_ctx.append(lambda _: _watched(arguments.parent))
     web.run_app(twin.app, host="127.0.0.1", port=arguments.port, print=None, access_log=None)
 
 
-async def _watched(_: web.Application) -> AsyncIterator[None]:
+async def _watched(parent: int) -> AsyncIterator[None]:
     """A twin whose starter is gone ends, so that no stray one answers the next."""
 
     async def watch() -> None:
@@ -41,7 +42,6 @@ async def _watched(_: web.Application) -> AsyncIterator[None]:
             await asyncio.sleep(0.5)
         os.kill(os.getpid(), signal.SIGTERM)
 
-    parent = os.getppid()
     watcher = asyncio.create_task(watch())
     yield
     watcher.cancel()

@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import random
 import socket
 import subprocess
 import sys
@@ -57,21 +58,10 @@ class Report:
         return json.dumps(asdict(self))
 
 
-def free_ports(count: int) -> list[int]:
-    """Ports that nobody listens on right now."""
-    sockets = [socket.socket() for _ in range(count)]
-    try:
-        for one in sockets:
-            one.bind(("127.0.0.1", 0))
-        return [int(one.getsockname()[1]) for one in sockets]
-    finally:
-        for one in sockets:
-            one.close()
-
-
 def free_block(length: int) -> int:
-    """The first of `length` consecutive free ports."""
-    for start in range(20000, 60000, length):
+    """The first of `length` consecutive free ports; where to begin is chance, so that hubs made at once keep apart."""
+    blocks = range(20000, 60000 - length, length)
+    for start in random.Random().sample(blocks, len(blocks)):
         try:
             held = []
             for port in range(start, start + length):

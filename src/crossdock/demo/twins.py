@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import os
 import socket
 import subprocess
 import sys
@@ -32,7 +33,7 @@ class TwinProcess:
         port = str(urlsplit(self.url).port)
         with self.log.open("ab") as output:
             self.process = subprocess.Popen(
-                [sys.executable, "-m", "crossdock.connect.twin_server", self.connector, "--port", port],
+                [sys.executable, "-m", "crossdock.connect.twin_server", self.connector, "--port", port, "--parent", str(os.getpid())],
                 stdin=subprocess.PIPE, stdout=output, stderr=output, start_new_session=True,
             )  # fmt: skip
         assert self.process.stdin is not None

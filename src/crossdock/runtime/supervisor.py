@@ -32,6 +32,8 @@ STABLE_SECONDS = 10.0
 RESTART_SECONDS_MAX = 5.0
 TOKEN_FILE = "operator.token"  # noqa: S105 — a name, not a secret
 STATUS_FILE = "status.json"
+SUPERVISOR_VARIABLE = "CROSSDOCK_SUPERVISOR"
+"""Tells a child who must live for it to go on."""
 _log = structlog.get_logger()
 
 
@@ -186,9 +188,15 @@ class Supervisor:
             str(self.hub.folder),
         ]
         command += ["--port", str(self.hub.settings.port)]
+        environment = {**os.environ, SUPERVISOR_VARIABLE: str(os.getpid())}
         with log.open("ab") as output:
             return subprocess.Popen(
-                command, stdin=subprocess.DEVNULL, stdout=output, stderr=output, start_new_session=True
+                command,
+                stdin=subprocess.DEVNULL,
+                stdout=output,
+                stderr=output,
+                start_new_session=True,
+                env=environment,
             )
 
     def _write_status(self) -> None:
