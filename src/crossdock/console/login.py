@@ -29,11 +29,12 @@ async def login(request: Request[Any, Any, Any]) -> Response[Any]:
     token, after = str(form.get("token", "")).strip(), _local(str(form.get("after", "/")))
     limit = getattr(request.app.state, "login_limit", None) or sessions.LoginLimit()
     request.app.state.login_limit = limit
-    if limit.refused(request, token):
+    if limit.refuses(request, token):
         wrong = "Too many tries. Wait five minutes, then try again."
         return page(request, "login.html", None, status=429, after=after, wrong=wrong)
     who = hub.identity_of(token)
     if who is None or not who.scopes & {"read", "operator"}:
+        limit.note_failure(request, token)
         wrong = "This is no live token that may look at the console."
         return page(request, "login.html", None, status=403, after=after, wrong=wrong)
     cookie = await sessions.begin(hub, who, request.cookies.get(sessions.cookie_name(request)))

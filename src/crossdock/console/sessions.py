@@ -130,27 +130,27 @@ def check_origin(request: Request[Any, Any, Any]) -> None:
 
 @dataclass
 class LoginLimit:
-    """How often a login was tried lately, by address and by the account named in the token; in this process."""
+    """How often a login failed lately, by address and by the account named in the token; in this process."""
 
-    _tries: OrderedDict[str, deque[float]] = field(default_factory=OrderedDict)
+    _failures: OrderedDict[str, deque[float]] = field(default_factory=OrderedDict)
 
-    def refused(self, request: Request[Any, Any, Any], token: str) -> bool:
-        """Counts this try; true when there were too many."""
-        now = monotonic()
-        over = [
-            self._note(key, now) for key in (f"at {address(request)}", f"as {id_of(token)}") if key != "as "
-        ]
-        return any(over)  # both are counted before either refuses
+    def refuses(self, request: Request[Any, Any, Any], token: str) -> bool:
+        """Too many wrong tokens came from there, or for that account."""
+        since = monotonic() - TRIES_SECONDS
+        found = [self._failures.get(key, ()) for key in self._keys(request, token)]
+        return any(sum(1 for at in tries if at > since) >= TRIES_MAX for tries in found)
 
-    def _note(self, key: str, now: float) -> bool:
-        tries = self._tries.setdefault(key, deque(maxlen=TRIES_MAX + 1))
-        self._tries.move_to_end(key)
-        while len(self._tries) > ADDRESSES_MAX:
-            self._tries.popitem(last=False)
-        while tries and tries[0] < now - TRIES_SECONDS:
-            tries.popleft()
-        tries.append(now)
-        return len(tries) > TRIES_MAX
+    def note_failure(self, request: Request[Any, Any, Any], token: str) -> None:
+        for key in self._keys(request, token):
+            self._failures.setdefault(key, deque(maxlen=TRIES_MAX)).append(monotonic())
+            self._failures.move_to_end(key)
+        while len(self._failures) > ADDRESSES_MAX:
+            self._failures.popitem(last=False)
+
+    @staticmethod
+    def _keys(request: Request[Any, Any, Any], token: str) -> list[str]:
+        account = id_of(token)
+        return [f"at {address(request)}", *([f"as {account}"] if account else [])]
 
 
 def address(request: Request[Any, Any, Any]) -> str:
