@@ -125,14 +125,8 @@ def _read(body: bytes) -> tuple[NewEvent | None, str, dict[str, str]]:
     """(event, source, error). An error that is `kept` is JSON of an authenticated sender that names no event of ours."""
     try:
         envelope = _single.decode(body)
-    except msgspec.ValidationError as error:
-        return None, "", _invalid(error, "")
-    except (msgspec.DecodeError, RecursionError, UnicodeDecodeError):
-        try:
-            parse(body)
-        except Malformed as error:
-            return None, "", {"pointer": error.at, "detail": error.reason}
-        return None, "", {"pointer": "", "detail": "unreadable JSON"}
+    except (msgspec.DecodeError, RecursionError, UnicodeDecodeError) as error:
+        return None, "", _unread(body, error)
     type_ = short_type(envelope.type)
     if type_ not in EVENTS:
         return None, "", {"pointer": "/type", "detail": f"unknown event type {envelope.type}", "kept": "1"}
@@ -157,13 +151,24 @@ def _read(body: bytes) -> tuple[NewEvent | None, str, dict[str, str]]:
     return event, envelope.source, {}
 
 
+def _unread(body: bytes, error: Exception) -> dict[str, str]:
+    """JSON with a wrong field is kept; what is no JSON at all (also after that field) is refused."""
+    try:
+        parse(body)
+    except Malformed as malformed:
+        return {"pointer": malformed.at, "detail": malformed.reason}
+    if isinstance(error, msgspec.ValidationError):
+        return _invalid(error, "")
+    return {"pointer": "", "detail": "unreadable JSON"}
+
+
 def _invalid(error: msgspec.ValidationError, below: str) -> dict[str, str]:
     text, _, path = str(error).partition(" - at `$")
     return {"pointer": below + (pointer(path.rstrip("`")) if path else ""), "detail": text, "kept": "1"}
 
 
 def _kept(hub: Context, who: str, body: bytes, error: dict[str, str], part: str) -> Item:
-    raw = Raw(system=who, channel="events", body=body, outcome="not translated")
+    raw = Raw(system=who, channel="events", body=body)
     return hub.intake.untranslated(raw, "value", error["pointer"], error["detail"], part=part)
 
 

@@ -32,6 +32,7 @@ class Problem(Exception):
         self.errors = errors
         self.retry_after = retry_after
         self.kept_as = kept_as
+        self.trace_id = uuid4().hex
 
 
 def respond(problem: Problem) -> Response[bytes]:
