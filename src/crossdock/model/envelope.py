@@ -10,7 +10,7 @@ import msgspec
 from crossdock.model.registry import TYPE_OF
 
 
-class NewEvent(msgspec.Struct, frozen=True, kw_only=True):
+class NewEvent(msgspec.Struct, frozen=True, gc=False, kw_only=True):
     """A fact that somebody wants recorded. `thread` is the subject; `occurred_at` is aware or None (unknown)."""
 
     thread: str
@@ -26,7 +26,7 @@ class NewEvent(msgspec.Struct, frozen=True, kw_only=True):
         return TYPE_OF[type(self.data)]
 
 
-class Recorded(msgspec.Struct, frozen=True, kw_only=True):
+class Recorded(msgspec.Struct, frozen=True, gc=False, kw_only=True):
     """A fact as a process sees it: `data.people` is always None here, `sealed` holds it for those who may open it."""
 
     thread: str
@@ -45,7 +45,7 @@ class Recorded(msgspec.Struct, frozen=True, kw_only=True):
     subject: bytes | None = None
 
 
-class CloudEvent(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+class CloudEvent(msgspec.Struct, frozen=True, gc=False, kw_only=True, omit_defaults=True):
     """The wire form (structured mode). `subject` is the thread key; `type` carries the full prefix."""
 
     specversion: str

@@ -8,7 +8,7 @@ import msgspec
 from crossdock.model.classes import DataClass
 
 
-class Money(msgspec.Struct, frozen=True):
+class Money(msgspec.Struct, frozen=True, gc=False):
     """`amount` in major units; the currency's minor digits are the sender's business."""
 
     data_class: ClassVar[DataClass] = "commercial"

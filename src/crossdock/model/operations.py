@@ -7,7 +7,7 @@ import msgspec
 from crossdock.model.classes import DataClass
 
 
-class IdentifierBound(msgspec.Struct, frozen=True, omit_defaults=True):
+class IdentifierBound(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
     """From now on events that name this identifier belong to `thread`."""
 
     data_class: ClassVar[DataClass] = "internal"
@@ -15,7 +15,7 @@ class IdentifierBound(msgspec.Struct, frozen=True, omit_defaults=True):
     thread: str
 
 
-class MessageNotTranslated(msgspec.Struct, frozen=True, omit_defaults=True):
+class MessageNotTranslated(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
     """An authenticated message that no mapping could read: it is kept, and a person is asked."""
 
     data_class: ClassVar[DataClass] = "internal"
@@ -29,7 +29,7 @@ class MessageNotTranslated(msgspec.Struct, frozen=True, omit_defaults=True):
     message: str
 
 
-class EffectRefused(msgspec.Struct, frozen=True, omit_defaults=True):
+class EffectRefused(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
     """The target said no for good: its lane is parked until a person settles it."""
 
     data_class: ClassVar[DataClass] = "internal"
@@ -41,7 +41,7 @@ class EffectRefused(msgspec.Struct, frozen=True, omit_defaults=True):
     reason: str
 
 
-class EffectUnclear(msgspec.Struct, frozen=True, omit_defaults=True):
+class EffectUnclear(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
     """We cannot find out whether the target did it: a person must look."""
 
     data_class: ClassVar[DataClass] = "internal"
@@ -52,7 +52,7 @@ class EffectUnclear(msgspec.Struct, frozen=True, omit_defaults=True):
     reason: str
 
 
-class EffectRetryRequested(msgspec.Struct, frozen=True, omit_defaults=True):
+class EffectRetryRequested(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
     """An operator wants a refused or unclear effect tried again as it stands."""
 
     data_class: ClassVar[DataClass] = "internal"
@@ -62,7 +62,7 @@ class EffectRetryRequested(msgspec.Struct, frozen=True, omit_defaults=True):
     reason: str
 
 
-class TimerFired(msgspec.Struct, frozen=True, omit_defaults=True):
+class TimerFired(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
     """A business-clock deadline passed."""
 
     data_class: ClassVar[DataClass] = "internal"
@@ -70,7 +70,7 @@ class TimerFired(msgspec.Struct, frozen=True, omit_defaults=True):
     name: str
 
 
-class ThreadResumed(msgspec.Struct, frozen=True, omit_defaults=True):
+class ThreadResumed(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
     """An operator (or a newer release) lets a parked thread go on, in the order its events came."""
 
     data_class: ClassVar[DataClass] = "internal"

@@ -11,7 +11,7 @@ from crossdock.model.party import People, Place
 from crossdock.model.quantity import Quantity
 
 
-class OrderLine(msgspec.Struct, frozen=True, omit_defaults=True):
+class OrderLine(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
     """One line as ordered; `line` is the source's own line id, echoed in every later document."""
 
     data_class: ClassVar[DataClass] = "commercial"
@@ -23,7 +23,7 @@ class OrderLine(msgspec.Struct, frozen=True, omit_defaults=True):
     description: str = ""
 
 
-class OrderReceived(msgspec.Struct, frozen=True, omit_defaults=True):
+class OrderReceived(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
     """A channel took an order. `number` is what a person quotes; `reference` is what systems echo."""
 
     data_class: ClassVar[DataClass] = "commercial"
@@ -41,7 +41,7 @@ class OrderReceived(msgspec.Struct, frozen=True, omit_defaults=True):
     """The data subject (`customer/<channel>/<id>`): whose key seals `people`."""
 
 
-class OrderCancelRequested(msgspec.Struct, frozen=True, omit_defaults=True):
+class OrderCancelRequested(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
     """Somebody entitled to it wants the order stopped; what is done depends on where the goods are."""
 
     data_class: ClassVar[DataClass] = "internal"
@@ -50,7 +50,7 @@ class OrderCancelRequested(msgspec.Struct, frozen=True, omit_defaults=True):
     reason: str = ""
 
 
-class LineCheck(msgspec.Struct, frozen=True, omit_defaults=True):
+class LineCheck(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
     """The ERP's word on one line."""
 
     data_class: ClassVar[DataClass] = "commercial"
@@ -61,7 +61,7 @@ class LineCheck(msgspec.Struct, frozen=True, omit_defaults=True):
     net_price: Money | None = None
 
 
-class OrderChecked(msgspec.Struct, frozen=True, omit_defaults=True):
+class OrderChecked(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
     """ERP credit, availability and price in one answer (`credit`: SAP total credit check status, reduced)."""
 
     data_class: ClassVar[DataClass] = "commercial"
@@ -71,7 +71,7 @@ class OrderChecked(msgspec.Struct, frozen=True, omit_defaults=True):
     net_total: Money | None = None
 
 
-class CreditReleased(msgspec.Struct, frozen=True, omit_defaults=True):
+class CreditReleased(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
     """The ERP or a person lifted a credit hold."""
 
     data_class: ClassVar[DataClass] = "internal"
@@ -79,7 +79,7 @@ class CreditReleased(msgspec.Struct, frozen=True, omit_defaults=True):
     by: str = ""
 
 
-class SalesOrderPosted(msgspec.Struct, frozen=True, omit_defaults=True):
+class SalesOrderPosted(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
     """The ERP took the order under its own number."""
 
     data_class: ClassVar[DataClass] = "internal"
@@ -87,7 +87,7 @@ class SalesOrderPosted(msgspec.Struct, frozen=True, omit_defaults=True):
     document: str
 
 
-class SalesOrderCancelled(msgspec.Struct, frozen=True, omit_defaults=True):
+class SalesOrderCancelled(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
     """The ERP rejected all lines of its sales order on our request."""
 
     data_class: ClassVar[DataClass] = "internal"
@@ -95,7 +95,7 @@ class SalesOrderCancelled(msgspec.Struct, frozen=True, omit_defaults=True):
     document: str
 
 
-class OrderReleased(msgspec.Struct, frozen=True, omit_defaults=True):
+class OrderReleased(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
     """The warehouse took the order and made tasks of it."""
 
     data_class: ClassVar[DataClass] = "internal"
@@ -104,7 +104,7 @@ class OrderReleased(msgspec.Struct, frozen=True, omit_defaults=True):
     tasks: tuple[str, ...] = ()
 
 
-class LineAllocation(msgspec.Struct, frozen=True, omit_defaults=True):
+class LineAllocation(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
     data_class: ClassVar[DataClass] = "commercial"
 
     line: str
@@ -114,7 +114,7 @@ class LineAllocation(msgspec.Struct, frozen=True, omit_defaults=True):
     lot: str = ""
 
 
-class OrderAllocated(msgspec.Struct, frozen=True, omit_defaults=True):
+class OrderAllocated(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
     """The warehouse pinned the order's lines to stock at a location (and lot)."""
 
     data_class: ClassVar[DataClass] = "commercial"
@@ -122,7 +122,7 @@ class OrderAllocated(msgspec.Struct, frozen=True, omit_defaults=True):
     lines: tuple[LineAllocation, ...]
 
 
-class ReservationUpdated(msgspec.Struct, frozen=True, omit_defaults=True):
+class ReservationUpdated(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
     """The ERP's reservation follows the warehouse's allocation."""
 
     data_class: ClassVar[DataClass] = "internal"
@@ -130,7 +130,7 @@ class ReservationUpdated(msgspec.Struct, frozen=True, omit_defaults=True):
     document: str
 
 
-class CancellationAnswered(msgspec.Struct, frozen=True, omit_defaults=True):
+class CancellationAnswered(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
     """The warehouse accepted or refused to stop a released order."""
 
     data_class: ClassVar[DataClass] = "internal"
@@ -139,7 +139,7 @@ class CancellationAnswered(msgspec.Struct, frozen=True, omit_defaults=True):
     reason: str = ""
 
 
-class LineShipped(msgspec.Struct, frozen=True, omit_defaults=True):
+class LineShipped(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
     data_class: ClassVar[DataClass] = "commercial"
 
     order: str
@@ -150,7 +150,7 @@ class LineShipped(msgspec.Struct, frozen=True, omit_defaults=True):
     lot: str = ""
 
 
-class LinesPacked(msgspec.Struct, frozen=True, omit_defaults=True):
+class LinesPacked(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
     """A shipment tells an order: these of your lines are in my packages."""
 
     data_class: ClassVar[DataClass] = "commercial"
@@ -159,7 +159,7 @@ class LinesPacked(msgspec.Struct, frozen=True, omit_defaults=True):
     lines: tuple[LineShipped, ...]
 
 
-class LinesShipped(msgspec.Struct, frozen=True, omit_defaults=True):
+class LinesShipped(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
     """A shipment tells an order: these of your lines left the building."""
 
     data_class: ClassVar[DataClass] = "commercial"
@@ -170,7 +170,7 @@ class LinesShipped(msgspec.Struct, frozen=True, omit_defaults=True):
     lines: tuple[LineShipped, ...]
 
 
-class LinesDelivered(msgspec.Struct, frozen=True, omit_defaults=True):
+class LinesDelivered(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
     """A shipment tells an order: the carrier proved delivery of all its packages."""
 
     data_class: ClassVar[DataClass] = "commercial"
@@ -182,7 +182,7 @@ class LinesDelivered(msgspec.Struct, frozen=True, omit_defaults=True):
     at: datetime | None = None
 
 
-class FulfilmentCreated(msgspec.Struct, frozen=True, omit_defaults=True):
+class FulfilmentCreated(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
     """The storefront shows the shipment to its customer."""
 
     data_class: ClassVar[DataClass] = "internal"
@@ -190,7 +190,7 @@ class FulfilmentCreated(msgspec.Struct, frozen=True, omit_defaults=True):
     document: str
 
 
-class FulfilmentCancelled(msgspec.Struct, frozen=True, omit_defaults=True):
+class FulfilmentCancelled(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
     """The storefront knows that we cancelled."""
 
     data_class: ClassVar[DataClass] = "internal"
@@ -198,7 +198,7 @@ class FulfilmentCancelled(msgspec.Struct, frozen=True, omit_defaults=True):
     document: str = ""
 
 
-class InvoiceReleased(msgspec.Struct, frozen=True, omit_defaults=True):
+class InvoiceReleased(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
     """The ERP's billing document."""
 
     data_class: ClassVar[DataClass] = "internal"

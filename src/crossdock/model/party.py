@@ -7,7 +7,7 @@ import msgspec
 from crossdock.model.classes import DataClass
 
 
-class Party(msgspec.Struct, frozen=True, omit_defaults=True):
+class Party(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
     """A person or company with an address. Country is ISO 3166-1 alpha-2."""
 
     data_class: ClassVar[DataClass] = "personal"
@@ -23,7 +23,7 @@ class Party(msgspec.Struct, frozen=True, omit_defaults=True):
     phone: str = ""
 
 
-class People(msgspec.Struct, frozen=True, omit_defaults=True):
+class People(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
     """The personal part of an event or effect; sealed under the subject's key before it is stored."""
 
     data_class: ClassVar[DataClass] = "personal"
@@ -32,7 +32,7 @@ class People(msgspec.Struct, frozen=True, omit_defaults=True):
     ship_to: Party = Party()
 
 
-class Place(msgspec.Struct, frozen=True, omit_defaults=True):
+class Place(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
     """What routing may know of a destination: no street, no name."""
 
     data_class: ClassVar[DataClass] = "internal"

@@ -10,7 +10,7 @@ from crossdock.model.classes import DataClass
 ZERO = Decimal(0)
 
 
-class Quantity(msgspec.Struct, frozen=True):
+class Quantity(msgspec.Struct, frozen=True, gc=False):
     """An exact amount of one unit; quantities of different units never add."""
 
     data_class: ClassVar[DataClass] = "commercial"

@@ -17,7 +17,7 @@ from crossdock.model.quantity import Quantity
 from crossdock.model.shipment import Classifier, LabelledPackage, Milestone, Package
 
 
-class CheckOrder(msgspec.Struct, frozen=True, omit_defaults=True):
+class CheckOrder(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
     """`order.check`: credit, availability and price, without any booking (a query)."""
 
     data_class: ClassVar[DataClass] = "commercial"
@@ -28,7 +28,7 @@ class CheckOrder(msgspec.Struct, frozen=True, omit_defaults=True):
     destination: Place = Place()
 
 
-class CreateSalesOrder(msgspec.Struct, frozen=True, omit_defaults=True):
+class CreateSalesOrder(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
     """`sales_order.create`; personal data of the order comes beside it."""
 
     data_class: ClassVar[DataClass] = "commercial"
@@ -41,7 +41,7 @@ class CreateSalesOrder(msgspec.Struct, frozen=True, omit_defaults=True):
     requested_on: date | None = None
 
 
-class CancelSalesOrder(msgspec.Struct, frozen=True, omit_defaults=True):
+class CancelSalesOrder(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
     """`sales_order.cancel`."""
 
     data_class: ClassVar[DataClass] = "internal"
@@ -52,7 +52,7 @@ class CancelSalesOrder(msgspec.Struct, frozen=True, omit_defaults=True):
     reason: str
 
 
-class UpdateReservation(msgspec.Struct, frozen=True, omit_defaults=True):
+class UpdateReservation(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
     """`reservation.update`: the ERP's confirmed location and quantity follow the warehouse's allocation."""
 
     data_class: ClassVar[DataClass] = "commercial"
@@ -62,7 +62,7 @@ class UpdateReservation(msgspec.Struct, frozen=True, omit_defaults=True):
     lines: tuple[LineAllocation, ...]
 
 
-class ReleaseOrder(msgspec.Struct, frozen=True, omit_defaults=True):
+class ReleaseOrder(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
     """`warehouse_order.release`; the ship-to party comes beside it."""
 
     data_class: ClassVar[DataClass] = "commercial"
@@ -75,7 +75,7 @@ class ReleaseOrder(msgspec.Struct, frozen=True, omit_defaults=True):
     promised_on: date | None = None
 
 
-class CancelRelease(msgspec.Struct, frozen=True, omit_defaults=True):
+class CancelRelease(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
     """`warehouse_order.cancel`: the warehouse may refuse."""
 
     data_class: ClassVar[DataClass] = "internal"
@@ -85,7 +85,7 @@ class CancelRelease(msgspec.Struct, frozen=True, omit_defaults=True):
     reason: str
 
 
-class AttachLabel(msgspec.Struct, frozen=True, omit_defaults=True):
+class AttachLabel(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
     """`label.attach`: the warehouse prints these and may then ship."""
 
     data_class: ClassVar[DataClass] = "internal"
@@ -95,7 +95,7 @@ class AttachLabel(msgspec.Struct, frozen=True, omit_defaults=True):
     packages: tuple[LabelledPackage, ...]
 
 
-class CreateLabel(msgspec.Struct, frozen=True, omit_defaults=True):
+class CreateLabel(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
     """`label.create`; the ship-to party comes beside it."""
 
     data_class: ClassVar[DataClass] = "commercial"
@@ -107,7 +107,7 @@ class CreateLabel(msgspec.Struct, frozen=True, omit_defaults=True):
     destination: Place = Place()
 
 
-class VoidLabel(msgspec.Struct, frozen=True, omit_defaults=True):
+class VoidLabel(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
     """`label.void`: names the label it undoes."""
 
     data_class: ClassVar[DataClass] = "internal"
@@ -117,7 +117,7 @@ class VoidLabel(msgspec.Struct, frozen=True, omit_defaults=True):
     tracking: tuple[str, ...]
 
 
-class SubscribeTracking(msgspec.Struct, frozen=True, omit_defaults=True):
+class SubscribeTracking(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
     """`tracking.subscribe`: scans shall be pushed to us."""
 
     data_class: ClassVar[DataClass] = "internal"
@@ -126,7 +126,7 @@ class SubscribeTracking(msgspec.Struct, frozen=True, omit_defaults=True):
     tracking: tuple[str, ...]
 
 
-class PostGoodsIssue(msgspec.Struct, frozen=True, omit_defaults=True):
+class PostGoodsIssue(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
     """`goods_issue.post`: one outbound delivery for one sales order, and its goods issue."""
 
     data_class: ClassVar[DataClass] = "commercial"
@@ -140,7 +140,7 @@ class PostGoodsIssue(msgspec.Struct, frozen=True, omit_defaults=True):
     tracking: tuple[str, ...] = ()
 
 
-class AccrueFreight(msgspec.Struct, frozen=True, omit_defaults=True):
+class AccrueFreight(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
     """`freight.accrue`."""
 
     data_class: ClassVar[DataClass] = "commercial"
@@ -151,7 +151,7 @@ class AccrueFreight(msgspec.Struct, frozen=True, omit_defaults=True):
     departed_at: datetime
 
 
-class RecordMilestone(msgspec.Struct, frozen=True, omit_defaults=True):
+class RecordMilestone(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
     """`milestone.record`: a following system shall know where the parcel is."""
 
     data_class: ClassVar[DataClass] = "internal"
@@ -166,7 +166,7 @@ class RecordMilestone(msgspec.Struct, frozen=True, omit_defaults=True):
     at: datetime | None = None
 
 
-class CreateFulfilment(msgspec.Struct, frozen=True, omit_defaults=True):
+class CreateFulfilment(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
     """`fulfilment.create`: the storefront shows lines as shipped with their tracking number."""
 
     data_class: ClassVar[DataClass] = "commercial"
@@ -179,7 +179,7 @@ class CreateFulfilment(msgspec.Struct, frozen=True, omit_defaults=True):
     lines: tuple[LineShipped, ...]
 
 
-class CancelFulfilment(msgspec.Struct, frozen=True, omit_defaults=True):
+class CancelFulfilment(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
     """`order.cancel`: the storefront shall show the order as cancelled or rejected."""
 
     data_class: ClassVar[DataClass] = "internal"
@@ -188,7 +188,7 @@ class CancelFulfilment(msgspec.Struct, frozen=True, omit_defaults=True):
     reason: str
 
 
-class PublishAvailability(msgspec.Struct, frozen=True, omit_defaults=True):
+class PublishAvailability(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
     """`availability.publish`: what this channel may still sell of the item (latest wins)."""
 
     data_class: ClassVar[DataClass] = "commercial"
@@ -199,7 +199,7 @@ class PublishAvailability(msgspec.Struct, frozen=True, omit_defaults=True):
     version: int
 
 
-class Notify(msgspec.Struct, frozen=True, omit_defaults=True):
+class Notify(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
     """`customer.notify`: CRM and portal shall tell the customer; the buyer comes beside it."""
 
     data_class: ClassVar[DataClass] = "commercial"
@@ -214,7 +214,7 @@ class Notify(msgspec.Struct, frozen=True, omit_defaults=True):
     at: datetime | None = None
 
 
-class ReleaseInvoice(msgspec.Struct, frozen=True, omit_defaults=True):
+class ReleaseInvoice(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
     """`invoice.release`: bill one goods-issued delivery."""
 
     data_class: ClassVar[DataClass] = "commercial"

@@ -20,7 +20,7 @@ Milestone = Literal[
 ]  # fmt: skip
 
 
-class Package(msgspec.Struct, frozen=True, omit_defaults=True):
+class Package(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
     """One handling unit; `sscc` is the GS1 Serial Shipping Container Code, 18 digits."""
 
     data_class: ClassVar[DataClass] = "commercial"
@@ -30,7 +30,7 @@ class Package(msgspec.Struct, frozen=True, omit_defaults=True):
     lines: tuple[LineShipped, ...]
 
 
-class ShipmentPacked(msgspec.Struct, frozen=True, omit_defaults=True):
+class ShipmentPacked(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
     """The warehouse closed the packages of a shipment (CBV `packing`, `container_closed`)."""
 
     data_class: ClassVar[DataClass] = "commercial"
@@ -44,14 +44,14 @@ class ShipmentPacked(msgspec.Struct, frozen=True, omit_defaults=True):
     subject: str = ""
 
 
-class LabelledPackage(msgspec.Struct, frozen=True, omit_defaults=True):
+class LabelledPackage(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
     data_class: ClassVar[DataClass] = "internal"
 
     sscc: str
     tracking: str
 
 
-class LabelGenerated(msgspec.Struct, frozen=True, omit_defaults=True):
+class LabelGenerated(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
     """A carrier gave tracking numbers and a price estimate."""
 
     data_class: ClassVar[DataClass] = "internal"
@@ -63,7 +63,7 @@ class LabelGenerated(msgspec.Struct, frozen=True, omit_defaults=True):
     freight: Money | None = None
 
 
-class TrackingSubscribed(msgspec.Struct, frozen=True, omit_defaults=True):
+class TrackingSubscribed(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
     """The carrier will push scans of these numbers."""
 
     data_class: ClassVar[DataClass] = "internal"
@@ -71,7 +71,7 @@ class TrackingSubscribed(msgspec.Struct, frozen=True, omit_defaults=True):
     tracking: tuple[str, ...]
 
 
-class LabelAttached(msgspec.Struct, frozen=True, omit_defaults=True):
+class LabelAttached(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
     """The warehouse has the label and may load the goods."""
 
     data_class: ClassVar[DataClass] = "internal"
@@ -79,7 +79,7 @@ class LabelAttached(msgspec.Struct, frozen=True, omit_defaults=True):
     shipment: str
 
 
-class ShipmentDeparted(msgspec.Struct, frozen=True, omit_defaults=True):
+class ShipmentDeparted(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
     """Ship confirmation: the goods left (CBV `shipping`, `in_transit`). From here nothing is rolled back."""
 
     data_class: ClassVar[DataClass] = "commercial"
@@ -90,7 +90,7 @@ class ShipmentDeparted(msgspec.Struct, frozen=True, omit_defaults=True):
     carrier: str = ""
 
 
-class MilestoneReached(msgspec.Struct, frozen=True, omit_defaults=True):
+class MilestoneReached(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
     """A carrier scan. `raw` keeps the carrier's own code and text; an unknown code moves nothing."""
 
     data_class: ClassVar[DataClass] = "internal"
@@ -108,7 +108,7 @@ class MilestoneReached(msgspec.Struct, frozen=True, omit_defaults=True):
     reason: str = ""
 
 
-class MilestoneRecorded(msgspec.Struct, frozen=True, omit_defaults=True):
+class MilestoneRecorded(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
     """A system that follows the parcel (ERP, CRM, portal) took the milestone."""
 
     data_class: ClassVar[DataClass] = "internal"
@@ -117,7 +117,7 @@ class MilestoneRecorded(msgspec.Struct, frozen=True, omit_defaults=True):
     document: str = ""
 
 
-class GoodsIssuePosted(msgspec.Struct, frozen=True, omit_defaults=True):
+class GoodsIssuePosted(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
     """The ERP's material document for what departed. `shipment` may be left out of a receipt, which names it."""
 
     data_class: ClassVar[DataClass] = "internal"
@@ -127,7 +127,7 @@ class GoodsIssuePosted(msgspec.Struct, frozen=True, omit_defaults=True):
     shipment: str = ""
 
 
-class FreightAccrued(msgspec.Struct, frozen=True, omit_defaults=True):
+class FreightAccrued(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
     """The ERP booked the expected freight cost."""
 
     data_class: ClassVar[DataClass] = "commercial"
@@ -136,7 +136,7 @@ class FreightAccrued(msgspec.Struct, frozen=True, omit_defaults=True):
     amount: Money
 
 
-class Notified(msgspec.Struct, frozen=True, omit_defaults=True):
+class Notified(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
     """A customer-facing system took a notification."""
 
     data_class: ClassVar[DataClass] = "internal"

@@ -14,7 +14,7 @@ Bucket = Literal[
 """Where a quantity stands. `outside` is the world beyond our books: receipts come from it, shipments go to it."""
 
 
-class StockPlace(msgspec.Struct, frozen=True, omit_defaults=True):
+class StockPlace(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
     """The key of a balance. `owner` holds title, `possessor` holds the goods (CBV owning/possessing party)."""
 
     data_class: ClassVar[DataClass] = "internal"
@@ -26,7 +26,7 @@ class StockPlace(msgspec.Struct, frozen=True, omit_defaults=True):
     possessor: str = ""
 
 
-class StockReceived(msgspec.Struct, frozen=True, omit_defaults=True):
+class StockReceived(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
     data_class: ClassVar[DataClass] = "commercial"
 
     place: StockPlace
@@ -34,7 +34,7 @@ class StockReceived(msgspec.Struct, frozen=True, omit_defaults=True):
     document: str = ""
 
 
-class StockAdjusted(msgspec.Struct, frozen=True, omit_defaults=True):
+class StockAdjusted(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
     """A signed change with its reason (X12 947 W19, CBV `stock_taking`)."""
 
     data_class: ClassVar[DataClass] = "commercial"
@@ -44,7 +44,7 @@ class StockAdjusted(msgspec.Struct, frozen=True, omit_defaults=True):
     reason: str
 
 
-class ClaimLine(msgspec.Struct, frozen=True, omit_defaults=True):
+class ClaimLine(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
     data_class: ClassVar[DataClass] = "commercial"
 
     line: str
@@ -52,7 +52,7 @@ class ClaimLine(msgspec.Struct, frozen=True, omit_defaults=True):
     quantity: Quantity
 
 
-class ClaimGranted(msgspec.Struct, frozen=True, omit_defaults=True):
+class ClaimGranted(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
     """The ledger moved the quantities out of `available`; nobody else can have them."""
 
     data_class: ClassVar[DataClass] = "commercial"
@@ -61,7 +61,7 @@ class ClaimGranted(msgspec.Struct, frozen=True, omit_defaults=True):
     lines: tuple[ClaimLine, ...]
 
 
-class ClaimRefused(msgspec.Struct, frozen=True, omit_defaults=True):
+class ClaimRefused(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
     """Not enough was available; `missing` says how much of which line."""
 
     data_class: ClassVar[DataClass] = "commercial"
@@ -70,7 +70,7 @@ class ClaimRefused(msgspec.Struct, frozen=True, omit_defaults=True):
     missing: tuple[ClaimLine, ...]
 
 
-class AvailabilityPublished(msgspec.Struct, frozen=True, omit_defaults=True):
+class AvailabilityPublished(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
     """A channel took the available quantity of an item."""
 
     data_class: ClassVar[DataClass] = "commercial"

@@ -13,14 +13,14 @@ WAITING_MAX = 200
 replace = msgspec.structs.replace
 
 
-class Waiting(msgspec.Struct, frozen=True):
+class Waiting(msgspec.Struct, frozen=True, gc=False):
     """An event kept as it came."""
 
     type: str
     data: msgspec.Raw
 
 
-class State(msgspec.Struct, frozen=True, omit_defaults=True):
+class State(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
     """`waiting` is bounded: beyond it the oldest facts are in the log still, and the thread says so."""
 
     bound: str = ""

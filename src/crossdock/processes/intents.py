@@ -144,6 +144,10 @@ class Summary(msgspec.Struct, frozen=True, gc=False):
     waiting_on: str = ""
     owner: str = ""
     done: bool = False
+    number: str = ""
+    """What people quote it by, where that is not its key: an order's `#1042`."""
+    units: tuple[str, ...] = ()
+    """The handling units in it, as SSCCs (GS1, 18 digits)."""
 
 
 class Step(msgspec.Struct, frozen=True, gc=False):

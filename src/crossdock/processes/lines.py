@@ -28,7 +28,7 @@ WAYS_FORWARD: Final[dict[Part, tuple[Part, ...]]] = {
 """From where a quantity may come into a part, nearest first: a late or lost step in between is stepped over."""
 
 
-class Line(msgspec.Struct, frozen=True):
+class Line(msgspec.Struct, frozen=True, gc=False):
     """One order line; all quantities in `unit`."""
 
     line: str
@@ -61,7 +61,7 @@ def lawful(line: Line) -> bool:
     return given == sum(parts, ZERO) and min(parts) >= ZERO
 
 
-class Taken(msgspec.Struct, frozen=True):
+class Taken(msgspec.Struct, frozen=True, gc=False):
     """How much of a quantity came from which part."""
 
     source: Part

@@ -11,7 +11,7 @@ KIND = "message"
 VERSION = 1
 
 
-class State(msgspec.Struct, frozen=True, omit_defaults=True):
+class State(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
     system: str = ""
     path: str = ""
     reason: str = ""

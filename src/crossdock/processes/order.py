@@ -311,9 +311,9 @@ HANDLERS: dict[str, Handler] = {
 def summary(state: State, policy: Policy) -> Summary:
     """The sentence behind every list, in words a caller understands."""
     if state.phase in CLOSED:
-        return Summary(state.phase, done=True)
+        return Summary(state.phase, done=True, number=state.number)
     waiting, owner = _waits_on(state, policy)
-    return Summary(state.phase, waiting, owner)
+    return Summary(state.phase, waiting, owner, number=state.number)
 
 
 def _waits_on(state: State, policy: Policy) -> tuple[str, str]:

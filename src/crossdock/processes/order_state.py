@@ -20,7 +20,7 @@ Phase = Literal[
 CLOSED = ("completed", "cancelled", "rejected")
 
 
-class Part(msgspec.Struct, frozen=True, omit_defaults=True):
+class Part(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
     """One shipment's share of the order, and what the ERP made of it."""
 
     shipment: str
@@ -38,7 +38,7 @@ class Part(msgspec.Struct, frozen=True, omit_defaults=True):
     """The newest milestone the ERP was told; it can be told only once the delivery document exists."""
 
 
-class State(msgspec.Struct, frozen=True, omit_defaults=True):
+class State(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
     """All of it serialisable; personal data only as the sealed blob it came in."""
 
     reference: str = ""

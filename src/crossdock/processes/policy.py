@@ -6,7 +6,7 @@ from typing import Literal
 import msgspec
 
 
-class Policy(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+class Policy(msgspec.Struct, frozen=True, gc=False, forbid_unknown_fields=True):
     """Accounts by role, and the rules of the founding process. Seconds count on the business clock."""
 
     erp: str = "erp"

@@ -44,7 +44,7 @@ RANK: dict[Milestone, int] = {
 """Terminal beats transient. Scans of equal rank are ordered by when they happened; `unknown` moves nothing."""
 
 
-class Track(msgspec.Struct, frozen=True, omit_defaults=True):
+class Track(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
     """One package on its way."""
 
     tracking: str
@@ -53,7 +53,7 @@ class Track(msgspec.Struct, frozen=True, omit_defaults=True):
     at: datetime | None = None
 
 
-class State(msgspec.Struct, frozen=True, omit_defaults=True):
+class State(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
     shipment: str = ""
     location: str = ""
     service: str = "standard"
@@ -258,18 +258,25 @@ _HANDLERS: dict[str, Handler] = {
 
 
 def summary(state: State, policy: Policy) -> Summary:
+    phase, waiting, owner = _stands(state, policy)
+    done = state.delivered_at is not None and (bool(state.accrual) or state.freight is None)
+    units = tuple(dict.fromkeys(x.sscc for x in state.packages or state.departed_early))
+    return Summary(phase, waiting, owner, done, units=units)
+
+
+def _stands(state: State, policy: Policy) -> tuple[str, str, str]:
+    """(phase, what it waits on, whose move it is)"""
     if state.delivered_at is not None:
-        return Summary("delivered", done=bool(state.accrual) or state.freight is None)
+        return "delivered", "", ""
+    carrier = state.carrier or policy.carrier
     if state.departed_at is not None:
-        waits = f"proof of delivery by {state.carrier or policy.carrier}"
-        return Summary(
-            state.told if state.told != "created" else "departed", waits, state.carrier or policy.carrier
-        )
+        phase = state.told if state.told != "created" else "departed"
+        return phase, f"proof of delivery by {carrier}", carrier
     if state.departed_early_at is not None:
-        return Summary("departed", f"the packing message of {policy.warehouse}", policy.warehouse)
+        return "departed", f"the packing message of {policy.warehouse}", policy.warehouse
     if not state.label:
-        return Summary("packed", f"a label from {policy.carrier}", policy.carrier)
-    return Summary("labelled", f"ship confirmation by {policy.warehouse}", policy.warehouse)
+        return "packed", f"a label from {policy.carrier}", policy.carrier
+    return "labelled", f"ship confirmation by {policy.warehouse}", policy.warehouse
 
 
 __all__ = ["KIND", "VERSION", "LabelledPackage", "State", "initial", "step", "summary"]

@@ -12,7 +12,7 @@ VERSION = 1
 replace = msgspec.structs.replace
 
 
-class State(msgspec.Struct, frozen=True, omit_defaults=True):
+class State(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
     entries: int = 0
     published: str = ""
 

@@ -28,8 +28,7 @@ _DECODERS = {kind: msgspec.msgpack.Decoder(process.state) for kind, process in P
 RESUMED = "thread.resumed.v1"
 
 
-@dataclass(slots=True)
-class Thread:
+class Thread(msgspec.Struct, gc=False):
     """A thread as this worker knows it. `parked` is the reason, or None."""
 
     hash: bytes
@@ -221,7 +220,7 @@ class Batch:
             rows.append((
                 thread.hash, partition_of(thread.hash), thread.key, thread.kind, process.version if process else 0,
                 _ENCODE(thread.state), summary.phase, summary.waiting_on, thread.waiting_since, summary.owner,
-                summary.done, thread.parked, thread.first_segment,
+                summary.done, thread.parked, thread.first_segment, summary.number or None, " ".join(summary.units) or None,
             ))  # fmt: skip
         return rows
 

@@ -60,9 +60,7 @@ async def find(connection: Connection, query: str, names: Names, location: str) 
 
 async def _by_number(connection: Connection, text: str, found: _Found) -> None:
     bare = text.removeprefix("#")
-    rows = await connection.fetch(
-        blocks("find.sql")["by_number"], [text.encode(), bare.encode(), f"#{bare}".encode()], HITS_MAX
-    )
+    rows = await connection.fetch(blocks("find.sql")["by_number"], [text, bare, f"#{bare}"], HITS_MAX)
     for row in rows:
         found.add(row["thread"], "order number")
     if bare.removeprefix("C-").isdigit() and text.upper().startswith("C-") and len(text) < 18:

@@ -55,6 +55,8 @@ create table event (
 ) partition by range (segment);
 create index event_log on event (p, generation, xid, id);
 create index event_thread on event (thread, generation, xid, id);
+-- A message or a source's event id is found by the instant it was recorded, which the narrow tables know.
+create index event_recorded on event using brin (recorded_at) with (pages_per_range = 32, autosummarize = on);
 
 -- Which gap-free positions a batch gave to which stretch of a partition.
 create table position_range (
@@ -109,7 +111,8 @@ create table dedupe (
     event_id text not null
 ) with (fillfactor = 85);
 
--- The state of every thread, written by the owner of its partition only.
+-- The state of every thread, written by the owner of its partition only. `number` is what people quote, `units` are the
+-- SSCCs in it: both keep their value once they have one, so later writes of the state stay heap-only.
 create table thread_state (
     thread bytea primary key,
     p smallint not null,
@@ -124,10 +127,14 @@ create table thread_state (
     done boolean not null default false,
     parked text,
     first_segment integer not null,
+    number text,
+    units text[],
     updated_at timestamptz not null default clock_timestamp()
 ) with (fillfactor = 60, autovacuum_vacuum_scale_factor = 0.02);
 create index thread_state_open on thread_state (kind) where not done;
 create index thread_state_parked on thread_state (thread) where parked is not null;
+create index thread_state_number on thread_state (number) where number is not null;
+create index thread_state_units on thread_state using gin (units) where units is not null;
 
 -- Events of a parked thread, in the order they shall be processed when it is resumed.
 create table parked_event (
@@ -184,7 +191,8 @@ create table effect (
 create index effect_open on effect (account, xid, seq) where state < 5;
 create index effect_parked on effect (account, lane) where state in (5, 6);
 create index effect_latest on effect (lane) where mode = 2 and state in (0, 2);
-create index effect_thread on effect (thread);
+create index effect_thread on effect (thread, seq);
+create index effect_document on effect (document) where document is not null;
 
 create table effect_body (
     segment integer not null,
