@@ -27,6 +27,7 @@ class Frame:
     moved: Sequence[tuple[int, int, int, int, int, int]]
     timers: Sequence[Any]
     segment: int
+    lease_seconds: float
 
 
 async def write(connection: asyncpg.Connection, batch: Batch, journal: Journal, frame: Frame) -> None:
@@ -55,7 +56,7 @@ async def write(connection: asyncpg.Connection, batch: Batch, journal: Journal, 
         if out.events:
             await log.append_rows(connection, out.events, frame.segment)
         if frame.moved:
-            await table.advance_cursors(connection, frame.moved, frame.segment)
+            await table.advance_cursors(connection, frame.moved, frame.segment, frame.lease_seconds)
 
 
 async def _timers(connection: asyncpg.Connection, batch: Batch, frame: Frame) -> None:

@@ -144,7 +144,8 @@ class Group:
             batch.take(row, kept, park)
         moved = _moved(rows, self.cursors)
         touched = {p: epochs[p] for p in {m[0] for m in moved}} or dict([next(iter(epochs.items()))])
-        await commit.write(connection, batch, self.journal, commit.Frame(touched, moved, timers, segment))
+        frame = commit.Frame(touched, moved, timers, segment, self.hub.settings.lease_seconds)
+        await commit.write(connection, batch, self.journal, frame)
         self._swap(batch, moved)
 
     async def _load(self, connection: asyncpg.Connection, rows: Sequence[Any]) -> dict[bytes, Thread]:

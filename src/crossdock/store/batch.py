@@ -100,15 +100,19 @@ async def unpark(connection: Connection, threads: Sequence[bytes]) -> None:
 
 
 async def advance_cursors(
-    connection: Connection, moved: Sequence[tuple[int, int, int, int, int, int]], segment: int
+    connection: Connection,
+    moved: Sequence[tuple[int, int, int, int, int, int]],
+    segment: int,
+    lease_seconds: float,
 ) -> None:
-    """(p, generation, xid, id, position before, position after) per partition; records the stretch."""
+    """(p, generation, xid, id, position before, position after) per partition; records the stretch, renews the leases."""
     columns = [list(column) for column in zip(*moved, strict=True)]
     await connection.execute(
-        "update partition t set generation = n.generation, xid = n.xid, id = n.id, position = n.position, processed_at = clock_timestamp()"
+        "update partition t set generation = n.generation, xid = n.xid, id = n.id, position = n.position,"
+        " processed_at = clock_timestamp(), lease_until = clock_timestamp() + $6 * interval '1 second'"
         " from unnest($1::smallint[], $2::smallint[], $3::xid8[], $4::bigint[], $5::bigint[]) as n (p, generation, xid, id, position)"
         " where t.p = n.p",
-        columns[0], columns[1], columns[2], columns[3], columns[5],
+        columns[0], columns[1], columns[2], columns[3], columns[5], lease_seconds,
     )  # fmt: skip
     await connection.copy_records_to_table(
         f"position_range_{segment}",
@@ -120,10 +124,13 @@ async def advance_cursors(
 async def claim_partitions(
     connection: Connection, owner: UUID, wanted: int, lease_seconds: float
 ) -> list[asyncpg.Record]:  # fmt: skip
-    """Renew what is ours, take what is free up to `wanted`; returns all that is ours now."""
+    """Renew what is ours, take what is free up to `wanted`; returns all that is ours now.
+
+    Rows that a batch of ours holds are passed over, not waited for: the batch renews them itself.
+    """
     await connection.execute(
         "update partition set lease_until = clock_timestamp() + $2 * interval '1 second' where p in"
-        " (select p from partition where owner = $1 order by p for no key update)",
+        " (select p from partition where owner = $1 order by p for no key update skip locked)",
         owner, lease_seconds,
     )  # fmt: skip
     await connection.execute(
