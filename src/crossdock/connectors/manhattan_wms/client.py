@@ -6,6 +6,7 @@ from urllib.parse import urlencode
 
 import msgspec
 
+from crossdock.connect.bearer import Bearer, Grant, NoToken
 from crossdock.connect.contract import (
     Account,
     Call,
@@ -18,7 +19,6 @@ from crossdock.connect.contract import (
     Unknown,
 )
 from crossdock.connect.transport import Answer, NoAnswer, NotSent, Transport
-from crossdock.connectors.manhattan_wms.bearer import Bearer, Grant, NoToken
 from crossdock.connectors.manhattan_wms.messages import Saved, ServiceAnswer
 from crossdock.errors import Misconfigured
 from crossdock.model.order import CancellationAnswered, OrderReleased

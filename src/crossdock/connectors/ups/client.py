@@ -8,6 +8,7 @@ from urllib.parse import quote
 
 import msgspec
 
+from crossdock.connect.bearer import Bearer, Grant, NoToken
 from crossdock.connect.contract import (
     Absent,
     Account,
@@ -21,7 +22,6 @@ from crossdock.connect.contract import (
     Unknown,
 )
 from crossdock.connect.transport import Answer, NoAnswer, NotSent, Transport
-from crossdock.connectors.ups.bearer import Bearer, Grant, NoToken
 from crossdock.connectors.ups.lookups import to_found_label, to_rate
 from crossdock.connectors.ups.mapping import label_asked, rate_request, to_label
 from crossdock.errors import Misconfigured
