@@ -79,11 +79,12 @@ def _stop_lines(state: State, policy: Policy) -> tuple[State, list[Intent]]:
 
 def reject(state: State, reason: str, policy: Policy) -> Step:
     """We cannot serve the order: the channel and the customer hear why."""
+    settled = (ClearTimer("recheck"), CloseCase("hold", "the order was rejected")) if state.hold else ()
     state, moves = _stop_lines(state, policy)
     state = replace(state, phase="rejected", hold="", cancel_reason=reason)
     payload = requests.CancelFulfilment(state.reference, reason)
     tell = Do("order.cancel", state.channel, state.reference, payload, state.reference)
-    return Step(state, (*moves, tell, *notify(state, "rejected", policy)))
+    return Step(state, (*moves, tell, *notify(state, "rejected", policy), *settled))
 
 
 def answered(state: State, event: Recorded, policy: Policy) -> Step:

@@ -192,28 +192,30 @@ def goods_issued(state: State, event: Recorded, policy: Policy) -> Step:
 
 
 def milestone(state: State, event: Recorded, policy: Policy) -> Step:
-    """A parcel moved on: whoever follows it is told, the ERP once it has a delivery to hang it on."""
+    """A parcel moved on."""
     data: MilestoneReached = event.data
     part = next((x for x in state.parts if data.tracking in x.tracking), None)
     if part is None or part.milestone in (data.milestone, "delivered"):
         return Step(state, (), "stale")
     part = replace(part, milestone=data.milestone)
-    intents: list[Intent] = [
-        Do(
-            "milestone.record",
-            account,
-            f"{part.shipment}/{data.milestone}",
-            _record(state, part, data),
-            state.reference,
-            priority=6,
-        )
+    part, intents = _tell_followers(state, part, data, policy)
+    return Step(_with_part(state, part), intents)
+
+
+def _tell_followers(
+    state: State, part: Part, data: MilestoneReached, policy: Policy
+) -> tuple[Part, tuple[Intent, ...]]:
+    """Whoever follows the parcel hears of the milestone; the ERP once it has a delivery to hang it on."""
+    thing = f"{part.shipment}/{data.milestone}"
+    intents: tuple[Intent, ...] = tuple(
+        Do("milestone.record", account, thing, _record(state, part, data), state.reference, priority=6)
         for account in policy.follow
         if account != policy.erp
-    ]
+    )
     if policy.erp in policy.follow and part.delivery:
         part, more = _tell_erp(state, part, policy)
-        intents += more
-    return Step(_with_part(state, part), tuple(intents))
+        intents += tuple(more)
+    return part, intents
 
 
 def _record(state: State, part: Part, data: MilestoneReached) -> requests.RecordMilestone:
@@ -261,21 +263,7 @@ def delivered(state: State, event: Recorded, policy: Policy) -> Step:
         carrier=data.carrier,
         at=part.delivered_at,
     )
-    intents: list[Intent] = [
-        Do(
-            "milestone.record",
-            account,
-            f"{part.shipment}/delivered",
-            _record(state, part, reached),
-            state.reference,
-            priority=6,
-        )
-        for account in policy.follow
-        if account != policy.erp
-    ]
-    if policy.erp in policy.follow and part.delivery:
-        part, more = _tell_erp(state, part, policy)
-        intents += more
+    part, intents = _tell_followers(state, part, reached, policy)
     state = replace(_with_part(state, part), lines=lines)
     if state.phase == "shipped" and all(x.delivered_at for x in state.parts):
         state = replace(state, phase="delivered")
