@@ -53,6 +53,12 @@ async def connect(dsn: str) -> asyncpg.Connection:
     return connection
 
 
+async def _keep(_: object) -> None:
+    """Nothing of ours outlives a statement or a transaction (no listening, no session settings, no advisory locks):
+    asking the server to forget it would cost a round trip with every release.
+    """
+
+
 async def open_pool(dsn: str, *, size_max: int = 8) -> asyncpg.Pool:
     return await asyncpg.create_pool(
         dsn,
@@ -62,6 +68,7 @@ async def open_pool(dsn: str, *, size_max: int = 8) -> asyncpg.Pool:
         timeout=10,
         command_timeout=30,
         init=_prepare,
+        reset=_keep,
     )
 
 
