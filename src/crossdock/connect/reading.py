@@ -47,6 +47,7 @@ def read(shape: type[S], body: bytes) -> S:
     try:
         document: S = _decoder(shape).decode(body)
     except msgspec.ValidationError as error:
+        parse(body)  # a wrong field is found before the end of the document: what follows may not be JSON
         found = _AT.search(str(error))
         reason = str(error)[: found.start()] if found else str(error)
         raise Rejected(pointer(found["path"]) if found else "/", reason) from None

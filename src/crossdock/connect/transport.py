@@ -51,6 +51,8 @@ class Transport:
             auto_decompress=True,
             trust_env=False,
         )
+        # Left on, a PUT or DELETE whose answer was lost is sent a second time behind our back, and so done twice.
+        self._session._retry_connection = False
 
     async def request(
         self,
