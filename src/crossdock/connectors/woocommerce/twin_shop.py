@@ -77,7 +77,7 @@ class Shop:
             "modified": _now(),
         }  # fmt: skip
         self.books.put("order", str(number), order)
-        self.books.journal("order.placed", self._reference(order), order["number"])
+        self.books.journal("order.placed", self.reference(order), order["number"])
         first = self.twin.quirks.hits("updated_first")
         self._announce(order, "order.created", hold_seconds=HOLD_SECONDS if first else 0.0)
         if first:
@@ -85,19 +85,31 @@ class Shop:
         return order
 
     def cancel(self, order: dict[str, Any]) -> None:
-        order |= {"status": "cancelled", "modified": _now()}
+        self.books.journal("order.cancelRequested", self.reference(order), order["number"])
+        self.update(order, "cancelled")
+
+    def update(self, order: dict[str, Any], status: str) -> None:
+        order |= {"status": status, "modified": _now()}
         self.books.put("order", str(order["id"]), order)
-        self.books.journal("order.cancelRequested", self._reference(order), order["number"])
         self._announce(order, "order.updated")
+
+    def set_product(self, sku: str, *, variation: bool) -> dict[str, Any]:
+        """A product of its own, or the variation of one."""
+        product = self.books.get("product", sku) or {
+            "id": self.books.next_number("product", 301), "sku": sku, "stock_quantity": None,
+            "type": "variation" if variation else "simple",
+            "parent_id": self.books.next_number("product", 301) if variation else 0,
+        }  # fmt: skip
+        self.books.put("product", sku, product)
+        found: dict[str, Any] = product
+        return found
 
     def delete(self, order: dict[str, Any]) -> None:
         self.books.remove("order", str(order["id"]))
-        self.books.journal(
-            "order.cancelRequested", self._reference(order), order["number"], {"deleted": True}
-        )
+        self.books.journal("order.cancelRequested", self.reference(order), order["number"], {"deleted": True})
         self._announce(order, "order.deleted")
 
-    def _reference(self, order: Mapping[str, Any]) -> str:
+    def reference(self, order: Mapping[str, Any]) -> str:
         return f"{self.twin.setup.system}/{order['id']}"
 
     def _announce(self, order: Mapping[str, Any], topic: str, *, hold_seconds: float = 0.0) -> None:
@@ -121,7 +133,7 @@ class Shop:
         delivery = f"{self.books.next_number('delivery', 1)}-{self._random.randrange(2**32):08x}"
         secret = setup.secrets["webhook_secret"] + ("-before-last" if stale else "")
         self.books.call_back(
-            topic=topic, reference=self._reference(order), source_id=delivery,
+            topic=topic, reference=self.reference(order), source_id=delivery,
             url=f"{setup.hub_url}/v1/in/{setup.system}/webhooks",
             headers={
                 "content-type": "application/json", "x-wc-webhook-source": f"https://{setup.system}.example/",
@@ -184,6 +196,7 @@ def order_document(order: Mapping[str, Any]) -> dict[str, Any]:
         "billing": person,
         "shipping": {key: value for key, value in person.items() if key not in ("email", "phone")},
         "payment_method": "bacs",
+        "meta_data": [{"key": key, "value": value} for key, value in order.get("meta", {}).items()],
         "line_items": [{**line, "price": float(line["price"])} for line in order["lines"]],
         "shipping_lines": [
             {"method_id": "flat_rate", "method_title": "Express" if order["express"] else "Flat rate"}
