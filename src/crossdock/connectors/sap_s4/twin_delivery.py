@@ -84,6 +84,14 @@ def _deliver(order: Fields, row: Fields) -> Fields:
     return {"item": key, "Material": item["Material"], "quantity": f"{wanted:.3f}", "unit": unit}
 
 
+def quantities_of(delivery: Fields) -> dict[str, str]:
+    """By material; for the journal, so that the books can be compared by quantity."""
+    totals: dict[str, Decimal] = {}
+    for item in delivery["items"]:
+        totals[item["Material"]] = totals.get(item["Material"], Decimal(0)) + Decimal(item["quantity"])
+    return {material: f"{total:f}" for material, total in totals.items()}
+
+
 def read_deliveries(twin: Twin, request: Asked) -> Reply:
     if request.key:
         return one(_delivery(delivery_of(twin, request.key)))
@@ -152,7 +160,8 @@ def post_goods_issue(twin: Twin, request: Asked) -> Reply:
         delivery["material_document"] = document
         touch(delivery)
         books.put("delivery", delivery["number"], delivery)
-        books.journal("goods_issue.post", reference_of(delivery), document, {"delivery": delivery["number"]})
+        detail = {"delivery": delivery["number"], "quantities": quantities_of(delivery)}
+        books.journal("goods_issue.post", reference_of(delivery), document, detail)
     return one({"DeliveryDocument": delivery["number"], "ReturnCode": "0", "ReturnMessage": ""})
 
 

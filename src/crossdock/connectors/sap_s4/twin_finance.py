@@ -9,7 +9,7 @@ from xml.etree import ElementTree as ET
 from xml.sax.saxutils import escape
 
 from crossdock.connect.twin import Twin
-from crossdock.connectors.sap_s4.twin_delivery import delivery_of, reference_of
+from crossdock.connectors.sap_s4.twin_delivery import delivery_of, quantities_of, reference_of
 from crossdock.connectors.sap_s4.twin_odata import (
     Asked,
     Problem,
@@ -147,7 +147,8 @@ def bill(twin: Twin, request: Asked) -> Reply:
         delivery["billing_document"] = number
         books.put("delivery", delivery["number"], delivery)
         add_to_index(books, "billing", delivery["number"], number)
-        books.journal("invoice.release", reference_of(delivery), number, {"delivery": delivery["number"]})
+        detail = {"delivery": delivery["number"], "quantities": quantities_of(delivery)}
+        books.journal("invoice.release", reference_of(delivery), number, detail)
     row = {"BillingDocument": number, "BillingDocumentType": "F2", "AccountingPostingStatus": "C"}
     return Reply(body=json.dumps({"@odata.context": "$metadata#BillingDocument", "value": [row]}).encode())
 
