@@ -10,9 +10,9 @@ from pathlib import Path
 from typing import Any
 
 import msgspec
-import yaml
 
 from crossdock.errors import Misconfigured
+from crossdock.yaml_file import read_yaml
 
 _REFERENCE = re.compile(r"^\$\{(env|file):([^}]+)\}$")
 
@@ -88,12 +88,8 @@ def _known(landscape: Landscape, place: str, name: str) -> None:
 
 def _read(path: Path, shape: Any) -> Any:
     try:
-        return msgspec.convert(yaml.safe_load(path.read_text()), shape)
-    except OSError as error:
-        raise Misconfigured(
-            str(path), f"cannot be read ({error.strerror}); `crossdock init` writes a landscape"
-        ) from None
-    except (yaml.YAMLError, msgspec.ValidationError) as error:
+        return msgspec.convert(read_yaml(path), shape)
+    except msgspec.ValidationError as error:
         raise Misconfigured(str(path), str(error)) from None
 
 
@@ -112,3 +108,5 @@ def resolve_secret(folder: Path, name: str, reference: str) -> str:
         return (folder / target).read_text().strip()
     except OSError as error:
         raise Misconfigured(name, f"file {target}: {error.strerror}") from None
+    except UnicodeDecodeError:
+        raise Misconfigured(name, f"file {target} is not text in UTF-8") from None
