@@ -4,6 +4,7 @@ import json
 import os
 from pathlib import Path
 from typing import Any, Self
+from urllib.parse import quote
 
 import aiohttp
 
@@ -90,11 +91,34 @@ class Client:
             ) as answer:
                 text = await answer.read()
         except (aiohttp.ClientError, OSError, TimeoutError) as error:
-            raise Unreachable(f"{self.url} does not answer: {error}") from None
+            raise Unreachable(f"{self.url} does not answer: {_plainly(error)}") from None
         found = _json(text)
+        if answer.status == 401 and not path.startswith("/v1/in/"):
+            found = {
+                "detail": f"the hub knows no such token: {TOKEN} gives one, or its .crossdock/operator.token"
+            }
         if answer.status not in accept:
             raise Refused(answer.status, found)
         return found
+
+
+async def read_story(client: Client, thread: str, **query: object) -> Any:
+    """The story of a thread, or None where nobody has heard of it (yet)."""
+    values = {name: str(value) for name, value in query.items()}
+    try:
+        return await client.request("GET", f"/v1/threads/story/{quote(thread)}", query=values)
+    except Refused as error:
+        if error.status == 404:
+            return None
+        raise
+
+
+def _plainly(error: Exception) -> str:
+    """Why, without the library's own words around it."""
+    if isinstance(error, aiohttp.ClientConnectorError):
+        refused = isinstance(error.os_error, ConnectionRefusedError)
+        return "nobody listens there" if refused else str(error.os_error)
+    return str(error) or "no answer in time"
 
 
 def _json(text: bytes) -> Any:

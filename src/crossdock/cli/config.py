@@ -75,8 +75,8 @@ def problems(folder: Path) -> Iterator[Finding]:
 
 
 def _error(place: str, problem: str) -> Finding:
-    page = "settings" if "hub.yaml" in place and "Landscape" not in problem else "landscape"
-    remedy = f"docs/reference/{page}.md says what may stand there; nothing was started or changed."
+    page = "settings" if place.endswith(": settings") or place.startswith("environment ") else "landscape"
+    remedy = f"docs/reference/{page}.md says what may stand there; `crossdock up` would not start."
     return Finding(level="error", place=place, problem=problem, remedy=remedy)
 
 

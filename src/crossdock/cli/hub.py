@@ -30,7 +30,7 @@ def note(text: str) -> None:
 
 def init(
     folder: Annotated[Path, typer.Argument(help="Directory to write.")] = Path("hub"),
-    port: Annotated[int, typer.Option(help="Port of API and console.")] = 8400,
+    port: Annotated[int, typer.Option(help="Port of API and console.", min=1, max=65000)] = 8400,
 ) -> None:
     """Write a landscape directory to start from: a shop, an ERP, a warehouse, a carrier, CRM and portal."""
     from crossdock.demo import landscape

@@ -7,13 +7,16 @@ import sys
 
 import typer
 
-from crossdock.cli import bench, config, demo, hub, migrate, prove
+from crossdock.cli import bench, config, demo, find, hub, migrate, prove, send, trace
 
 app = typer.Typer(
     name="crossdock", help="Logistics integration hub: orders, stock, shipments and ERP postings the same everywhere.",
     no_args_is_help=True, pretty_exceptions_enable=False, add_completion=False, rich_markup_mode=None,
 )  # fmt: skip
 hub.register(app)
+find.register(app)
+trace.register(app)
+send.register(app)
 demo.register(app)
 bench.register(app)
 prove.register(app)

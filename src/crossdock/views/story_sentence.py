@@ -147,7 +147,7 @@ def spoken(pieces: tuple[Said, ...], now: datetime) -> str:
 def clock(at: datetime, now: datetime) -> str:
     """`14:02 UTC (18 min ago)`; the date where it is another day."""
     at = at.astimezone(UTC)
-    day = "" if at.date() == now.date() else f"{at:%a %d %b} "
+    day = "" if at.date() == now.date() else f"{at:%a %d %b} " if at.year == now.year else f"{at:%d %b %Y} "
     return f"{day}{at:%H:%M} UTC ({ago(at, now)})"
 
 
