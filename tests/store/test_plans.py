@@ -10,6 +10,7 @@ import asyncpg
 import pytest
 
 from crossdock.model.thread import PARTITIONS, hash16
+from crossdock.runtime.admission import _COUNT
 from crossdock.store import batch, delivery, log
 from crossdock.store.pool import connect
 from crossdock.store.segments import current_segment
@@ -51,6 +52,7 @@ _CURSORS = ([0, 1, 2], [1, 1, 1], [0, 0, 0], [0, 0, 0])
 HOT: dict[str, tuple[str, tuple[Any, ...], str]] = {
     "read the log": (log._READ, (*_CURSORS, 100, 0, 1), "event"),
     "read the log, all partitions": (log._READ, (list(range(PARTITIONS)), [1] * PARTITIONS, [0] * PARTITIONS, [0] * PARTITIONS, 64, 0, 1), "event"),
+    "count what waits": (_COUNT, (1000,), "event"),
     "decide duplicates": (log._DEDUPE, ([hash16("a"), hash16("b")], [b"x"] * 2, [date(2026, 12, 24)] * 2, ["a", "b"]), "dedupe"),
     "open effects of an account": (delivery._OPEN, ("sap-1", 0, 0, 100), "effect"),
     "mark effects": (delivery._MARK, (["6f1e6a0e-6f2c-5c7e-9d53-0d1c0f0a7c11"], [5.0], [SEGMENT]), "effect"),

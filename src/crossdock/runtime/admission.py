@@ -11,6 +11,14 @@ from crossdock.runtime.hub import Hub
 from crossdock.store.pool import LOST
 
 CHECK_SECONDS = 1.0
+_ESTIMATE = (
+    "select coalesce((select last_value from pg_sequences where sequencename = 'event_id_seq'), 0)"
+    " - coalesce((select sum(position) from partition), 0)"
+)
+_COUNT = (
+    "select count(*) from (select 1 from partition c join event e on e.p = c.p"
+    " and (e.generation, e.xid, e.id) > (c.generation, c.xid, c.id) limit $1) waiting"
+)
 _log = structlog.get_logger()
 
 
@@ -23,6 +31,7 @@ class Admission:
         self._buckets: dict[str, tuple[float, float]] = {}
         self.shedding = ""
         self.lag_events = 0
+        self._gaps = 0
 
     def refusal(self, partner: str) -> tuple[int, str, int] | None:
         """(status, reason, Retry-After seconds), or None to go on."""
@@ -48,11 +57,14 @@ class Admission:
             await asyncio.sleep(CHECK_SECONDS)
 
     async def _measure(self) -> None:
-        # Ids are dense enough to estimate with: the newest id minus the slowest share of what was processed.
-        self.lag_events = await self._pool.fetchval(
-            "select coalesce((select last_value from pg_sequences where sequencename = 'event_id_seq'), 0)"
-            " - coalesce((select sum(position) from partition), 0)"
-        )
+        # Ids are dense enough to estimate with: the newest id minus what was processed, and minus known gaps.
+        estimate = int(await self._pool.fetchval(_ESTIMATE))
+        if estimate - self._gaps > self._hub.settings.lag_events_max:
+            # Ids of transactions that were given up look like lag for ever: only what is really there may shed.
+            self._gaps = estimate - int(
+                await self._pool.fetchval(_COUNT, self._hub.settings.lag_events_max + 1)
+            )
+        self.lag_events = max(0, estimate - self._gaps)
         usage = shutil.disk_usage(self._hub.folder)
         before = self.shedding
         if usage.free < usage.total * self._hub.settings.disk_free_min_share:

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
-from uuid import UUID
+from uuid import UUID, uuid4
 
 import asyncpg
 
@@ -50,7 +50,7 @@ async def write(connection: asyncpg.Connection, batch: Batch, journal: Journal, 
             await table.park(connection, out.parked)
         if rendered:
             await effects.journal(connection, rendered, frame.segment)
-        await _take_back(connection, batch)
+        await _take_back(connection, batch, journal)
         if out.wishes or out.publish:
             await _stock(connection, batch, journal, frame.segment)
         if out.events:
@@ -69,12 +69,18 @@ async def _timers(connection: asyncpg.Connection, batch: Batch, frame: Frame) ->
         await table.write_timers(connection, batch.out.timers)
 
 
-async def _take_back(connection: asyncpg.Connection, batch: Batch) -> None:
+async def _take_back(connection: asyncpg.Connection, batch: Batch, journal: Journal) -> None:
     if batch.out.withdrawn:
         ids = [effects.effect_id(key, w.kind, w.object, w.generation, "") for key, w in batch.out.withdrawn]
         await effects.withdraw(connection, ids)
     if batch.out.retried:
-        await effects.retry(connection, [UUID(effect) for effect in batch.out.retried])
+        wanted = {UUID(effect) for effect in batch.out.retried}
+        for row in await effects.unrendered(connection, list(wanted)):
+            refused = await journal.render_again(connection, row)
+            if refused is not None:
+                wanted.discard(row["id"])
+                batch.append(row["thread_key"], refused, cause=f"{row['id']}/{uuid4()}", place="render")
+        await effects.retry(connection, sorted(wanted))
 
 
 async def _stock(connection: asyncpg.Connection, batch: Batch, journal: Journal, segment: int) -> None:

@@ -14,14 +14,15 @@ from uuid import UUID, uuid4
 import asyncpg
 import structlog
 
-from crossdock.access.sealing import Unsealable
-from crossdock.connect.contract import Absent, Call, CannotTell, Client, Done, Refused, RetryLater, Unknown
+from crossdock.connect.contract import CannotTell, RetryLater, Unknown
 from crossdock.connect.manifest import EffectTraits
 from crossdock.connect.transport import Transport
+from crossdock.errors import Misconfigured
 from crossdock.runtime.budget import Breaker, Budget
 from crossdock.runtime.hub import Hub
 from crossdock.runtime.lanes import Entry, Lanes, entry_of
-from crossdock.runtime.outcomes import Judge, Outcomes
+from crossdock.runtime.outcomes import Outcomes
+from crossdock.runtime.target import Target, open_target
 from crossdock.runtime.wake import EFFECTS, LOG, Waker, listen
 from crossdock.store import delivery as table
 from crossdock.store import processes
@@ -40,7 +41,7 @@ class AccountRunner:
     """All calls of one account."""
 
     def __init__(
-        self, hub: Hub, name: str, pool: asyncpg.Pool, keyring: Keyring, outcomes: Outcomes, transport: Transport
+        self, hub: Hub, name: str, pool: asyncpg.Pool, keyring: Keyring, outcomes: Outcomes, target: Target
     ) -> None:  # fmt: skip
         self.name = name
         self.wake = asyncio.Event()
@@ -53,11 +54,8 @@ class AccountRunner:
             limits.rate_per_second if system.rate_per_second is None else system.rate_per_second,
             float(system.burst or limits.burst),
         )
-        self._breaker = Breaker()
-        connector = hub.connector(name)
-        assert connector.open is not None
-        self._client: Client = connector.open(hub.account(name), transport)
-        self._judge = Judge(name)
+        self._breaker, self._succeeded = Breaker(), False
+        self._target = target
         self._calls: set[asyncio.Task[None]] = set()
         self._reset()
 
@@ -156,6 +154,7 @@ class AccountRunner:
         if not entries:
             return
         timeouts = [self._traits[e.kind].timeout_seconds for e in entries]
+        began = datetime.now(UTC)
         async with self._pool.acquire() as connection:
             rows = await table.mark_sending(
                 connection, [e.id for e in entries], timeouts, [e.segment for e in entries]
@@ -169,9 +168,7 @@ class AccountRunner:
                 await self._recheck(entry)
                 continue
             entry.attempts, entry.state = row["attempts"], State.SENDING
-            entry.deadline_at = datetime.now(UTC) + timedelta(
-                seconds=self._traits[entry.kind].timeout_seconds
-            )
+            entry.deadline_at = began + timedelta(seconds=self._traits[entry.kind].timeout_seconds)
             self._spawn(self._send(entry, row))
 
     async def _recheck(self, entry: Entry) -> None:
@@ -206,47 +203,13 @@ class AccountRunner:
         self._calls.add(task)
         task.add_done_callback(self._calls.discard)
 
-    def _call(self, entry: Entry, row: Any) -> Call:
-        body = self._keyring.open_effect(entry.id.bytes, row["subject"], row["sealed"])
-        timeout = self._traits[entry.kind].timeout_seconds
-        return Call(
-            effect=str(entry.id), attempt=entry.attempts, kind=entry.kind, body=body, timeout_seconds=timeout
-        )
-
     async def _send(self, entry: Entry, row: Any) -> None:
-        started, timeout = datetime.now(UTC), self._traits[entry.kind].timeout_seconds
-        answer: Done | Refused | RetryLater | Unknown
-        try:
-            # wait_for also is the deadline check: a process that slept past it sends nothing more.
-            answer = await asyncio.wait_for(self._client.send(self._call(entry, row)), timeout)
-        except TimeoutError:
-            answer = Unknown(reason=f"no answer within {timeout:g} s")
-        except Unsealable as error:
-            answer = Refused(code="erased", reason=str(error))
-        except Exception as error:
-            _log.exception("connector_failed", account=self.name, kind=entry.kind)
-            answer = Unknown(reason=f"connector fault: {type(error).__name__}")
-        outcome = self._judge.sent(entry, answer, self._traits[entry.kind], started)
+        outcome, answer = await self._target.send(entry, row)
         await self._after(entry, outcome, answer)
 
     async def _look_up(self, entry: Entry, row: Any) -> None:
-        started, timeout = datetime.now(UTC), self._traits[entry.kind].timeout_seconds
-        found: Done | Absent | CannotTell
-        if self._traits[entry.kind].idempotency == "none":
-            found = CannotTell(reason="the target has no look-up for this", for_ever=True)
-        else:
-            try:
-                found = await asyncio.wait_for(self._client.look_up(self._call(entry, row)), timeout)
-            except TimeoutError:
-                found = CannotTell(reason=f"no answer to the look-up within {timeout:g} s")
-            except Unsealable as error:
-                found = CannotTell(reason=str(error), for_ever=True)
-            except Exception as error:
-                _log.exception("connector_failed", account=self.name, kind=entry.kind)
-                found = CannotTell(reason=f"connector fault: {type(error).__name__}")
-        await self._after(
-            entry, self._judge.looked_up(entry, found, self._traits[entry.kind], started), found
-        )
+        outcome, found = await self._target.look_up(entry, row)
+        await self._after(entry, outcome, found)
 
     async def _after(self, entry: Entry, outcome: Outcome, answer: object) -> None:
         """Write first, then let the lane go on."""
@@ -275,9 +238,11 @@ class AccountRunner:
             if self._breaker.failed(now):
                 _log.warning("target_failing", account=self.name, reason=outcome.reason)
                 self._outcomes.note_health(self.name, failing=True, reason=outcome.reason)
-        elif self._breaker.succeeded():
-            _log.info("target_back", account=self.name)
+        elif self._breaker.succeeded() or not self._succeeded:
+            # The first success tells as well: the account may have been failing when its last owner ended.
+            _log.info("target_answers", account=self.name)
             self._outcomes.note_health(self.name, failing=False, reason="")
+            self._succeeded = True
 
     async def close(self) -> None:
         for task in self._calls:
@@ -293,6 +258,7 @@ class Delivery:
         self.id: UUID = uuid4()
         self.waker = Waker(hub.dsn)
         self._runners: dict[str, tuple[AccountRunner, asyncio.Task[None]]] = {}
+        self._closed: set[str] = set()
 
     async def run(self) -> None:
         """Until cancelled; then the accounts are given back."""
@@ -325,6 +291,13 @@ class Delivery:
         for runner, _ in self._runners.values():
             runner.wake.set()
 
+    def _cannot_open(self, name: str, reason: str, outcomes: Outcomes) -> None:
+        """Said once; the account is tried again with every lease, and all others go on."""
+        if name not in self._closed:
+            self._closed.add(name)
+            _log.error("account_misconfigured", account=name, reason=reason)
+            outcomes.note_health(name, failing=True, reason=reason)
+
     async def _lease(self, pool: asyncpg.Pool, transport: Transport, outcomes: Outcomes) -> None:
         lease = self.hub.settings.lease_seconds
         names = [name for name in self.hub.landscape.systems if self.hub.manifest(name).effects]
@@ -334,6 +307,7 @@ class Delivery:
                 async with pool.acquire() as connection:
                     await processes.seen(connection, self.id, "delivery", os.getpid(), lease)
                     mine = await table.claim_accounts(connection, self.id, names, lease)
+                    generation = await connection.fetchval("select generation from hub")
             except (*LOST, asyncpg.QueryCanceledError, asyncpg.LockNotAvailableError):
                 await asyncio.sleep(0.2)
                 continue
@@ -342,7 +316,13 @@ class Delivery:
                 task.cancel()
                 await runner.close()
             for name in sorted(mine - set(self._runners)):
-                runner = AccountRunner(self.hub, name, pool, keyring, outcomes, transport)
+                try:
+                    target = open_target(self.hub, name, keyring, transport, generation)
+                    runner = AccountRunner(self.hub, name, pool, keyring, outcomes, target)
+                except Misconfigured as error:
+                    self._cannot_open(name, str(error), outcomes)
+                    continue
+                self._closed.discard(name)
                 self._runners[name] = (runner, asyncio.create_task(runner.run()))
             for name, (_, task) in self._runners.items():
                 if task.done():

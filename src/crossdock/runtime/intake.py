@@ -1,6 +1,7 @@
 """Intake: keep what arrived, decide duplicates, append, commit, then answer. Concurrent callers share a transaction."""
 
 import asyncio
+import dataclasses
 from collections import OrderedDict
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -126,7 +127,7 @@ class Intake:
 
     def untranslated(self, raw: Raw, problem: str, path: str, reason: str, *, part: str = "") -> Item:
         """An authenticated message that no mapping can read: kept, and put before a person."""
-        message, rows = self.keep(raw)
+        message, rows = self.keep(dataclasses.replace(raw, outcome="not translated"))
         content = blake2b(raw.body, digest_size=16).digest()
         event = NewEvent(
             thread=thread_key("message", str(message)),

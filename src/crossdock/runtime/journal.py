@@ -5,6 +5,7 @@ The connector version of this moment renders; delivery adds only tokens, ETags a
 
 from collections.abc import Sequence
 from typing import Any
+from uuid import UUID
 
 import asyncpg
 import msgspec
@@ -15,16 +16,29 @@ from crossdock.connect.contract import Account, Connector
 from crossdock.errors import CrossdockError, Rejected
 from crossdock.model.operations import EffectRefused
 from crossdock.model.party import People
+from crossdock.model.registry import EFFECTS, encode
 from crossdock.model.thread import hash16, partition_of
 from crossdock.processes.intents import Do
 from crossdock.runtime.batch import Batch, Wanted
 from crossdock.runtime.hub import Hub
-from crossdock.store.effects import NewEffect, State, effect_id, lane_of, mode_of
+from crossdock.store.effects import UNRENDERED, NewEffect, State, effect_id, lane_of, mode_of, replace_body
 from crossdock.store.keys import Keyring
+from crossdock.store.pool import Connection
 
 _log = structlog.get_logger()
 NOBODY = People()
 _people = msgspec.json.Decoder(People)
+
+
+class Unrendered(msgspec.Struct, frozen=True, gc=False):
+    """What is kept as the body of an effect that no connector could render: enough to render it later."""
+
+    payload: msgspec.Raw
+    people: bytes | None
+
+
+_unrendered = msgspec.json.Decoder(Unrendered)
+_encode = msgspec.json.Encoder().encode
 
 
 class Journal:
@@ -54,19 +68,13 @@ class Journal:
 
     def _one(self, wanted: Wanted, batch: Batch, opened: dict[bytes, People]) -> NewEffect:
         do, thread = wanted.do, wanted.thread
-        state, reason, body, connector = State.PENDING, None, b"", ""
+        state, reason, connector = State.PENDING, None, UNRENDERED
         try:
-            if do.account not in self._hub.landscape.systems:
-                raise Rejected("/", f"no system named {do.account} in the landscape")
-            code, account, connector = self._route(do.account)
-            if code.render is None:
-                raise Rejected("/", f"{account.connector} carries out nothing")
-            body = code.render(do.kind, do.payload, self._open(do, opened), account)
+            people = self._open(do, opened)
+            body, connector = self._rendered(do.account, do.kind, do.payload, people)
         except (CrossdockError, Unsealable) as error:
             state, reason = State.REFUSED, str(error)[:500]
-        except Exception as error:
-            _log.exception("render_failed", account=do.account, kind=do.kind)
-            state, reason = State.REFUSED, f"connector fault: {type(error).__name__}: {error}"[:500]
+            body = _encode(Unrendered(msgspec.Raw(encode(do.payload)), do.people))
         effect = NewEffect(
             effect_id(thread.key, do.kind, do.object, do.generation, do.account), partition_of(thread.hash), thread.hash,
             thread.key, do.kind, do.account, do.object, do.generation, lane_of(do.account, do.lane), mode_of(do.kind),
@@ -78,9 +86,48 @@ class Journal:
             effect.subject = None
             effect.sealed = self._keyring.seal_effect(effect.id.bytes, None, b"")
         if reason is not None:
-            refused = EffectRefused(str(effect.id), do.kind, do.account, "not renderable", reason)
-            batch.append(thread.key, refused, cause=str(effect.id), place="render")
+            batch.append(
+                thread.key,
+                _refusal(effect.id, do.kind, do.account, reason),
+                cause=str(effect.id),
+                place="render",
+            )
         return effect
+
+    def _rendered(self, name: str, kind: str, payload: msgspec.Struct, people: People) -> tuple[bytes, str]:
+        """(final body, connector and its version). Raises `CrossdockError` with what stands in the way."""
+        if name not in self._hub.landscape.systems:
+            raise Rejected("/", f"no system named {name} in the landscape")
+        code, account, connector = self._route(name)
+        if code.render is None:
+            raise Rejected("/", f"{account.connector} carries out nothing")
+        try:
+            return code.render(kind, payload, people, account), connector
+        except CrossdockError:
+            raise
+        except Exception as error:
+            _log.exception("render_failed", account=name, kind=kind)
+            raise Rejected("/", f"connector fault: {type(error).__name__}: {error}") from None
+
+    async def render_again(self, connection: Connection, row: Any) -> EffectRefused | None:
+        """An effect that could not be rendered when it was wished for, retried: its body is made now.
+
+        `row` as from `effects.unrendered`. Returns the refusal where it still cannot be.
+        """
+        effect, subject = row["id"], row["subject"]
+        await self._keyring.load(connection, [subject] if subject else [])
+        try:
+            kept = _unrendered.decode(self._keyring.open_effect(effect.bytes, subject, row["sealed"]))
+            people = NOBODY
+            if kept.people and subject:
+                people = _people.decode(self._keyring.open_people(subject, kept.people))
+            payload = msgspec.json.decode(kept.payload, type=EFFECTS[row["kind"]])
+            body, connector = self._rendered(row["account"], row["kind"], payload, people)
+        except (CrossdockError, Unsealable, msgspec.DecodeError) as error:
+            return _refusal(effect, row["kind"], row["account"], str(error)[:500])
+        sealed = self._keyring.seal_effect(effect.bytes, subject, body)
+        await replace_body(connection, effect, row["segment"], connector, sealed)
+        return None
 
     def _open(self, do: Do, opened: dict[bytes, People]) -> People:
         if not do.people or not do.subject:
@@ -90,6 +137,10 @@ class Journal:
             people = _people.decode(self._keyring.open_people(do.subject, do.people))
             opened[do.people] = people
         return people
+
+
+def _refusal(effect: UUID, kind: str, account: str, reason: str) -> EffectRefused:
+    return EffectRefused(str(effect), kind, account, "not renderable", reason)
 
 
 def stock_wanted(thread_key: str, do: Do, cause: str) -> Wanted:

@@ -48,9 +48,9 @@ class _Try:
 class Judge:
     """Pure but for the clock: one per account."""
 
-    def __init__(self, account: str) -> None:
+    def __init__(self, account: str, generation: int) -> None:
         self._account = account
-        self.generation = 1
+        self._generation = generation
 
     def sent(self, entry: Entry, answer: Answer, traits: EffectTraits, started: datetime) -> Outcome:
         """What a send led to."""
@@ -119,7 +119,7 @@ class Judge:
     def _event(self, entry: Entry, data: msgspec.Struct, word: str) -> Row:
         suffix = "" if word == "receipt" else f"/{entry.attempts}"
         return event_row(
-            segment=current_segment(), generation=self.generation, thread=entry.thread_key, type_=TYPE_OF[type(data)],
+            segment=current_segment(), generation=self._generation, thread=entry.thread_key, type_=TYPE_OF[type(data)],
             event_id=f"{entry.id}/{word}{suffix}", source=self._account, occurred_at=datetime.now(UTC), data=encode(data),
             about=entry.object, effect=entry.id,
         )  # fmt: skip

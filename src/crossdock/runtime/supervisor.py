@@ -76,11 +76,22 @@ class Supervisor:
             loop = asyncio.get_running_loop()
             for number in (signal.SIGTERM, signal.SIGINT):
                 loop.add_signal_handler(number, self._stopping.set)
-            self.on_ready()
+            announced = asyncio.create_task(self._announce())
             try:
                 await self._watch()
             finally:
+                announced.cancel()
                 await self._end()
+
+    async def _announce(self) -> None:
+        """Say where the hub serves once somebody listens there."""
+        while "api" in self.roles:
+            with contextlib.suppress(OSError):
+                _, writer = await asyncio.open_connection(self.hub.settings.bind, self.hub.settings.port)
+                writer.close()
+                break
+            await asyncio.sleep(0.1)
+        self.on_ready()
 
     @contextlib.contextmanager
     def _only_one(self) -> Iterator[None]:

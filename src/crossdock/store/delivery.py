@@ -28,7 +28,7 @@ async def open_effects(
 async def parked_lanes(connection: Connection, account: str) -> dict[bytes, int]:
     """Lanes that wait for a person, with the sequence number of the effect that parked each."""
     rows = await connection.fetch(
-        "select lane, min(seq) as seq from effect where account = $1 and state in (5, 6) group by lane",
+        "select lane, min(seq) as seq from effect where account = $1 and state in (5, 6) and mode <> 3 group by lane",
         account,
     )
     return {row["lane"]: row["seq"] for row in rows}

@@ -15,6 +15,10 @@ FANNED_OUT = frozenset({"customer.notify", "milestone.record", "availability.pub
 """Kinds that several accounts get for one business object: the account is part of the object there."""
 
 
+UNRENDERED = ""
+"""The connector of a body that no connector could render: it holds what was wished for."""
+
+
 class State(IntEnum):
     """See the migration's comment; below 5 delivery has work, below 10 the lane is not free."""
 
@@ -112,6 +116,26 @@ async def withdraw(connection: Connection, ids: Sequence[UUID]) -> None:
         " where id in (select id from effect where id = any($1) and state = 0 order by id for update)",
         ids,
     )
+
+
+async def unrendered(connection: Connection, ids: Sequence[UUID]) -> list[Any]:
+    """Those of these refused effects that never had a body to send."""
+    return await connection.fetch(
+        "select e.id, e.kind, e.account, e.thread_key, e.segment, b.sealed, b.subject from effect e"
+        " join effect_body b on b.effect = e.id and b.segment = e.segment"
+        " where e.id = any($1) and e.state = 5 and b.connector = $2 order by e.id",
+        ids, UNRENDERED,
+    )  # fmt: skip
+
+
+async def replace_body(
+    connection: Connection, effect: UUID, segment: int, connector: str, sealed: bytes
+) -> None:
+    """Of an effect that was never sent."""
+    await connection.execute(
+        "update effect_body set connector = $3, sealed = $4 where effect = $1 and segment = $2",
+        effect, segment, connector, sealed,
+    )  # fmt: skip
 
 
 async def retry(connection: Connection, ids: Sequence[UUID]) -> None:
