@@ -25,7 +25,7 @@ def intents(event: Recorded) -> tuple[Intent, ...]:
             return (
                 OpenCase(
                     f"unclear/{data.account}/{data.kind}", "unknown outcome", "answer lost", title,
-                    f"{data.reason}. Look in {data.account}; then mark it done with its document number, or retry.",
+                    f"{data.reason}. Look in {data.account}; a retry of the case looks it up again and sends nothing blindly.",
                     _OWNERS.get(data.kind, "operations"), data.effect,
                 ),
             )  # fmt: skip
