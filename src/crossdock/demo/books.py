@@ -1,11 +1,16 @@
 """Comparing the twins' own books: what was lost, what was doubled, what does not tie. The hub is asked for nothing here."""
 
 from collections import Counter
+from collections.abc import Iterable
 from dataclasses import dataclass, field
+from decimal import Decimal
 from typing import Any
 
 from crossdock.demo.twins import Twins
 
+Amounts = dict[str, Decimal]
+"""Item → quantity."""
+NOTHING = Decimal(0)
 ONCE = (
     "sales_order.create", "sales_order.cancel", "delivery.create", "goods_issue.post", "freight.accrue", "invoice.release",
     "label.create", "fulfilment.create", "order.cancel", "warehouse_order.release", "warehouse_order.cancel",
@@ -70,6 +75,9 @@ def compare(books: Books, held: set[str]) -> Findings:
                 _tie_shipped(books, found, reference, shipment, in_shop=reference not in cancelled)
         else:
             _tie_unshipped(books, found, reference, closed=reference in cancelled, held=reference in held)
+    _tie_quantities(
+        books, found, {reference: shipments[reference] for reference in shipments.keys() & placed}
+    )
     _tie_order_of_effects(books, found)
     return found
 
@@ -89,6 +97,42 @@ def _tie_shipped(books: Books, found: Findings, reference: str, shipment: str, *
             continue
         if not books.keys(system, effect)[key]:
             found.lost.append(f"{reference} left as {shipment}, and {system} has no {effect}")
+
+
+def _tie_quantities(books: Books, found: Findings, shipped: dict[str, set[str]]) -> None:
+    """What the customer ordered is what left, what the ERP posted and billed, and what the shop shows as shipped."""
+    said: dict[str, dict[str, Amounts]] = {reference: {} for reference in shipped}
+    sold: dict[str, Amounts] = {}
+    for order in books.shop_orders:
+        reference = f"shopify-eu/{order['id']}"
+        _add(sold.setdefault(reference, {}), ((x["sku"], x["quantity"]) for x in order["lines"]))
+        for fulfilment in order["fulfilments"]:
+            amounts = said.get(reference, {}).setdefault("shopify-eu shows as shipped", {})
+            _add(amounts, ((x["sku"], x["quantity"]) for x in fulfilment["lines"]))
+    for row in books.warehouse_orders:
+        if row["shipment"] in shipped.get(row["reference"], ()):
+            amounts = said[row["reference"]].setdefault("wms-1 shipped", {})
+            _add(amounts, ((x["item"], x["quantity"]) for x in row["lines"]))
+    for row in books.journals["sap-1"]:
+        who, reference = _ERP_SAYS.get(row["effect"], ""), row["reference"].partition("|")[2]
+        if who and reference in said:
+            _add(said[reference].setdefault(who, {}), row["detail"]["quantities"].items())
+    for reference, voices in sorted(said.items()):
+        for who, amounts in voices.items():
+            wanted = sold[reference]
+            found.differences += [
+                f"{reference}: {who} {amounts.get(item, NOTHING)} of {item}, {wanted.get(item, NOTHING)} were sold"
+                for item in sorted(wanted.keys() | amounts.keys())
+                if wanted.get(item, NOTHING) != amounts.get(item, NOTHING)
+            ]
+
+
+_ERP_SAYS = {"goods_issue.post": "sap-1 posted", "invoice.release": "sap-1 billed"}
+
+
+def _add(amounts: Amounts, pairs: Iterable[tuple[str, Any]]) -> None:
+    for item, quantity in pairs:
+        amounts[item] = amounts.get(item, NOTHING) + Decimal(str(quantity))
 
 
 def _tie_unshipped(books: Books, found: Findings, reference: str, *, closed: bool, held: bool) -> None:

@@ -217,8 +217,9 @@ async def drain(stage: Stage, progress: Progress, seconds: float = DRAIN_SECONDS
     end = monotonic() + seconds
     while monotonic() < end:
         try:
-            await _operate(stage)
             left = await _left(stage)
+            if left > 0:
+                await _operate(stage)
         except (Unreachable, Refused, aiohttp.ClientError, TimeoutError):
             left = -1
         progress("draining, still open", max(0, left), 0)
@@ -240,19 +241,17 @@ async def _operate(stage: Stage) -> None:
 async def _left(stage: Stage) -> int:
     """Open orders that should end, plus effects and callbacks under way."""
     phases = await phases_of(stage)
-    refused = {r for r, wish in stage.placed.items() if wish.credit == "blocked"}
-    unfinished = sum(
-        1
-        for r in stage.placed
-        if r not in refused and phases.get(r) not in ("completed", "cancelled", "rejected")
-    )
+    unfinished = 0
+    for reference, wish in stage.placed.items():
+        # Refused for good: settled while it is held, not while it is being checked once more.
+        ends = ("held",) if wish.credit == "blocked" else ("completed", "cancelled", "rejected")
+        unfinished += phases.get(reference) not in ends
     waiting = 0
     for name in stage.twins.processes:
         waiting += (await stage.twins.get(name, "/_twin/outbox"))["waiting"]
     metrics = await stage.client.get("/metrics")
     effects = sum(int(float(line.split()[1])) for line in metrics.splitlines() if line.startswith("crossdock_effects_open "))  # fmt: skip
-    checks = len(refused)  # a refused order is checked again now and then
-    return int(unfinished + waiting + max(0, effects - checks))
+    return int(unfinished + waiting + effects)
 
 
 async def phases_of(stage: Stage) -> dict[str, str]:
