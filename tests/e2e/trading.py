@@ -97,6 +97,6 @@ async def until_books_tie(trading: Trade) -> None:
         return last == Findings()
 
     try:
-        await eventually(tie, what="the books tie", seconds=30)
+        await eventually(tie, what="the books tie", seconds=60)
     except AssertionError:
         pytest.fail(f"the books do not tie: {last}")
