@@ -87,7 +87,6 @@ def run_delivery(hub: Hub) -> None:
 
 def _with_parent_watch(run: Callable[[], Awaitable[None]], finish: Callable[[], None] | None = None) -> None:
     """Run until SIGTERM/SIGINT; a process whose supervisor is gone stops as well. `finish` ends `run`, else a cancel."""
-
     # Values never form cycles (their types say so), so the collector has little to find: it need not look often.
     gc.collect()
     gc.freeze()
