@@ -24,7 +24,16 @@ from crossdock.model.thread import hash16, kind_of, partition_of, thread_key
 from crossdock.runtime.hub import Hub
 from crossdock.runtime.wake import LOG, Waker
 from crossdock.store.keys import Keyring, seal_people
-from crossdock.store.log import Item, Row, append, dedupe_key, event_row, seal_row
+from crossdock.store.log import (
+    Item,
+    Row,
+    append,
+    append_at_once,
+    dedupe_key,
+    event_row,
+    fits_at_once,
+    seal_row,
+)
 from crossdock.store.pool import LOST, Connection
 from crossdock.store.segments import current_segment
 
@@ -205,14 +214,20 @@ class Intake:
         async with self._pool.acquire() as connection:
             await self._resolve(connection, items)
             personal = [(item, *p) for item in items for p in item.personal]
-            async with connection.transaction():
-                keys = await self._keyring.create(connection, {subject for _, _, subject, _ in personal})
-                for item, place, subject, plain in personal:
-                    sealed = seal_people(keys[subject], subject, plain)
-                    item.rows[place] = seal_row(item.rows[place], sealed, subject)
-                await append(connection, items, current_segment())
-            self._keyring.remember(keys)
+            if not personal and fits_at_once(items):
+                await append_at_once(connection, items, current_segment())
+            else:
+                await self._write_sealed(connection, items, personal)
         self._waker.ring(LOG)
+
+    async def _write_sealed(self, connection: Connection, items: list[Item], personal: list[Any]) -> None:
+        async with connection.transaction():
+            keys = await self._keyring.create(connection, {subject for _, _, subject, _ in personal})
+            for item, place, subject, plain in personal:
+                sealed = seal_people(keys[subject], subject, plain)
+                item.rows[place] = seal_row(item.rows[place], sealed, subject)
+            await append(connection, items, current_segment())
+        self._keyring.remember(keys)
 
     async def _resolve(self, connection: Connection, items: list[Item]) -> None:
         """Address events that know only a bound identifier to its thread; unbound ones go to their home partition."""

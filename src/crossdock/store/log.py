@@ -72,6 +72,7 @@ class Item:
     verdict: Verdict | None = field(default=None)
 
 
+AT_ONCE_ROWS_MAX = 200
 MESSAGE_COLUMNS = (
     "segment", "id", "direction", "system", "channel", "content_hash", "size", "headers", "outcome", "unmapped", "sealed",
 )  # fmt: skip
@@ -80,7 +81,10 @@ MESSAGE_COLUMNS = (
 async def append(connection: Connection, items: Sequence[Item], segment: int) -> None:
     """Decide each item's verdict and append what is not a duplicate, in the caller's transaction."""
     await _decide(connection, items)
-    fresh = [item for item in items if item.verdict != "duplicate"]
+    await _keep(connection, [item for item in items if item.verdict != "duplicate"], segment)
+
+
+async def _keep(connection: Connection, fresh: Sequence[Item], segment: int) -> None:
     rows = [row for item in fresh for row in item.rows]
     messages = list({id(item.message): item.message for item in fresh if item.message}.values())
     if messages:
@@ -113,22 +117,37 @@ returning key, content, xmax = 0 as fresh
 
 
 async def _decide(connection: Connection, items: Sequence[Item]) -> None:
-    first: dict[bytes, Item] = {}
-    for item in items:  # repeats within one group are decided here: the statement takes each key once
-        earlier = first.setdefault(item.key, item)
-        if earlier is not item:
-            item.verdict = "duplicate" if earlier.content == item.content else "different"
-    ordered = [first[key] for key in sorted(first)]
-    answers = await connection.fetch(
-        _DEDUPE, [i.key for i in ordered], [i.content for i in ordered], [i.expires_on for i in ordered],
-        [i.event_id for i in ordered],
-    )  # fmt: skip
-    for key, content, is_fresh in answers:
-        item = first[key]
-        item.verdict = "new" if is_fresh else "duplicate" if content == item.content else "different"
+    first = _first_of(items)
+    answers = await connection.fetch(_DEDUPE, *_dedupe_columns(first))
+    _judge(first, answers)
     changed = [item for item in items if item.verdict == "different"]
     if changed:
         await _admit_variants(connection, changed)
+
+
+def _first_of(items: Sequence[Item]) -> dict[bytes, Item]:
+    """By key; repeats within one group are decided here, since a statement takes each key once."""
+    first: dict[bytes, Item] = {}
+    for item in items:
+        earlier = first.setdefault(item.key, item)
+        if earlier is not item:
+            item.verdict = "duplicate" if earlier.content == item.content else "different"
+    return first
+
+
+def _dedupe_columns(first: dict[bytes, Item]) -> tuple[list[Any], ...]:
+    """Sorted by key: the order in which every writer locks them."""
+    ordered = [first[key] for key in sorted(first)]
+    return (
+        [i.key for i in ordered], [i.content for i in ordered], [i.expires_on for i in ordered],
+        [i.event_id for i in ordered],
+    )  # fmt: skip
+
+
+def _judge(first: dict[bytes, Item], answers: Sequence[Any]) -> None:
+    for key, content, is_fresh in answers:
+        item = first[key]
+        item.verdict = "new" if is_fresh else "duplicate" if content == item.content else "different"
 
 
 async def _admit_variants(connection: Connection, items: list[Item]) -> None:
@@ -144,6 +163,69 @@ async def _admit_variants(connection: Connection, items: list[Item]) -> None:
     for item in items:
         if item.verdict == "new":
             item.verdict = "different"
+
+
+_AT_ONCE = """
+with d as (
+    insert into dedupe as d (key, content, expires_on, event_id)
+    select * from unnest($1::bytea[], $2::bytea[], $3::date[], $4::text[])
+    on conflict (key) do update set seen = d.seen + 1
+    returning key, content, xmax = 0 as fresh
+), m as (
+    insert into message_{segment} (segment, id, direction, system, channel, content_hash, size, headers, outcome, sealed)
+    select distinct on (n.id) n.segment, n.id, n.direction, n.system, n.channel, n.content_hash, n.size, n.headers, n.outcome, n.sealed
+    from unnest($5::bytea[], $6::int[], $7::uuid[], $8::text[], $9::text[], $10::text[], $11::bytea[], $12::int[], $13::text[],
+        $14::text[], $15::bytea[])
+        as n (key, segment, id, direction, system, channel, content_hash, size, headers, outcome, sealed)
+    join d on d.key = n.key where d.fresh
+), k as (
+    insert into message_key (message, wrapped, subject)
+    select distinct on (n.message) n.message, n.wrapped, n.subject
+    from unnest($5::bytea[], $7::uuid[], $16::bytea[], $17::bytea[]) as n (key, message, wrapped, subject)
+    join d on d.key = n.key where d.fresh
+), e as (
+    insert into event_{segment} ({columns})
+    select {columns} from (
+        select n.* from unnest($18::bytea[], $19::int[], $20::smallint[], $21::smallint[], $22::bytea[], $23::text[], $24::text[],
+            $25::text[], $26::text[], $27::bigint[], $28::text[], $29::uuid[], $30::text[], $31::uuid[], $32::text[],
+            $33::timestamptz[], $34::bytea[], $35::bytea[], $36::bytea[]) with ordinality
+            as n (key, {columns}, place)
+        join d on d.key = n.key where d.fresh order by n.place) n
+)
+select key, content, fresh from d
+"""
+
+
+async def append_at_once(connection: Connection, items: Sequence[Item], segment: int) -> None:
+    """As `append`, in a transaction of its own and one round trip; for items few enough that round trips are what counts.
+
+    Messages in it have no unmapped fields (`fits_at_once`).
+    """
+    first = _first_of(items)
+    kept = [(item.key, *item.message) for item in first.values() if item.message]
+    messages = [[key for key, _, _ in kept], *_columns([(*m[:9], m[10]) for _, m, _ in kept], 10)]
+    keys = _columns([k for _, _, k in kept], 3)[1:]
+    events = _columns(
+        [(item.key, *row) for item in first.values() for row in item.rows], len(EVENT_COLUMNS) + 1
+    )
+    statement = _AT_ONCE.format(segment=segment, columns=", ".join(EVENT_COLUMNS))
+    _judge(first, await connection.fetch(statement, *_dedupe_columns(first), *messages, *keys, *events))
+    changed = [item for item in items if item.verdict == "different"]
+    if changed:
+        async with connection.transaction():
+            await _admit_variants(connection, changed)
+            await _keep(connection, [item for item in changed if item.verdict != "duplicate"], segment)
+
+
+def fits_at_once(items: Sequence[Item]) -> bool:
+    """Few rows, and no array in a row."""
+    return sum(len(item.rows) for item in items) <= AT_ONCE_ROWS_MAX and not any(
+        item.message and item.message[0][9] for item in items
+    )
+
+
+def _columns(rows: Sequence[Row], width: int) -> list[list[Any]]:
+    return [list(column) for column in zip(*rows, strict=True)] if rows else [[] for _ in range(width)]
 
 
 READ_COLUMNS = (
