@@ -85,6 +85,10 @@ def run_delivery(hub: Hub) -> None:
     _with_parent_watch(Delivery(hub).run)
 
 
+ORPHAN_SECONDS = 8.0
+"""How long a process without its supervisor may take to finish what it is doing."""
+
+
 def _with_parent_watch(run: Callable[[], Awaitable[None]], finish: Callable[[], None] | None = None) -> None:
     """Run until SIGTERM/SIGINT; a process whose supervisor is gone stops as well. `finish` ends `run`, else a cancel."""
     # Values never form cycles (their types say so), so the collector has little to find: it need not look often.
@@ -115,6 +119,8 @@ async def _stop_without_parent(end: Callable[[], object]) -> None:
     while supervisor is None or str(os.getppid()) == supervisor:
         await asyncio.sleep(0.25)
     end()
+    await asyncio.sleep(ORPHAN_SECONDS)
+    os._exit(1)  # it did not end by itself; whoever runs the hub now has taken over its work
 
 
 def _log_to_stderr() -> None:

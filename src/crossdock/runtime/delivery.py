@@ -94,7 +94,8 @@ class AccountRunner:
             if wait > 0:
                 pause = min(pause, max(0.001, wait))
         try:
-            await asyncio.wait_for(self.wake.wait(), pause)
+            async with asyncio.timeout(pause):
+                await self.wake.wait()
         except TimeoutError:
             return looks + 1
         self.wake.clear()

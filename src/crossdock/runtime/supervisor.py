@@ -160,7 +160,8 @@ class Supervisor:
                 if any(changed):
                     self._write_status()
                 with contextlib.suppress(TimeoutError):
-                    await asyncio.wait_for(self._stopping.wait(), 0.05)
+                    async with asyncio.timeout(0.05):
+                        await self._stopping.wait()
         finally:
             housekeeping.cancel()
 

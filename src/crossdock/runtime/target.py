@@ -44,8 +44,10 @@ class Target:
         assert entry.deadline_at is not None
         left = (entry.deadline_at - started).total_seconds()
         try:
-            # With nothing left wait_for starts no call: whoever slept past the deadline sends nothing more.
-            answer = await asyncio.wait_for(self._client.send(self._call(entry, row)), left)
+            if left <= 0:  # whoever slept past the deadline sends nothing more
+                raise TimeoutError
+            async with asyncio.timeout(left):
+                answer = await self._client.send(self._call(entry, row))
         except TimeoutError:
             answer = Unknown(reason=f"no answer within {traits.timeout_seconds:g} s")
         except Unsealable as error:
@@ -63,9 +65,8 @@ class Target:
             found = CannotTell(reason="the target has no look-up for this", for_ever=True)
             return self._judge.looked_up(entry, found, traits, started), found
         try:
-            found = await asyncio.wait_for(
-                self._client.look_up(self._call(entry, row)), traits.timeout_seconds
-            )
+            async with asyncio.timeout(traits.timeout_seconds):
+                found = await self._client.look_up(self._call(entry, row))
         except TimeoutError:
             found = CannotTell(reason=f"no answer to the look-up within {traits.timeout_seconds:g} s")
         except Unsealable as error:

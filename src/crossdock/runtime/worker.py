@@ -237,7 +237,8 @@ class Worker:
             except TRY_AGAIN:
                 continue
             with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(self._lease_now.wait(), lease / 4)
+                async with asyncio.timeout(lease / 4):
+                    await self._lease_now.wait()
             self._lease_now.clear()
 
     async def _renew(self, connection: asyncpg.Connection, lease: float) -> None:
@@ -285,7 +286,8 @@ class Worker:
         """Nothing to read: look again soon a few times after a wake-up, then sleep until the next one."""
         pause = LOOK_AGAIN_SECONDS[idle] if idle < len(LOOK_AGAIN_SECONDS) else POLL_SECONDS
         try:
-            await asyncio.wait_for(group.wake.wait(), pause)
+            async with asyncio.timeout(pause):
+                await group.wake.wait()
         except TimeoutError:
             return idle + 1
         group.wake.clear()
