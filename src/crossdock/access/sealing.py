@@ -5,7 +5,6 @@ subject's key; what is hashed for the audit is ciphertext, so the chain still ve
 """
 
 import os
-from collections.abc import Iterator
 from dataclasses import dataclass
 from hashlib import blake2b
 from pathlib import Path
@@ -17,7 +16,7 @@ from crossdock.errors import CrossdockError, Misconfigured
 
 KEY_BYTES = 32
 NONCE_BYTES = 12
-NONCES_DRAWN = 256
+DRAWN_BYTES = 4096
 VERSION = b"\x01"
 
 
@@ -25,24 +24,32 @@ class Unsealable(CrossdockError):
     """The key was destroyed (erasure), or the bytes were tampered with or belong to another row."""
 
 
+class _Randomness:
+    """Random bytes of the system, drawn many at a time: one system call each would cost more than the sealing.
+
+    Never shared: our processes are started, not forked.
+    """
+
+    def __init__(self) -> None:
+        self._drawn, self._used = b"", 0
+
+    def take(self, size: int) -> bytes:
+        if self._used + size > len(self._drawn):
+            self._drawn, self._used = os.urandom(DRAWN_BYTES), 0
+        start, self._used = self._used, self._used + size
+        return self._drawn[start : self._used]
+
+
+random_bytes = _Randomness().take
+
+
 def new_key() -> bytes:
-    return os.urandom(KEY_BYTES)
-
-
-def _random_nonces() -> Iterator[bytes]:
-    """Random ones, drawn from the system many at a time: one system call each would cost more than the sealing."""
-    while True:
-        drawn = os.urandom(NONCE_BYTES * NONCES_DRAWN)
-        for start in range(0, len(drawn), NONCE_BYTES):
-            yield drawn[start : start + NONCE_BYTES]
-
-
-_nonces = _random_nonces()
+    return random_bytes(KEY_BYTES)
 
 
 def seal(key: bytes, plain: bytes, context: bytes) -> bytes:
     """Version ‖ nonce ‖ ciphertext; `context` (table, field, id) must be the same to open it."""
-    nonce = next(_nonces)
+    nonce = random_bytes(NONCE_BYTES)
     return VERSION + nonce + AESGCM(key).encrypt(nonce, plain, context)
 
 

@@ -1,6 +1,5 @@
 """Canonical events: one CloudEvent a request, or a batch. Answered after the commit; one bad event stops no other."""
 
-import asyncio
 from datetime import UTC, datetime
 from hashlib import blake2b
 from typing import Any
@@ -15,7 +14,7 @@ from crossdock.errors import Malformed
 from crossdock.model.envelope import CloudEvent, NewEvent
 from crossdock.model.registry import EVENTS, decode, short_type
 from crossdock.model.thread import KEY_LENGTH_MAX
-from crossdock.runtime.intake import Raw, Unavailable
+from crossdock.runtime.intake import Raw, Unavailable, subject_named
 from crossdock.store.log import Item
 
 BATCH_EVENTS_MAX = 1000
@@ -45,7 +44,9 @@ async def append_one(request: Request[Any, Any, Any]) -> Response[bytes]:
             error["detail"],
             errors=({"pointer": error["pointer"], "detail": error["detail"]},),
         )
-    message, rows = hub.intake.keep(Raw(system=source, channel="events", body=body))
+    message, rows = hub.intake.keep(
+        Raw(system=source, channel="events", body=body, subject=subject_named(event))
+    )
     content = blake2b(body, digest_size=16).digest()
     item = hub.intake.item(source, event.id, (event,), content=content, message=message, rows=rows, now=now)
     await _submit(hub, [item])
@@ -103,7 +104,7 @@ def _admit(hub: Context, partner: str) -> None:
 
 async def _submit(hub: Context, items: list[Item]) -> None:
     try:
-        await asyncio.shield(hub.intake.submit(items))
+        await hub.intake.submit(items)
     except Unavailable as error:
         raise Problem(503, "unavailable", str(error), retry_after=error.retry_after_seconds) from None
 

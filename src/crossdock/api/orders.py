@@ -16,7 +16,7 @@ from crossdock.errors import Malformed, Rejected
 from crossdock.model.envelope import NewEvent
 from crossdock.model.order import OrderReceived
 from crossdock.model.thread import hash16, order_thread
-from crossdock.runtime.intake import Raw
+from crossdock.runtime.intake import Raw, subject_named
 from crossdock.store.pool import LOST
 
 WAIT_MAX_SECONDS = 30.0
@@ -40,10 +40,12 @@ async def take_order(request: Request[Any, Any, Any], wait: str = "0s") -> Respo
     body = await request.body()
     order = _order(body)
     thread = order_thread(order.channel, order.reference.partition("/")[2])
-    message, rows = hub.intake.keep(Raw(system=who.name, channel="orders", body=body))
-    content = blake2b(body, digest_size=16).digest()
     source_id = f"order-api/{who.id}/{key[:200]}"
     event = NewEvent(thread=thread, data=order, id=source_id)
+    message, rows = hub.intake.keep(
+        Raw(system=who.name, channel="orders", body=body, subject=subject_named(event))
+    )
+    content = blake2b(body, digest_size=16).digest()
     item = hub.intake.item(order.channel, source_id, (event,), content=content, message=message, rows=rows)
     await _submit(hub, [item])
     if item.verdict == "different":

@@ -1,6 +1,5 @@
 """Signed intake: `POST /v1/in/{system}/{channel}`. Partners' webhooks arrive here, in the partner's own form."""
 
-import asyncio
 from datetime import UTC, datetime
 from hashlib import blake2b
 from typing import Any
@@ -50,7 +49,7 @@ async def receive(request: Request[Any, Any, Any], system: str, channel: str) ->
     await _authenticate(hub, system, inbound)
     items, problem = _translate(hub, system, inbound, inbox.dedupe_days)
     try:
-        await asyncio.shield(hub.intake.submit(items))
+        await hub.intake.submit(items)
     except Unavailable as error:
         raise Problem(503, "unavailable", str(error), retry_after=error.retry_after_seconds) from None
     if problem is not None and problem.status == 400:

@@ -8,13 +8,13 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from hashlib import blake2b
 from typing import Any
-from uuid import UUID, uuid4
+from uuid import UUID
 
 import asyncpg
 import msgspec
 import structlog
 
-from crossdock.access.sealing import new_key, seal, subject_of
+from crossdock.access.sealing import new_key, random_bytes, seal, subject_of
 from crossdock.errors import CrossdockError
 from crossdock.model.envelope import NewEvent
 from crossdock.model.operations import MessageNotTranslated
@@ -72,6 +72,13 @@ class Raw:
     subject: bytes | None = None
 
 
+def subject_named(event: NewEvent) -> bytes | None:
+    """The data subject under whose key an event's people are sealed; None where it names nobody."""
+    if getattr(event.data, "people", None) is None:
+        return None
+    return subject_of(getattr(event.data, "subject", "") or event.thread)
+
+
 class Intake:
     """One per API process."""
 
@@ -97,7 +104,7 @@ class Intake:
 
     def keep(self, raw: Raw) -> tuple[UUID, tuple[Row, Row]]:
         """Seal a raw message under a key of its own; the rows are written with the first new item that carries them."""
-        message, key = uuid4(), new_key()
+        message, key = UUID(bytes=random_bytes(16), version=4), new_key()
         sealed = seal(key, raw.body, b"message" + message.bytes)
         wrapped = self._hub.key.wrap(key, message.bytes)
         content = blake2b(raw.body, digest_size=16).digest()
@@ -120,8 +127,8 @@ class Intake:
         for place, event in enumerate(events):
             data = event.data
             people: People | None = getattr(data, "people", None)
-            if people is not None:
-                handle = subject_of(getattr(data, "subject", "") or event.thread)
+            handle = subject_named(event)
+            if people is not None and handle is not None:
                 out.personal.append((len(out.rows), handle, msgspec.json.encode(people)))
                 data = replace(data, people=None, subject="")
             out.rows.append(
@@ -146,7 +153,7 @@ class Intake:
         return self.item(raw.system, source_id, (event,), content=content, message=message, rows=rows)
 
     async def submit(self, items: list[Item]) -> None:
-        """Returns once all are committed (or found to be duplicates). Raises `Unavailable`."""
+        """Returns once all are committed (or found to be duplicates). Raises `Unavailable`. Cancelling it takes nothing back."""
         if not items:
             return
         if self._queued > QUEUE_ITEMS_MAX:
@@ -155,7 +162,7 @@ class Intake:
         self._queue.append(group)
         self._queued += len(items)
         self._arrived.set()
-        await group.done
+        await asyncio.shield(group.done)
 
     async def _flush_for_ever(self) -> None:
         while True:
