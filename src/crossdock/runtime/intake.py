@@ -153,7 +153,10 @@ class Intake:
         return self.item(raw.system, source_id, (event,), content=content, message=message, rows=rows)
 
     async def submit(self, items: list[Item]) -> None:
-        """Returns once all are committed (or found to be duplicates). Raises `Unavailable`. Cancelling it takes nothing back."""
+        """Returns once all are committed (or found to be duplicates). Raises `Unavailable`.
+
+        Cancelled, it takes back what no transaction has begun with: nobody was told that it is kept.
+        """
         if not items:
             return
         if self._queued > QUEUE_ITEMS_MAX:
@@ -162,7 +165,7 @@ class Intake:
         self._queue.append(group)
         self._queued += len(items)
         self._arrived.set()
-        await asyncio.shield(group.done)
+        await group.done
 
     async def _flush_for_ever(self) -> None:
         while True:
@@ -215,25 +218,27 @@ class Intake:
             except asyncpg.PostgresError as error:
                 if isinstance(error, LOST):
                     raise
-                group.done.set_exception(Unavailable(f"cannot be written: {type(error).__name__}", 30))
+                if not group.done.done():
+                    group.done.set_exception(Unavailable(f"cannot be written: {type(error).__name__}", 30))
 
     async def _write(self, items: list[Item]) -> None:
         async with self._pool.acquire() as connection:
             await self._resolve(connection, items)
-            personal = [(item, *p) for item in items for p in item.personal]
-            if not personal and fits_at_once(items):
-                await append_at_once(connection, items, current_segment())
+            segment = current_segment()
+            if fits_at_once(items, segment):
+                await append_at_once(connection, items, segment)
             else:
-                await self._write_sealed(connection, items, personal)
+                await self._write_sealed(connection, items, segment)
         self._waker.ring(LOG)
 
-    async def _write_sealed(self, connection: Connection, items: list[Item], personal: list[Any]) -> None:
+    async def _write_sealed(self, connection: Connection, items: list[Item], segment: int) -> None:
+        personal = [(item, *p) for item in items for p in item.personal]
         async with connection.transaction():
             keys = await self._keyring.create(connection, {subject for _, _, subject, _ in personal})
             for item, place, subject, plain in personal:
                 sealed = seal_people(keys[subject], subject, plain)
                 item.rows[place] = seal_row(item.rows[place], sealed, subject)
-            await append(connection, items, current_segment())
+            await append(connection, items, segment)
         self._keyring.remember(keys)
 
     async def _resolve(self, connection: Connection, items: list[Item]) -> None:

@@ -72,7 +72,7 @@ class Item:
     verdict: Verdict | None = field(default=None)
 
 
-AT_ONCE_ROWS_MAX = 200
+AT_ONCE_ROWS_MAX = 48
 MESSAGE_COLUMNS = (
     "segment", "id", "direction", "system", "channel", "content_hash", "size", "headers", "outcome", "unmapped", "sealed",
 )  # fmt: skip
@@ -173,24 +173,25 @@ with d as (
     returning key, content, xmax = 0 as fresh
 ), m as (
     insert into message_{segment} (segment, id, direction, system, channel, content_hash, size, headers, outcome, sealed)
-    select distinct on (n.id) n.segment, n.id, n.direction, n.system, n.channel, n.content_hash, n.size, n.headers, n.outcome, n.sealed
-    from unnest($5::bytea[], $6::int[], $7::uuid[], $8::text[], $9::text[], $10::text[], $11::bytea[], $12::int[], $13::text[],
-        $14::text[], $15::bytea[])
-        as n (key, segment, id, direction, system, channel, content_hash, size, headers, outcome, sealed)
+    select distinct on (n.id) {segment}, n.id, 'in', n.system, n.channel, n.content_hash, n.size, n.headers, n.outcome, n.sealed
+    from unnest($5::bytea[], $6::uuid[], $7::text[], $8::text[], $9::bytea[], $10::int[], $11::text[], $12::text[], $13::bytea[])
+        as n (key, id, system, channel, content_hash, size, headers, outcome, sealed)
     join d on d.key = n.key where d.fresh
 ), k as (
     insert into message_key (message, wrapped, subject)
     select distinct on (n.message) n.message, n.wrapped, n.subject
-    from unnest($5::bytea[], $7::uuid[], $16::bytea[], $17::bytea[]) as n (key, message, wrapped, subject)
+    from unnest($5::bytea[], $6::uuid[], $14::bytea[], $15::bytea[]) as n (key, message, wrapped, subject)
     join d on d.key = n.key where d.fresh
 ), e as (
-    insert into event_{segment} ({columns})
-    select {columns} from (
-        select n.* from unnest($18::bytea[], $19::int[], $20::smallint[], $21::smallint[], $22::bytea[], $23::text[], $24::text[],
-            $25::text[], $26::text[], $27::bigint[], $28::text[], $29::uuid[], $30::text[], $31::uuid[], $32::text[],
-            $33::timestamptz[], $34::bytea[], $35::bytea[], $36::bytea[]) with ordinality
-            as n (key, {columns}, place)
-        join d on d.key = n.key where d.fresh order by n.place) n
+    insert into event_{segment} (segment, p, generation, thread, thread_key, type, event_id, source, sequence, about, message,
+        traceparent, occurred_at, data)
+    select {segment}, n.p, n.generation, n.thread, n.thread_key, n.type, n.event_id, n.source, n.sequence, n.about, n.message,
+        n.traceparent, n.occurred_at, n.data
+    from unnest($16::bytea[], $17::smallint[], $18::smallint[], $19::bytea[], $20::text[], $21::text[], $22::text[], $23::text[],
+        $24::bigint[], $25::text[], $26::uuid[], $27::text[], $28::timestamptz[], $29::bytea[]) with ordinality
+        as n (key, p, generation, thread, thread_key, type, event_id, source, sequence, about, message, traceparent, occurred_at,
+            data, place)
+    join d on d.key = n.key where d.fresh order by n.place
 )
 select key, content, fresh from d
 """
@@ -203,13 +204,13 @@ async def append_at_once(connection: Connection, items: Sequence[Item], segment:
     """
     first = _first_of(items)
     kept = [(item.key, *item.message) for item in first.values() if item.message]
-    messages = [[key for key, _, _ in kept], *_columns([(*m[:9], m[10]) for _, m, _ in kept], 10)]
-    keys = _columns([k for _, _, k in kept], 3)[1:]
+    messages = _columns([(key, m[1], *m[3:9], m[10], *k[1:]) for key, m, k in kept], 11)
+    # Without segment (the statement's own), effect, cause, and what is sealed: intake's events have none of them.
     events = _columns(
-        [(item.key, *row) for item in first.values() for row in item.rows], len(EVENT_COLUMNS) + 1
+        [(item.key, *row[1:10], *row[12:16]) for item in first.values() for row in item.rows], 14
     )
-    statement = _AT_ONCE.format(segment=segment, columns=", ".join(EVENT_COLUMNS))
-    _judge(first, await connection.fetch(statement, *_dedupe_columns(first), *messages, *keys, *events))
+    statement = _AT_ONCE.format(segment=segment)
+    _judge(first, await connection.fetch(statement, *_dedupe_columns(first), *messages, *events))
     changed = [item for item in items if item.verdict == "different"]
     if changed:
         async with connection.transaction():
@@ -217,10 +218,13 @@ async def append_at_once(connection: Connection, items: Sequence[Item], segment:
             await _keep(connection, [item for item in changed if item.verdict != "duplicate"], segment)
 
 
-def fits_at_once(items: Sequence[Item]) -> bool:
-    """Few rows, and no array in a row."""
-    return sum(len(item.rows) for item in items) <= AT_ONCE_ROWS_MAX and not any(
-        item.message and item.message[0][9] for item in items
+def fits_at_once(items: Sequence[Item], segment: int) -> bool:
+    """Few rows of this segment, nothing in them that `append_at_once` leaves out."""
+    return sum(len(item.rows) for item in items) <= AT_ONCE_ROWS_MAX and all(
+        not item.personal
+        and (item.message is None or not item.message[0][9])
+        and all(row[0] == segment and row[10] is row[11] is None for row in item.rows)
+        for item in items
     )
 
 
