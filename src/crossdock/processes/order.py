@@ -312,8 +312,10 @@ def summary(state: State, policy: Policy) -> Summary:
     """The sentence behind every list, in words a caller understands."""
     if state.phase in CLOSED:
         return Summary(state.phase, done=True, number=state.number)
-    waiting, owner = _waits_on(state, policy)
-    return Summary(state.phase, waiting, owner, number=state.number)
+    # A held order that is checked again is still held, and has been since it was.
+    shown = replace(state, phase="held") if state.hold and state.phase in ("checking", "claiming") else state
+    waiting, owner = _waits_on(shown, policy)
+    return Summary(shown.phase, waiting, owner, number=state.number)
 
 
 def _waits_on(state: State, policy: Policy) -> tuple[str, str]:

@@ -64,3 +64,13 @@ def test_an_order_that_was_never_held_says_nothing_about_cases() -> None:
     state, said = live(RECEIVED, UNKNOWN)
 
     assert (state.phase, said) == ("rejected", [])
+
+
+def test_a_held_order_that_is_checked_again_is_still_held() -> None:
+    """What it waits on does not change until the check has said something new, so neither does since when."""
+    held, _ = live(RECEIVED, BLOCKED)
+    again, _ = live(RECEIVED, BLOCKED, RELEASED)
+
+    assert again.phase == "checking"
+    assert order.summary(again, POLICY) == order.summary(held, POLICY)
+    assert order.summary(held, POLICY).phase == "held"
