@@ -4,12 +4,13 @@ import asyncio
 from collections.abc import AsyncIterator
 from time import perf_counter
 
+from crossdock.bench import delivered
 from crossdock.bench.lifecycle import EVENTS_PER_ORDER, batches, opening_stock, stages
 from crossdock.bench.rows import Row, row
 from crossdock.bench.stage import BenchHub
 
 RUNS = 5
-ORDERS = 2400
+ORDERS = 2000
 WAVE = 200
 APART = 3
 """A wave's next stage follows this many ticks later, so that its consequences inside the hub came first, as in life."""
@@ -41,6 +42,7 @@ async def bench() -> AsyncIterator[Row]:
             "internal_event_share": internal,
         }
         yield made
+    yield await delivered.bench()
 
 
 async def _append(hub: BenchHub, events: list[bytes]) -> None:

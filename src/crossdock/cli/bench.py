@@ -3,11 +3,14 @@
 import asyncio
 import sys
 from importlib import import_module
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from crossdock.cli.hub import JsonOption, note
+
+if TYPE_CHECKING:
+    from crossdock.bench.rows import Row
 
 NAMES = ("append", "pipeline", "deliver")
 
@@ -34,11 +37,10 @@ def bench(
     asyncio.run(run())
 
 
-def _line(row: object) -> str:
-    r: object = row
-    text = f"{r.name:16} {r.value:12,.1f} {r.unit}"  # type: ignore[attr-defined]
-    if r.ratio is not None:  # type: ignore[attr-defined]
-        text += f"   ratio {r.ratio:.2f} of {r.baseline:,.0f}"  # type: ignore[attr-defined]
-    if r.p99_ms is not None:  # type: ignore[attr-defined]
-        text += f"   p50 {r.p50_ms:.1f} ms  p99 {r.p99_ms:.1f} ms"  # type: ignore[attr-defined]
-    return text + (f"\n  {r.note}" if r.note else "")  # type: ignore[attr-defined]
+def _line(row: "Row") -> str:
+    text = f"{row.name:18} {row.value:12,.1f} {row.unit}"
+    if row.ratio is not None:
+        text += f"   ratio {row.ratio:.2f} of {row.baseline:,.0f}"
+    if row.p99_ms is not None:
+        text += f"   p50 {row.p50_ms:.1f} ms  p99 {row.p99_ms:.1f} ms"
+    return text + (f"\n  {row.note}" if row.note else "")

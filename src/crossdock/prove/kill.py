@@ -44,6 +44,8 @@ class Proof:
     stops: int = 0
     seed: int = 0
     completed: int = 0
+    cancelled: int = 0
+    rejected: int = 0
     open: int = 0
     lost_events: int = 0
     duplicated_effects: int = 0
@@ -238,7 +240,8 @@ async def run(
     finally:
         await stage.close()
     proof = Proof(
-        orders=made.orders, kills=kills, stops=stops, seed=seed, completed=made.completed, open=made.open,
+        orders=made.orders, kills=kills, stops=stops, seed=seed, completed=made.completed, cancelled=made.cancelled,
+        rejected=made.rejected, open=made.open,
         lost_events=made.lost_events, duplicated_effects=made.duplicated_effects, order_violations=made.order_violations,
         worker_resume_s_max=round(max(breaker.worker_resume), 2), postgres_resume_s_max=round(max(breaker.postgres_resume), 2),
         seconds=round(monotonic() - began, 1), differences=made.differences,
