@@ -158,8 +158,8 @@ async def test_a_price_that_differs_is_put_before_finance(trading: Trade) -> Non
     await trading.until(reference, "held")
 
     case = next(c for c in (await trading.api.get("/v1/cases"))["cases"] if c["cause"] == "price")
-    assert "1.00" in case["detail"]
-    assert "27.30" in case["detail"]
+    assert "1.00" in case["title"]
+    assert "27.30" in case["title"]
     await trading.twin("shopify-eu", f"/orders/{made['id']}/cancel", {}, "POST")
     await trading.until(reference, "cancelled")
 

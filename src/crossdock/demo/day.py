@@ -9,6 +9,7 @@ import sys
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, field
+from itertools import count
 from pathlib import Path
 from time import monotonic
 from typing import Any
@@ -23,6 +24,8 @@ from crossdock.errors import Misconfigured
 from crossdock.runtime.hub import Hub, load_hub
 
 DRAIN_SECONDS = 60.0
+OPERATE_EVERY = 4
+"""So many looks at what is left go by before the operator tries again."""
 WAVE = 20
 Progress = Callable[[str, int, int], None]
 """(stage, done, of)"""
@@ -215,10 +218,12 @@ async def drain(stage: Stage, progress: Progress, seconds: float = DRAIN_SECONDS
         if wish.credit == "released":
             await stage.twins.send_surely("POST", "sap-1", "/_twin/credit/release", {"reference": reference})
     end = monotonic() + seconds
-    while monotonic() < end:
+    for turn in count():
+        if monotonic() >= end:
+            return
         try:
             left = await _left(stage)
-            if left > 0:
+            if left > 0 and turn % OPERATE_EVERY == 0:
                 await _operate(stage)
         except (Unreachable, Refused, aiohttp.ClientError, TimeoutError):
             left = -1

@@ -115,17 +115,17 @@ def _checked(state: State, event: Recorded, policy: Policy) -> Step:
         return (
             order_cancel.reject(state, reason, policy)
             if policy.unknown_item == "reject"
-            else _hold(state, event, "item", reason, policy)
+            else _hold(state, "item", reason, policy)
         )
     if answer.credit == "blocked":
-        return _hold(state, event, "credit", f"credit refused by {policy.erp}", policy)
+        return _hold(state, "credit", f"credit refused by {policy.erp}", policy)
     differing = _price_difference(state, answer, policy)
     if differing:
-        return _hold(state, event, "price", differing, policy)
+        return _hold(state, "price", differing, policy)
     confirmed = {line.line: line.confirmed.value for line in answer.lines}
     short = [x.item for x in state.lines if confirmed.get(x.line, x.ordered) < x.ordered]
     if short:
-        return _hold(state, event, "stock", f"{policy.erp} cannot confirm {', '.join(short)}", policy)
+        return _hold(state, "stock", f"{policy.erp} cannot confirm {', '.join(short)}", policy)
     return _claim(state, policy)
 
 
@@ -141,28 +141,22 @@ def _price_difference(state: State, answer: OrderChecked, policy: Policy) -> str
     return ""
 
 
-def _hold(state: State, event: Recorded, why: str, reason: str, policy: Policy) -> Step:
+def _hold(state: State, why: str, reason: str, policy: Policy) -> Step:
     held = replace(state, phase="held", hold=why)
     intents: list[Intent] = []
     if state.checks + state.claims <= policy.rechecks_max:
         intents.append(SetTimer("recheck", policy.recheck_seconds))
     owner = {"credit": "finance", "price": "finance", "item": "master data"}.get(why, "operations")
-    title = {
-        "credit": f"Credit refused by {policy.erp}", "price": "Price differs from the ERP's",
-        "item": reason[:1].upper() + reason[1:], "stock": "Not enough stock to promise the order",
+    title, remedy = {
+        "credit": (f"Credit refused by {policy.erp}", f"Release the credit in {policy.erp}, or cancel."),
+        "price": (reason[:1].upper() + reason[1:], "Correct the price that is wrong, or cancel."),
+        "item": (reason[:1].upper() + reason[1:], f"Create the item in {policy.erp}, or cancel."),
+        "stock": ("Not enough stock to promise the order", "Receive or correct stock, or cancel."),
     }[why]  # fmt: skip
-    key = reason if why == "item" else why
-    intents.append(
-        OpenCase(
-            f"hold/{policy.erp}/{key}",
-            "value",
-            _CAUSES[why],
-            title,
-            f"Order {state.number}: {reason}.",
-            owner,
-            "hold",
-        )
-    )
+    # One case a cause: orders held for the same credit or stock share it, a price differs in its own way.
+    key = reason if why in ("item", "price") else why
+    detail = f"{remedy} What is held is checked again by itself, and at once when the case is retried."
+    intents.append(OpenCase(f"hold/{policy.erp}/{key}", "value", _CAUSES[why], title, detail, owner, "hold"))
     return Step(held, tuple(intents))
 
 
@@ -248,7 +242,7 @@ def _refused(state: State, event: Recorded, policy: Policy) -> Step:
     if event.data.claim != state.claim or state.phase != "claiming":
         return Step(state, (), "stale")
     missing = ", ".join(f"{x.quantity} of {x.place.item} at {x.place.location}" for x in event.data.missing)
-    return _hold(state, event, "stock", f"missing {missing}", policy)
+    return _hold(state, "stock", f"missing {missing}", policy)
 
 
 def notify(state: State, about: str, policy: Policy, **more: Any) -> tuple[Do, ...]:

@@ -18,7 +18,7 @@ select thread, kind, account, document from effect where document = $1 limit $2
 select thread, kind, account, document from effect where id = $1
 
 -- name: by_case
-select l.thread from case_link l where l.case_id = $1 limit $2
+select l.thread from case_link l where l.case_id = $1 order by l.closed_at nulls first, l.opened_at limit $2
 
 -- name: message
 select received_at, system, channel from message where id = $1

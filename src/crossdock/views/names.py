@@ -20,8 +20,8 @@ class Names:
         return tuple(self.roles)
 
     def of(self, name: str) -> str:
-        """The name people use; an unknown one is left as it is."""
-        return self.called.get(name, name)
+        """The name people use; an unknown one is left as it is, but for the key id behind an operator's name."""
+        return self.called.get(name, name.partition("/")[0])
 
     def plain(self, text: str) -> str:
         """A text of the runtime with its system names as people say them."""

@@ -78,7 +78,7 @@ EVENTS: Final[dict[str, Say]] = {
     ),
     "order.cancelRequested.v1": lambda who, d: f"{who} asked to cancel the order{_because(d.reason)}",
     "order.checked.v1": _checked,
-    "order.creditReleased.v1": lambda who, d: f"{d.by or who} released the credit hold",
+    "order.creditReleased.v1": lambda who, d: f"{d.by or who} asked to check the order again",
     "order.released.v1": lambda who, d: f"{who} took the order{_tasks(d.tasks)}",
     "order.allocated.v1": lambda who, d: f"{who} allocated {counted(len(d.lines), 'line')}",
     "order.cancellationAnswered.v1": lambda who, d: (
