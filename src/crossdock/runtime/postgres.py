@@ -6,7 +6,6 @@ account runs it, in a data directory of its own; no permission of an existing di
 
 import asyncio
 import contextlib
-import grp
 import hashlib
 import os
 import pwd
@@ -15,6 +14,7 @@ import secrets
 import shutil
 import signal
 import subprocess
+import tempfile
 import time
 from dataclasses import dataclass
 from importlib.util import find_spec
@@ -117,7 +117,7 @@ def place_for(hub: Path, bin_dir: Path | None) -> Place:
         home = hub / ".crossdock" / "postgres"
         sockets = home / "sockets"
         if len(str(sockets)) > _SOCKET_PATH_MAX:
-            sockets = Path(f"/tmp/crossdock-{account.pw_uid}-{tag}")  # noqa: S108
+            sockets = Path(tempfile.gettempdir()) / f"crossdock-{account.pw_uid}-{tag}"
     else:
         account = _unprivileged()
         home = ROOT_HOME / _cluster_tag(hub / ".crossdock" / "cluster")
@@ -227,8 +227,6 @@ class Postgres:
         if os.geteuid() == 0:
             account = self.place.account
             options |= {"user": account.pw_uid, "group": account.pw_gid, "extra_groups": []}
-            with contextlib.suppress(KeyError):
-                grp.getgrgid(account.pw_gid)
         return options
 
     async def start(self) -> None:
