@@ -1,5 +1,6 @@
 """The way to a hub from outside it, for CLI, demo and proofs: HTTP with the operator token of the hub's directory."""
 
+import fcntl
 import json
 import os
 from pathlib import Path
@@ -16,14 +17,17 @@ URL = "CROSSDOCK_URL"
 
 def read_status(hub: Path) -> dict[str, object] | None:
     """What the running supervisor wrote, or None where none runs."""
-    path = hub / ".crossdock" / "status.json"
+    private = hub / ".crossdock"
     try:
-        found = json.loads(path.read_text())
-        os.kill(found["pids"]["supervisor"], 0)
-    except (OSError, ValueError, KeyError):
+        found = json.loads((private / "status.json").read_text())
+        with (private / "lock").open() as lock:
+            fcntl.flock(lock, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except BlockingIOError:
+        assert isinstance(found, dict)
+        return found  # its supervisor holds the lock; a pid alone may be another program's by now
+    except (OSError, ValueError):
         return None
-    assert isinstance(found, dict)
-    return found
+    return None
 
 
 class Unreachable(CrossdockError):

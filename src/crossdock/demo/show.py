@@ -9,9 +9,11 @@ from time import monotonic
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
+from crossdock.client import read_status
 from crossdock.demo import trade
 from crossdock.demo.books import Findings
 from crossdock.demo.day import Report, Stage, drain, open_stage, phases_of, place_all, prepare, report
+from crossdock.errors import Conflict
 
 PACE_SECONDS = 0.25
 TRICKLE_SECONDS = 5.0
@@ -25,6 +27,10 @@ async def run(folder: Path, *, orders: int, seed: int, leave: bool, as_json: boo
     assert me is not None
     for number in (signal.SIGTERM, signal.SIGINT):  # whoever ends it: hub and twins end with it
         loop.add_signal_handler(number, me.cancel)
+    if read_status(folder) is not None:
+        raise Conflict(
+            f"the hub in {folder} is running already: end that demo, or: crossdock down --hub {folder}"
+        )
     fresh = not (folder / "hub.yaml").exists()
     hub = prepare(folder, port=None if leave else 8400, settings={"business_clock_rate": 20.0})
     screen.print(f"Starting hub and {len(hub.landscape.systems)} twins in {folder} …")
