@@ -5,7 +5,7 @@ subject's key; what is hashed for the audit is ciphertext, so the chain still ve
 """
 
 import os
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from hashlib import blake2b
 from pathlib import Path
 
@@ -47,10 +47,22 @@ def new_key() -> bytes:
     return random_bytes(KEY_BYTES)
 
 
+def random_id() -> bytes:
+    """The 16 bytes of a version 4 UUID (RFC 9562, section 5.4)."""
+    drawn = bytearray(random_bytes(16))
+    drawn[6] = drawn[6] & 0x0F | 0x40
+    drawn[8] = drawn[8] & 0x3F | 0x80
+    return bytes(drawn)
+
+
 def seal(key: bytes, plain: bytes, context: bytes) -> bytes:
     """Version ‖ nonce ‖ ciphertext; `context` (table, field, id) must be the same to open it."""
+    return _seal(AESGCM(key), plain, context)
+
+
+def _seal(cipher: AESGCM, plain: bytes, context: bytes) -> bytes:
     nonce = random_bytes(NONCE_BYTES)
-    return VERSION + nonce + AESGCM(key).encrypt(nonce, plain, context)
+    return VERSION + nonce + cipher.encrypt(nonce, plain, context)
 
 
 def open_sealed(key: bytes, sealed: bytes, context: bytes) -> bytes:
@@ -73,9 +85,14 @@ class HubKey:
     """The key that wraps all others. `derive` gives keys for purposes that no subject owns."""
 
     key: bytes
+    _cipher: AESGCM = field(init=False, repr=False, compare=False)
+    """Its key schedule is the same for every message; made once."""
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "_cipher", AESGCM(self.key))
 
     def wrap(self, inner: bytes, context: bytes) -> bytes:
-        return seal(self.key, inner, b"wrap:" + context)
+        return _seal(self._cipher, inner, b"wrap:" + context)
 
     def unwrap(self, wrapped: bytes, context: bytes) -> bytes:
         return open_sealed(self.key, wrapped, b"wrap:" + context)

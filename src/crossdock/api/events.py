@@ -21,6 +21,7 @@ BATCH_EVENTS_MAX = 1000
 SINGLE_BYTES_MAX = 1024 * 1024
 _single = msgspec.json.Decoder(CloudEvent)
 _list = msgspec.json.Decoder(list[msgspec.Raw])
+_encode = msgspec.json.Encoder().encode
 KINDS = ("order", "shipment", "identifier", "stock")
 
 
@@ -44,13 +45,10 @@ async def append_one(request: Request[Any, Any, Any]) -> Response[bytes]:
             error["detail"],
             errors=({"pointer": error["pointer"], "detail": error["detail"]},),
         )
-    message, rows = hub.intake.keep(
-        Raw(system=source, channel="events", body=body, subject=subject_named(event))
-    )
-    content = blake2b(body, digest_size=16).digest()
-    item = hub.intake.item(source, event.id, (event,), content=content, message=message, rows=rows, now=now)
+    kept = hub.intake.keep(Raw(system=source, channel="events", body=body, subject=subject_named(event)))
+    item = hub.intake.item(source, event.id, (event,), content=kept.content, kept=kept, now=now)
     await _submit(hub, [item])
-    answer = msgspec.json.encode({"id": event.id, "verdict": item.verdict, "thread": event.thread})
+    answer = _encode({"id": event.id, "verdict": item.verdict, "thread": event.thread})
     return Response(
         answer, status_code=200 if item.verdict == "duplicate" else 202, media_type="application/json",
         headers={"Location": f"/v1/threads/story/{event.thread}"},
@@ -72,7 +70,7 @@ async def append_batch(request: Request[Any, Any, Any]) -> Response[bytes]:
             413, "too-large", f"a batch may have {BATCH_EVENTS_MAX} events, this one has {len(parts)}"
         )
     now = datetime.now(UTC)
-    message, rows = hub.intake.keep(Raw(system=who.name, channel="events-batch", body=body))
+    kept = hub.intake.keep(Raw(system=who.name, channel="events-batch", body=body))
     items: list[Item] = []
     failed: dict[int, dict[str, str]] = {}
     for place, part in enumerate(parts):
@@ -83,9 +81,7 @@ async def append_batch(request: Request[Any, Any, Any]) -> Response[bytes]:
             items.append(_kept(hub, who.name, raw, error, str(place)))
             continue
         content = blake2b(raw, digest_size=16).digest()
-        items.append(
-            hub.intake.item(source, event.id, (event,), content=content, message=message, rows=rows, now=now)
-        )
+        items.append(hub.intake.item(source, event.id, (event,), content=content, kept=kept, now=now))
     await _submit(hub, items)
     results = [
         {"id": item.event_id, "verdict": item.verdict} if place not in failed

@@ -2,7 +2,6 @@
 
 import asyncio
 import re
-from hashlib import blake2b
 from typing import Any
 
 import msgspec
@@ -42,11 +41,8 @@ async def take_order(request: Request[Any, Any, Any], wait: str = "0s") -> Respo
     thread = order_thread(order.channel, order.reference.partition("/")[2])
     source_id = f"order-api/{who.id}/{key[:200]}"
     event = NewEvent(thread=thread, data=order, id=source_id)
-    message, rows = hub.intake.keep(
-        Raw(system=who.name, channel="orders", body=body, subject=subject_named(event))
-    )
-    content = blake2b(body, digest_size=16).digest()
-    item = hub.intake.item(order.channel, source_id, (event,), content=content, message=message, rows=rows)
+    kept = hub.intake.keep(Raw(system=who.name, channel="orders", body=body, subject=subject_named(event)))
+    item = hub.intake.item(order.channel, source_id, (event,), content=kept.content, kept=kept)
     await _submit(hub, [item])
     if item.verdict == "different":
         raise Problem(422, "idempotency-key-reused", "this Idempotency-Key came with another order before")

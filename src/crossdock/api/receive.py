@@ -1,7 +1,6 @@
 """Signed intake: `POST /v1/in/{system}/{channel}`. Partners' webhooks arrive here, in the partner's own form."""
 
 from datetime import UTC, datetime
-from hashlib import blake2b
 from typing import Any
 
 import msgspec
@@ -113,15 +112,13 @@ def _translated(hub: Context, system: str, raw: Raw, translation: Translation, d
         system=raw.system, channel=raw.channel, body=raw.body, headers=raw.headers, unmapped=translation.unmapped,
         subject=subject_of(subject) if subject else None,
     )  # fmt: skip
-    message, rows = hub.intake.keep(raw)
-    content = blake2b(raw.body, digest_size=16).digest()
+    kept = hub.intake.keep(raw)
     return hub.intake.item(
         system,
         translation.source_id,
         translation.events,
-        content=content,
-        message=message,
-        rows=rows,
+        content=kept.content,
+        kept=kept,
         days=days,
     )
 

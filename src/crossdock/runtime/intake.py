@@ -1,20 +1,19 @@
 """Intake: keep what arrived, decide duplicates, append, commit, then answer. Concurrent callers share a transaction."""
 
 import asyncio
-import dataclasses
 from collections import OrderedDict
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from hashlib import blake2b
 from typing import Any
-from uuid import UUID
 
 import asyncpg
 import msgspec
 import structlog
+from asyncpg.pgproto.pgproto import UUID
 
-from crossdock.access.sealing import new_key, random_bytes, seal, subject_of
+from crossdock.access.sealing import new_key, random_id, seal, subject_of
 from crossdock.errors import CrossdockError
 from crossdock.model.envelope import NewEvent
 from crossdock.model.operations import MessageNotTranslated
@@ -43,6 +42,7 @@ QUEUE_ITEMS_MAX = 20_000
 IDENTIFIERS_CACHED = 100_000
 _log = structlog.get_logger()
 replace = msgspec.structs.replace
+_encode = msgspec.json.Encoder().encode
 
 
 class Unavailable(CrossdockError):
@@ -59,17 +59,25 @@ class _Group:
     done: asyncio.Future[None]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Raw:
+class Raw(msgspec.Struct, frozen=True, gc=False, kw_only=True):
     """A message as it came, about to be kept."""
 
     system: str
     channel: str
     body: bytes
-    headers: dict[str, str] = field(default_factory=dict)
+    headers: dict[str, str] = {}
     outcome: str = "translated"
     unmapped: tuple[str, ...] = ()
     subject: bytes | None = None
+
+
+class Kept(msgspec.Struct, frozen=True, gc=False):
+    """A message sealed under a key of its own: `rows` are written with the first new item that carries them."""
+
+    message: UUID
+    content: bytes
+    """Hash of the raw bytes."""
+    rows: tuple[Row, Row]
 
 
 def subject_named(event: NewEvent) -> bytes | None:
@@ -102,23 +110,25 @@ class Intake:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
 
-    def keep(self, raw: Raw) -> tuple[UUID, tuple[Row, Row]]:
-        """Seal a raw message under a key of its own; the rows are written with the first new item that carries them."""
-        message, key = UUID(bytes=random_bytes(16), version=4), new_key()
-        sealed = seal(key, raw.body, b"message" + message.bytes)
-        wrapped = self._hub.key.wrap(key, message.bytes)
+    def keep(self, raw: Raw) -> Kept:
+        """Seal a raw message."""
+        name, key = random_id(), new_key()
+        message = UUID(name)
+        sealed = seal(key, raw.body, b"message" + name)
+        wrapped = self._hub.key.wrap(key, name)
         content = blake2b(raw.body, digest_size=16).digest()
         row = (
             current_segment(), message, "in", raw.system, raw.channel, content, len(raw.body),
-            msgspec.json.encode(raw.headers).decode(), raw.outcome, list(raw.unmapped), sealed,
+            _encode(raw.headers).decode() if raw.headers else "{}", raw.outcome, list(raw.unmapped), sealed,
         )  # fmt: skip
-        return message, (row, (message, wrapped, raw.subject))
+        return Kept(message, content, (row, (message, wrapped, raw.subject)))
 
     def item(
-        self, source: str, source_id: str, events: Sequence[NewEvent], *, content: bytes, message: UUID | None = None,
-        rows: tuple[Row, Row] | None = None, days: int = 30, traceparent: str | None = None, now: datetime | None = None,
+        self, source: str, source_id: str, events: Sequence[NewEvent], *, content: bytes, kept: Kept | None = None,
+        days: int = 30, traceparent: str | None = None, now: datetime | None = None,
     ) -> Item:  # fmt: skip
         """What shall be appended for one source id: its events, with personal parts set aside to be sealed."""
+        message, rows = (kept.message, kept.rows) if kept else (None, None)
         now = now or datetime.now(UTC)
         segment = current_segment()
         out = Item(
@@ -129,7 +139,7 @@ class Intake:
             people: People | None = getattr(data, "people", None)
             handle = subject_named(event)
             if people is not None and handle is not None:
-                out.personal.append((len(out.rows), handle, msgspec.json.encode(people)))
+                out.personal.append((len(out.rows), handle, _encode(people)))
                 data = replace(data, people=None, subject="")
             out.rows.append(
                 event_row(
@@ -143,14 +153,13 @@ class Intake:
 
     def untranslated(self, raw: Raw, problem: str, path: str, reason: str, *, part: str = "") -> Item:
         """An authenticated message that no mapping can read: kept, and put before a person."""
-        message, rows = self.keep(dataclasses.replace(raw, outcome="not translated"))
-        content = blake2b(raw.body, digest_size=16).digest()
+        kept = self.keep(replace(raw, outcome="not translated"))
         event = NewEvent(
-            thread=thread_key("message", str(message)),
-            data=MessageNotTranslated(raw.system, raw.channel, problem, path, reason, str(message)),
+            thread=thread_key("message", str(kept.message)),
+            data=MessageNotTranslated(raw.system, raw.channel, problem, path, reason, str(kept.message)),
         )
-        source_id = f"untranslated/{raw.channel}/{content.hex()}/{part}"
-        return self.item(raw.system, source_id, (event,), content=content, message=message, rows=rows)
+        source_id = f"untranslated/{raw.channel}/{kept.content.hex()}/{part}"
+        return self.item(raw.system, source_id, (event,), content=kept.content, kept=kept)
 
     async def submit(self, items: list[Item]) -> None:
         """Returns once all are committed (or found to be duplicates). Raises `Unavailable`.
