@@ -21,6 +21,8 @@ class OrderLine(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
     ordered: Quantity
     unit_price: Money
     description: str = ""
+    location: str = ""
+    """The node it ships from, where that is decided; a line split over nodes comes once per node."""
 
 
 class OrderReceived(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
@@ -157,6 +159,31 @@ class LinesPacked(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
 
     shipment: str
     lines: tuple[LineShipped, ...]
+    location: str = ""
+
+
+class LinesUnpacked(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
+    """A shipment tells an order: these lines will not leave in me, they are back on the shelf."""
+
+    data_class: ClassVar[DataClass] = "commercial"
+
+    shipment: str
+    lines: tuple[LineShipped, ...]
+    location: str
+    reason: str = ""
+
+
+class LinesShort(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
+    """The warehouse looked for these and did not find them (X12 945 W12: shipped below ordered).
+
+    What is missing left the books with this fact; no other message says so again.
+    """
+
+    data_class: ClassVar[DataClass] = "commercial"
+
+    lines: tuple[LineShipped, ...]
+    location: str
+    reason: str = ""
 
 
 class LinesShipped(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
@@ -168,10 +195,11 @@ class LinesShipped(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
     carrier: str
     tracking: tuple[str, ...]
     lines: tuple[LineShipped, ...]
+    location: str = ""
 
 
 class LinesDelivered(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
-    """A shipment tells an order: the carrier proved delivery of all its packages."""
+    """A shipment tells an order: the carrier proved delivery of all its packages, or of some (`partial`)."""
 
     data_class: ClassVar[DataClass] = "commercial"
 
@@ -180,6 +208,46 @@ class LinesDelivered(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
     tracking: tuple[str, ...]
     lines: tuple[LineShipped, ...]
     at: datetime | None = None
+    partial: bool = False
+
+
+class LinesUndeliverable(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
+    """A shipment tells an order: these lines will not reach the customer with it."""
+
+    data_class: ClassVar[DataClass] = "commercial"
+
+    shipment: str
+    outcome: Literal["returned", "lost"]
+    tracking: tuple[str, ...]
+    lines: tuple[LineShipped, ...]
+
+
+class HoldPlaced(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
+    """The order must not go to the warehouse while this hold stands: fraud, address, or a name of the company's own."""
+
+    data_class: ClassVar[DataClass] = "internal"
+
+    hold: str
+    reason: str
+    owner: str = "customer service"
+    by: str = ""
+
+
+class HoldReleased(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
+    """The hold of this name is lifted; an approval that policy asks for is given with it."""
+
+    data_class: ClassVar[DataClass] = "internal"
+
+    hold: str
+    by: str = ""
+
+
+class SalesOrderChanged(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
+    """The ERP's sales order says what the order says now."""
+
+    data_class: ClassVar[DataClass] = "internal"
+
+    document: str
 
 
 class FulfilmentCreated(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):

@@ -14,7 +14,7 @@ from crossdock.model.money import Money
 from crossdock.model.order import LineAllocation, LineShipped, OrderLine
 from crossdock.model.party import Place
 from crossdock.model.quantity import Quantity
-from crossdock.model.shipment import Classifier, LabelledPackage, Milestone, Package
+from crossdock.model.shipment import Classifier, FreightShare, LabelledPackage, Milestone, Package
 
 
 class CheckOrder(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
@@ -39,6 +39,18 @@ class CreateSalesOrder(msgspec.Struct, frozen=True, gc=False, omit_defaults=True
     location: str
     total: Money
     requested_on: date | None = None
+
+
+class ChangeSalesOrder(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
+    """`sales_order.change`: the ERP's document shall say this; a line that is not named any more is rejected in it."""
+
+    data_class: ClassVar[DataClass] = "commercial"
+
+    reference: str
+    document: str
+    lines: tuple[OrderLine, ...]
+    dropped: tuple[str, ...] = ()
+    reason: str = ""
 
 
 class CancelSalesOrder(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
@@ -73,6 +85,10 @@ class ReleaseOrder(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
     lines: tuple[OrderLine, ...]
     service: str
     promised_on: date | None = None
+    ship_on: date | None = None
+    """The day it shall leave, by the node's cut-off and calendar."""
+    release: int = 0
+    """Which release of this order this is: 0 the first, higher for backorders and after changes."""
 
 
 class CancelRelease(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
@@ -83,6 +99,7 @@ class CancelRelease(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
     reference: str
     location: str
     reason: str
+    release: int = 0
 
 
 class AttachLabel(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
@@ -117,6 +134,29 @@ class VoidLabel(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
     tracking: tuple[str, ...]
 
 
+class TenderLoad(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
+    """`load.tender`: plan the shipment and offer it to a carrier; the ship-to party comes beside it."""
+
+    data_class: ClassVar[DataClass] = "commercial"
+
+    shipment: str
+    location: str
+    service: str
+    packages: tuple[Package, ...]
+    destination: Place = Place()
+    ship_on: date | None = None
+
+
+class CancelLoad(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
+    """`load.cancel`: names the load it undoes."""
+
+    data_class: ClassVar[DataClass] = "internal"
+
+    shipment: str
+    load: str
+    reason: str
+
+
 class SubscribeTracking(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
     """`tracking.subscribe`: scans shall be pushed to us."""
 
@@ -149,6 +189,22 @@ class AccrueFreight(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
     carrier: str
     amount: Money
     departed_at: datetime
+    shares: tuple[FreightShare, ...] = ()
+    """What each order of the shipment bears of it."""
+
+
+class AdjustFreight(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
+    """`freight.adjust`: correct an accrual by `difference` (negative: less) to what the carrier billed."""
+
+    data_class: ClassVar[DataClass] = "commercial"
+
+    shipment: str
+    carrier: str
+    invoice: str
+    accrual: str
+    difference: Money
+    billed_on: date
+    shares: tuple[FreightShare, ...] = ()
 
 
 class RecordMilestone(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):

@@ -16,7 +16,7 @@ Classifier = Literal["PLN", "EST", "ACT"]
 
 Milestone = Literal[
     "created", "picked_up", "in_transit", "arrived", "out_for_delivery", "available_for_pickup", "delivered",
-    "attempt_failed", "delayed", "on_hold", "exception", "returning", "returned", "cancelled", "unknown",
+    "attempt_failed", "delayed", "on_hold", "exception", "returning", "returned", "lost", "cancelled", "unknown",
 ]  # fmt: skip
 
 
@@ -63,6 +63,63 @@ class LabelGenerated(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
     freight: Money | None = None
 
 
+class LabelVoided(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
+    """The carrier took the label back; its numbers will not be scanned, nothing is charged."""
+
+    data_class: ClassVar[DataClass] = "internal"
+
+    shipment_id: str
+
+
+class LabelReprintRequested(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
+    """The label was spoilt, or the packages changed: void it and make a new one."""
+
+    data_class: ClassVar[DataClass] = "internal"
+
+    by: str
+    reason: str = ""
+
+
+class LoadTendered(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
+    """The transport management system planned the shipment and offered it to a carrier (X12 204)."""
+
+    data_class: ClassVar[DataClass] = "internal"
+
+    load: str
+
+
+class LoadAccepted(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
+    """A carrier will take it (X12 990 accept). `pro` is the carrier's freight bill number, which its statuses carry."""
+
+    data_class: ClassVar[DataClass] = "internal"
+
+    load: str
+    carrier: str
+    """Standard Carrier Alpha Code, or the carrier's name where it has none."""
+    pro: str
+    freight: Money | None = None
+    pickup_at: datetime | None = None
+
+
+class LoadDeclined(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
+    """A carrier will not take it (X12 990 decline). `exhausted`: nobody is left to be asked."""
+
+    data_class: ClassVar[DataClass] = "internal"
+
+    load: str
+    carrier: str
+    reason: str = ""
+    exhausted: bool = False
+
+
+class LoadCancelled(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
+    """The transport management system took the load back."""
+
+    data_class: ClassVar[DataClass] = "internal"
+
+    load: str
+
+
 class TrackingSubscribed(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
     """The carrier will push scans of these numbers."""
 
@@ -88,6 +145,15 @@ class ShipmentDeparted(msgspec.Struct, frozen=True, gc=False, omit_defaults=True
     location: str
     packages: tuple[Package, ...]
     carrier: str = ""
+
+
+class ShipmentCancelled(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
+    """The warehouse took the shipment apart before it left: its goods are back on the shelf (CBV `unpacking`)."""
+
+    data_class: ClassVar[DataClass] = "internal"
+
+    shipment: str
+    reason: str = ""
 
 
 class MilestoneReached(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
@@ -129,6 +195,47 @@ class GoodsIssuePosted(msgspec.Struct, frozen=True, gc=False, omit_defaults=True
 
 class FreightAccrued(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
     """The ERP booked the expected freight cost."""
+
+    data_class: ClassVar[DataClass] = "commercial"
+
+    document: str
+    amount: Money
+
+
+class FreightCharge(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
+    """One line of a freight bill. `code`: X12 element 150 (special charge) or the sender's own."""
+
+    data_class: ClassVar[DataClass] = "commercial"
+
+    code: str
+    amount: Money
+    description: str = ""
+
+
+class FreightShare(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
+    """What one order bears of a shipment's freight; the shares of a shipment add up exactly."""
+
+    data_class: ClassVar[DataClass] = "commercial"
+
+    order: str
+    amount: Money
+
+
+class FreightInvoiced(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
+    """A carrier's freight bill for one shipment (X12 210, UBL FreightInvoice)."""
+
+    data_class: ClassVar[DataClass] = "commercial"
+
+    invoice: str
+    carrier: str
+    total: Money
+    charges: tuple[FreightCharge, ...] = ()
+    reweighed: Quantity | None = None
+    """The weight the carrier billed by, where it is not the one declared."""
+
+
+class FreightAdjusted(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
+    """The ERP corrected its accrual to what the carrier billed."""
 
     data_class: ClassVar[DataClass] = "commercial"
 
