@@ -41,6 +41,8 @@ class OrderReceived(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
     people: People | None = None
     subject: str = ""
     """The data subject (`customer/<channel>/<id>`): whose key seals `people`."""
+    people_mark: str = ""
+    """Set by intake: tells a changed address from the same one without showing either (a keyed hash)."""
 
 
 class OrderCancelRequested(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):

@@ -53,12 +53,16 @@ class ClaimLine(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
 
 
 class ClaimGranted(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
-    """The ledger moved the quantities out of `available`; nobody else can have them."""
+    """The ledger moved the quantities out of `available`; nobody else can have them.
+
+    A line comes once per node that serves it. `missing` is what a partial claim did not get.
+    """
 
     data_class: ClassVar[DataClass] = "commercial"
 
     claim: str
     lines: tuple[ClaimLine, ...]
+    missing: tuple[ClaimLine, ...] = ()
 
 
 class ClaimRefused(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):

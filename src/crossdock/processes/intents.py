@@ -49,10 +49,17 @@ class Bind(msgspec.Struct, frozen=True, gc=False):
 
 
 class Claim(msgspec.Struct, frozen=True, gc=False):
-    """Ask the ledger for stock, all or nothing; the answer is `claim.granted` or `claim.refused` to this thread."""
+    """Ask the ledger for stock; the answer is `claim.granted` or `claim.refused` to this thread.
+
+    All or nothing, unless `partial`: then whatever there is, if there is any.
+    """
 
     claim: str
     lines: tuple[ClaimLine, ...]
+    nodes: tuple[str, ...] = ()
+    """Locations that may serve it, the preferred first, before those the lines name: one that can serve all of it
+    does, else lines are split over them in this order."""
+    partial: bool = False
 
 
 class Move(msgspec.Struct, frozen=True, gc=False):

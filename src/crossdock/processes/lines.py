@@ -19,17 +19,22 @@ PARTS: Final[tuple[Part, ...]] = (
     "short_closed", "backordered", "cancelled", "substituted_out",
 )  # fmt: skip
 WAYS_FORWARD: Final[dict[Part, tuple[Part, ...]]] = {
-    "reserved": ("open",),
+    "reserved": ("open", "backordered"),
     "allocated": ("reserved",),
     "picked": ("allocated", "reserved"),
     "shipped": ("picked", "allocated", "reserved"),
-    "cancelled": ("open", "reserved", "allocated", "picked", "backordered"),
+    "cancelled": ("open", "backordered", "reserved", "allocated", "picked"),
+    "backordered": ("open", "allocated", "reserved", "picked"),
+    "short_closed": ("open", "backordered", "allocated", "reserved", "picked"),
+    "substituted_out": ("allocated", "reserved", "open", "backordered", "picked"),
 }
 """From where a quantity may come into a part, nearest first: a late or lost step in between is stepped over."""
+UNPACKED: Final[tuple[Part, ...]] = ("picked",)
+UNRELEASED: Final[tuple[Part, ...]] = ("allocated",)
 
 
 class Line(msgspec.Struct, frozen=True, gc=False):
-    """One order line; all quantities in `unit`."""
+    """One order line, or its share at one node, or what was packed in its place; all quantities in `unit`."""
 
     line: str
     item: str
@@ -49,6 +54,14 @@ class Line(msgspec.Struct, frozen=True, gc=False):
     substituted_in: Decimal = ZERO
     delivered: Decimal = ZERO
     """Of what was shipped; outside the law."""
+    location: str = ""
+    """The node that serves it; empty until stock was claimed for it."""
+    instead_of: str = ""
+    """The item that was ordered, where this one was packed in its place."""
+    claim: str = ""
+    """The claim that set it aside."""
+    release: int = -1
+    """Which release to a warehouse it is part of; -1 before it is released."""
 
 
 def lawful(line: Line) -> bool:
@@ -68,12 +81,17 @@ class Taken(msgspec.Struct, frozen=True, gc=False):
     quantity: Decimal
 
 
-def advance(line: Line, target: Part, quantity: Decimal) -> tuple[Line, tuple[Taken, ...]]:
-    """Move up to `quantity` into `target` from the parts before it; the rest was there already or never existed."""
+def advance(
+    line: Line, target: Part, quantity: Decimal, ways: tuple[Part, ...] = ()
+) -> tuple[Line, tuple[Taken, ...]]:
+    """Move up to `quantity` into `target` from the parts before it; the rest was there already or never existed.
+
+    `ways` replaces the usual sources, for quantities that go back.
+    """
     left = quantity
     taken: list[Taken] = []
     changed: dict[str, Decimal] = {}
-    for source in WAYS_FORWARD[target]:
+    for source in ways or WAYS_FORWARD[target]:
         here = min(left, getattr(line, source))
         if here > ZERO:
             changed[source] = getattr(line, source) - here
@@ -85,3 +103,61 @@ def advance(line: Line, target: Part, quantity: Decimal) -> tuple[Line, tuple[Ta
     moved = msgspec.structs.replace(line, **changed)
     assert lawful(moved), f"line {line.line}: the law is broken moving {quantity} to {target}"
     return moved, tuple(taken)
+
+
+def promised(line: Line) -> Decimal:
+    """What the customer is still to get of it, or got: everything that was not taken off the order."""
+    given = line.ordered + line.over_shipped + line.substituted_in
+    return given - line.cancelled - line.short_closed - line.substituted_out
+
+
+def settled(line: Line) -> bool:
+    """Nothing of it can still leave the building."""
+    return promised(line) == line.shipped
+
+
+def split(line: Line, location: str, quantity: Decimal) -> tuple[Line, Line]:
+    """(the share of `quantity` open or backordered units served by `location`, the rest)."""
+    from_open = min(line.open, quantity)
+    from_back = quantity - from_open
+    assert from_back <= line.backordered, f"line {line.line}: {quantity} is more than waits for stock"
+    change = msgspec.structs.replace
+    share = change(
+        line, location=location, ordered=quantity, open=from_open, backordered=from_back, reserved=ZERO, allocated=ZERO,
+        picked=ZERO, shipped=ZERO, short_closed=ZERO, cancelled=ZERO, substituted_out=ZERO, over_shipped=ZERO,
+        substituted_in=ZERO, delivered=ZERO, claim="", release=-1,
+    )  # fmt: skip
+    rest = change(
+        line,
+        ordered=line.ordered - quantity,
+        open=line.open - from_open,
+        backordered=line.backordered - from_back,
+    )
+    assert lawful(share), f"line {line.line}: the law is broken in a share"
+    assert lawful(rest), f"line {line.line}: the law is broken in a rest"
+    return share, rest
+
+
+def add_over(line: Line, target: Literal["picked", "shipped"], quantity: Decimal) -> Line:
+    """`quantity` more than was ordered is in the boxes."""
+    change = {"over_shipped": line.over_shipped + quantity, target: getattr(line, target) + quantity}
+    more = msgspec.structs.replace(line, **change)
+    assert lawful(more), f"line {line.line}: the law is broken by an over-pick"
+    return more
+
+
+def substitute(line: Line, item: str, quantity: Decimal, target: Literal["picked", "shipped"]) -> Line:
+    """The line that stands for another item packed in place of `line`; add what is packed of it to `target`."""
+    fresh = Line(
+        line.line,
+        item,
+        line.unit,
+        line.price,
+        ZERO,
+        location=line.location,
+        instead_of=line.item,
+        release=line.release,
+    )
+    made = msgspec.structs.replace(fresh, **{"substituted_in": quantity, target: quantity})
+    assert lawful(made), f"line {line.line}: the law is broken by a substitute"
+    return made

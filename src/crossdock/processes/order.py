@@ -5,18 +5,17 @@ storefront order → ERP check → claim → sales order and warehouse release �
 """
 
 from collections.abc import Callable
-from hashlib import blake2b
-from typing import Any
+from decimal import Decimal
 
 import msgspec
 
 from crossdock.model import requests
 from crossdock.model.envelope import Recorded
 from crossdock.model.money import Money
-from crossdock.model.order import OrderChecked, OrderLine, OrderReceived
+from crossdock.model.order import LineCheck, OrderChecked, OrderReceived
 from crossdock.model.quantity import Quantity
 from crossdock.model.stock import ClaimLine, StockPlace
-from crossdock.processes import order_cancel, order_ship
+from crossdock.processes import order_cancel, order_change, order_release, order_ship, order_trouble
 from crossdock.processes.intents import (
     Claim,
     ClearTimer,
@@ -30,9 +29,22 @@ from crossdock.processes.intents import (
     Step,
     Summary,
 )  # fmt: skip
-from crossdock.processes.lines import Line, advance
-from crossdock.processes.order_state import CLOSED, VERSION, State, initial
+from crossdock.processes.lines import Part
+from crossdock.processes.order_lines import move_lines, reserve
+from crossdock.processes.order_state import (
+    BEFORE_RELEASE,
+    CLOSED,
+    VERSION,
+    State,
+    as_ordered,
+    erp_of,
+    initial,
+    lines_mark,
+    node_of,
+    of_today,
+)
 from crossdock.processes.policy import Policy
+from crossdock.processes.routing import route_order, ship_day
 
 __all__ = ["KIND", "VERSION", "State", "initial", "step", "summary"]
 
@@ -44,119 +56,187 @@ replace = msgspec.structs.replace
 def step(state: State, event: Recorded, policy: Policy) -> Step:
     """One event: what the order is now, and what must follow. Unknown types change nothing."""
     handler = HANDLERS.get(event.type)
-    return handler(state, event, policy) if handler else Step(state, (), "ignored")
+    return handler(of_today(state, policy), event, policy) if handler else Step(state, (), "ignored")
 
 
 def _received(state: State, event: Recorded, policy: Policy) -> Step:
     order: OrderReceived = event.data
-    content = _fingerprint(order)
+    content = order_change.fingerprint(order)
     if state.phase != "new":
-        if content == state.content:
-            return Step(state, (), "duplicate")
-        return _changed_after_receipt(state, order)
-    lines = tuple(
-        Line(
-            line.line,
-            line.item,
-            line.ordered.unit,
-            line.unit_price.amount,
-            line.ordered.value,
-            line.ordered.value,
+        return (
+            Step(state, (), "duplicate")
+            if content == state.content
+            else order_change.changed(state, event, policy)
         )
-        for line in order.lines
-    )
     state = replace(
-        state, reference=order.reference, number=order.number, channel=order.channel, lines=lines, total=order.total,
-        destination=order.destination, service=order.service, promised_on=order.promised_on, people=event.sealed,
-        subject=event.subject, content=content,
+        state, reference=order.reference, number=order.number, channel=order.channel, lines=order_change.lines_of(order),
+        total=order.total, destination=order.destination, service=order.service, promised_on=order.promised_on,
+        people=event.sealed, subject=event.subject, people_mark=order.people_mark, content=content, sequence=event.sequence,
     )  # fmt: skip
     if state.cancel:
         return order_cancel.cancel_now(state, policy)
-    return _check(replace(state, phase="checking"), policy)
+    return begin(replace(state, phase="checking"), policy, event)
 
 
-def _fingerprint(order: OrderReceived) -> str:
-    text = "|".join(f"{x.line}:{x.item}:{x.ordered}:{x.unit_price}" for x in order.lines)
-    return blake2b(text.encode(), digest_size=12).hexdigest()
+def begin(state: State, policy: Policy, event: Recorded | None) -> Step:
+    """Route it, hold it where its address says so, and ask for what it needs."""
+    given = {
+        "channel": state.channel, "country": state.destination.country, "region": state.destination.region,
+        "service": state.service,
+    }  # fmt: skip
+    route = route_order(policy.routing, given, policy.erp, policy.location)
+    state = replace(state, company=route.company, erp=route.erp, nodes=route.nodes, routed=route.because)
+    if event is not None:
+        leaves = ship_day(policy.routing, route.nodes[0], state.service, event.occurred_at)
+        state = replace(state, ship_on=leaves.day, ship_because=leaves.because)
+    if policy.address_needed and not state.destination.country and "address" not in state.holds:
+        state = replace(state, holds=(*state.holds, "address"))
+        case = order_trouble.hold_case(state, "address", "it says no country to ship to", "customer service")
+        step_ = proceed(state, policy)
+        return Step(step_.state, (case, *step_.intents))
+    return proceed(state, policy)
 
 
-def _changed_after_receipt(state: State, order: OrderReceived) -> Step:
-    case = OpenCase(
-        fingerprint=f"order-changed/{state.reference}", problem="value", cause="order change",
-        title=f"Order {state.number} was changed in {order.channel} after we took it",
-        detail="The first version is being fulfilled. Cancel and reorder, or settle the difference with the customer.",
-        owner="customer service", key="changed",
-    )  # fmt: skip
-    return Step(state, (case,), "stale")
+def proceed(state: State, policy: Policy) -> Step:
+    """The next thing the order needs before a warehouse gets it."""
+    asked: tuple[Intent, ...] = ()
+    claims = any(x.open for x in state.lines)
+    if policy.erp_check == "beside" and not state.checks:
+        state, asked = _ask(state, policy)
+    if claims and policy.claim_when == "received":
+        return _with(asked, _claim(state, policy))
+    if policy.erp_check == "wait" and not state.checked:
+        state, check = _ask(state, policy)
+        return Step(replace(state, phase="checking"), (*asked, *check))
+    if claims:
+        return _with(asked, _claim(state, policy))
+    standing = _standing_hold(state, policy)
+    if standing:
+        return _with(asked, _stand(state, standing))
+    return _with(asked, _approve(state, policy))
 
 
-def _check(state: State, policy: Policy) -> Step:
+def _with(before: tuple[Intent, ...], then: Step) -> Step:
+    return Step(then.state, (*before, *then.intents), then.verdict)
+
+
+def _standing_hold(state: State, policy: Policy) -> str:
+    """The name of what still keeps it from the warehouse: a hold that was placed, or an approval not given yet."""
+    missing = (x for x in policy.approvals if x not in state.approved_by)
+    return next(iter(state.holds), "") or next(missing, "")
+
+
+def _stand(state: State, hold: str) -> Step:
+    return Step(replace(state, phase="held", hold=hold))
+
+
+def _ask(state: State, policy: Policy) -> tuple[State, tuple[Intent, ...]]:
     generation = state.checks
-    payload = requests.CheckOrder(state.reference, _as_ordered(state), policy.location, state.destination)
-    do = Do("order.check", policy.erp, state.reference, payload, state.reference, generation, priority=1)
-    return Step(replace(state, checks=generation + 1), (do,))
-
-
-def _as_ordered(state: State) -> tuple[OrderLine, ...]:
-    currency = state.total.currency if state.total else ""
-    return tuple(
-        OrderLine(x.line, x.item, Quantity(x.ordered, x.unit), Money(x.price, currency)) for x in state.lines
+    payload = requests.CheckOrder(
+        state.reference, as_ordered(state), node_of(state, policy), state.destination
     )
+    do = Do(
+        "order.check",
+        erp_of(state, policy),
+        state.reference,
+        payload,
+        state.reference,
+        generation,
+        priority=1,
+    )
+    return replace(state, checks=generation + 1), (do,)
 
 
 def _checked(state: State, event: Recorded, policy: Policy) -> Step:
-    if state.phase != "checking":
+    """The ERP's answer; one that comes while the order goes on already can only stop it or be noted."""
+    if state.checked or state.phase in CLOSED:
         return Step(state, (), "stale")
-    answer: OrderChecked = event.data
+    if state.phase not in BEFORE_RELEASE:
+        return _checked_beside(state, event, policy)
+    if state.phase != "checking" and policy.erp_check == "wait":
+        return Step(state, (), "stale")
+    refused = _refusal(state, event.data, policy)
+    if refused is not None:
+        return refused
+    state = replace(state, checked=True)
+    if state.phase == "checking":
+        return proceed(state, policy)
+    return Step(state)
+
+
+def _refusal(state: State, answer: OrderChecked, policy: Policy) -> Step | None:
+    """What the ERP has against the order: a rejection or a hold."""
+    erp = erp_of(state, policy)
     unknown = [line.line for line in answer.lines if not line.known_item]
     if unknown:
         items = ", ".join(sorted({x.item for x in state.lines if x.line in unknown}))
-        reason = f"item {items} is unknown to {policy.erp}"
+        reason = f"item {items} is unknown to {erp}"
         return (
             order_cancel.reject(state, reason, policy)
             if policy.unknown_item == "reject"
             else _hold(state, "item", reason, policy)
         )
     if answer.credit == "blocked":
-        return _hold(state, "credit", f"credit refused by {policy.erp}", policy)
+        return _hold(state, "credit", f"credit refused by {erp}", policy)
     differing = _price_difference(state, answer, policy)
     if differing:
         return _hold(state, "price", differing, policy)
-    confirmed = {line.line: line.confirmed.value for line in answer.lines}
-    short = [x.item for x in state.lines if confirmed.get(x.line, x.ordered) < x.ordered]
+    short = _unconfirmed(state, answer.lines)
     if short:
-        return _hold(state, "stock", f"{policy.erp} cannot confirm {', '.join(short)}", policy)
-    return _claim(state, policy)
+        return _hold(state, "stock", f"{erp} cannot confirm {', '.join(short)}", policy)
+    return None
+
+
+def _unconfirmed(state: State, checks: tuple[LineCheck, ...]) -> list[str]:
+    confirmed = {line.line: line.confirmed.value for line in checks}
+    wanted = as_ordered(state)
+    return [x.item for x in wanted if confirmed.get(x.line, x.ordered.value) < x.ordered.value]
+
+
+def _checked_beside(state: State, event: Recorded, policy: Policy) -> Step:
+    if policy.erp_check != "beside":
+        return Step(state, (), "stale")
+    state = replace(state, checked=True)
+    if event.data.credit != "blocked" and all(x.known_item for x in event.data.lines):
+        return Step(state)
+    erp = erp_of(state, policy)
+    case = OpenCase(
+        f"late-check/{erp}/{state.reference}", "value", "credit",
+        f"{erp} refused order {state.number} after it went to the warehouse",
+        "Cancel the order to stop it, or let it go on; checks run beside the work by policy.", "finance", "late check",
+    )  # fmt: skip
+    return Step(state, (case,))
 
 
 def _price_difference(state: State, answer: OrderChecked, policy: Policy) -> str:
     prices = {line.line: line.net_price for line in answer.lines}
-    for x in state.lines:
+    for x in as_ordered(state):
         net = prices.get(x.line)
         if net is None or net.amount == 0:
             continue
-        if abs(x.price * x.ordered - net.amount) > policy.price_tolerance * net.amount:
-            sold = Money(x.price * x.ordered, net.currency)
-            return f"line {x.line} ({x.item}) was sold for {sold}, {policy.erp} says {net}"
+        sold = Money(x.unit_price.amount * x.ordered.value, net.currency)
+        if abs(sold.amount - net.amount) > policy.price_tolerance * net.amount:
+            return f"line {x.line} ({x.item}) was sold for {sold}, {erp_of(state, policy)} says {net}"
     return ""
 
 
 def _hold(state: State, why: str, reason: str, policy: Policy) -> Step:
     held = replace(state, phase="held", hold=why)
+    erp = erp_of(state, policy)
     intents: list[Intent] = []
     if state.checks + state.claims <= policy.rechecks_max:
         intents.append(SetTimer("recheck", policy.recheck_seconds))
     owner = {"credit": "finance", "price": "finance", "item": "master data"}.get(why, "operations")
     title, remedy = {
-        "credit": (f"Credit refused by {policy.erp}", f"Release the credit in {policy.erp}, or cancel."),
+        "credit": (f"Credit refused by {erp}", f"Release the credit in {erp}, or cancel."),
         "price": (reason[:1].upper() + reason[1:], "Correct the price that is wrong, or cancel."),
-        "item": (reason[:1].upper() + reason[1:], f"Create the item in {policy.erp}, or cancel."),
+        "item": (reason[:1].upper() + reason[1:], f"Create the item in {erp}, or cancel."),
         "stock": ("Not enough stock to promise the order", "Receive or correct stock, or cancel."),
     }[why]  # fmt: skip
     # One case a cause: orders held for the same credit or stock share it, a price differs in its own way.
     key = reason if why in ("item", "price") else why
     detail = f"{remedy} What is held is checked again by itself, and at once when the case is retried."
-    intents.append(OpenCase(f"hold/{policy.erp}/{key}", "value", _CAUSES[why], title, detail, owner, "hold"))
+    intents.append(OpenCase(f"hold/{erp}/{key}", "value", _CAUSES[why], title, detail, owner, "hold"))
     return Step(held, tuple(intents))
 
 
@@ -164,71 +244,103 @@ _CAUSES = {"credit": "credit", "price": "price", "item": "master data", "stock":
 
 
 def _recheck(state: State, event: Recorded, policy: Policy) -> Step:
-    """A hold's timer fired, or somebody says that the reason is gone."""
+    """A timer fired, or somebody says that the reason is gone."""
+    if event.type == "timer.fired.v1" and event.data.name == "backorder":
+        return order_trouble.claim_backorders(state, policy)
     if state.phase != "held":
+        return order_trouble.claim_backorders(state, policy)
+    if state.hold not in _CAUSES:
         return Step(state, (), "stale")
-    return _check(replace(state, phase="checking"), policy)
+    return proceed(replace(state, checked=policy.erp_check == "none", phase="checking"), policy)
+
+
+def claim_lines(state: State, policy: Policy) -> tuple[ClaimLine, ...]:
+    """What still has to be set aside, line by line."""
+    wanted: dict[tuple[str, str, str], Decimal] = {}
+    for x in state.lines:
+        if x.open + x.backordered:
+            key = (x.line, x.item, x.unit)
+            wanted[key] = wanted.get(key, Decimal(0)) + x.open + x.backordered
+    node = state.nodes[0] if state.nodes else policy.location
+    return tuple(
+        ClaimLine(line, StockPlace(item, node), Quantity(quantity, unit))
+        for (line, item, unit), quantity in wanted.items()
+    )
 
 
 def _claim(state: State, policy: Policy) -> Step:
     claim = f"{state.reference}#{state.claims}"
-    lines = tuple(
-        ClaimLine(x.line, StockPlace(x.item, policy.location), Quantity(x.open, x.unit))
-        for x in state.lines
-        if x.open
-    )
+    nodes = state.nodes if len(state.nodes) > 1 else ()
     claiming = replace(state, phase="claiming", claim=claim, claims=state.claims + 1)
-    return Step(claiming, (Claim(claim, lines),))
+    return Step(
+        claiming, (Claim(claim, claim_lines(state, policy), nodes, partial=policy.shortage != "hold"),)
+    )
 
 
 def _granted(state: State, event: Recorded, policy: Policy) -> Step:
-    lines = tuple(advance(x, "reserved", x.open)[0] if x.open else x for x in state.lines)
-    if event.data.claim != state.claim:
+    if event.data.claim != state.claim or state.cancel == "agreed":
         return _give_back(state, event)
     if state.phase != "claiming":
+        return _backorder_granted(state, event, policy)
+    state = reserve(state, event.data.lines, state.claim)
+    before: list[Intent] = [Publish(x.place.item, x.place.location) for x in event.data.lines]
+    if event.data.missing:
+        state, more = _short(state, policy)
+        before += more
+    if state.hold:
+        before += [ClearTimer("recheck"), CloseCase("hold", "the order got its stock")]
+    return _with(tuple(before), proceed(replace(state, hold="", phase="checking"), policy))
+
+
+def _short(state: State, policy: Policy) -> tuple[State, list[Intent]]:
+    """Part of it is there: the rest waits, or is taken off."""
+    told = [(x.line, x.item, x.open) for x in state.lines if x.open]
+    target: Part = "backordered" if policy.shortage == "backorder" else "short_closed"
+    state, _, _ = move_lines(state, told, target, policy)
+    if target == "backordered":
+        return order_trouble.wait_for_stock(state, policy)
+    return state, list(order_ship.notify(state, "changed", policy))
+
+
+def _backorder_granted(state: State, event: Recorded, policy: Policy) -> Step:
+    """Stock came for what waited: the warehouse gets it as a release of its own."""
+    if not any(x.backordered for x in state.lines) or state.phase in BEFORE_RELEASE:
         return Step(state, (), "duplicate")
-    state = replace(state, lines=lines, phase="approved", hold="")
-    ordered = _as_ordered(state)
-    assert state.total is not None
-    create = requests.CreateSalesOrder(
-        state.reference, state.number, ordered, policy.location, state.total, state.promised_on
-    )
-    release = requests.ReleaseOrder(
-        state.reference, state.number, policy.location, ordered, state.service, state.promised_on
-    )
-    intents: list[Intent] = [
-        Do(
-            "sales_order.create",
-            policy.erp,
-            state.reference,
-            create,
-            state.reference,
-            0,
-            state.people,
-            state.subject,
-            3,
-        ),
-        Do(
-            "warehouse_order.release",
-            policy.warehouse,
-            state.reference,
-            release,
-            state.reference,
-            0,
-            state.people,
-            state.subject,
-            2,
-        ),
-        *notify(state, "approved", policy),
-        *(Publish(x.item, policy.location) for x in state.lines),
-    ]
-    if state.checks + state.claims > 2:
-        intents += [ClearTimer("recheck"), CloseCase("hold", "the order was approved")]
-    return Step(state, tuple(intents))
+    state = reserve(state, event.data.lines, state.claim)
+    intents: list[Intent] = [Publish(x.place.item, x.place.location) for x in event.data.lines]
+    state, more = order_release.release_reserved(state, policy)
+    intents += more
+    if any(x.backordered for x in state.lines):
+        state, more = order_trouble.wait_for_stock(state, policy)
+        return Step(state, (*intents, *more))
+    return Step(state, (*intents, ClearTimer("backorder"), CloseCase("hold", "stock came")))
+
+
+def _approve(state: State, policy: Policy) -> Step:
+    """Everything it needs is there: the ERP gets its sales order, the warehouses their work."""
+    state = replace(state, phase="approved", hold="")
+    intents: list[Intent] = []
+    if not state.erp_lines:
+        assert state.total is not None
+        create = requests.CreateSalesOrder(
+            state.reference, state.number, as_ordered(state), node_of(state, policy), state.total, state.promised_on
+        )  # fmt: skip
+        intents.append(
+            Do(
+                "sales_order.create", erp_of(state, policy), state.reference, create, state.reference, 0, state.people,
+                state.subject, 3,
+            )
+        )  # fmt: skip
+        state = replace(state, erp_lines=lines_mark(state))
+    else:
+        state, told = order_ship.tell_erp_lines(state, policy)
+        intents += told
+    state, work = order_release.release_reserved(state, policy)
+    return Step(state, (*intents, *work, *order_ship.notify(state, "approved", policy)))
 
 
 def _give_back(state: State, event: Recorded) -> Step:
-    """The order no longer wants what it asked for (it was cancelled meanwhile)."""
+    """The order no longer wants what it asked for (it was cancelled or changed meanwhile)."""
     moves = tuple(
         Move(x.place, "firm_claim", "available", x.quantity.value, x.quantity.unit, event.data.claim, x.line)
         for x in event.data.lines
@@ -239,22 +351,28 @@ def _give_back(state: State, event: Recorded) -> Step:
 
 
 def _refused(state: State, event: Recorded, policy: Policy) -> Step:
-    if event.data.claim != state.claim or state.phase != "claiming":
+    if event.data.claim != state.claim:
+        return Step(state, (), "stale")
+    if state.phase != "claiming":
+        if any(x.backordered for x in state.lines) and state.phase not in CLOSED:
+            return Step(*_as_step(order_trouble.wait_for_stock(state, policy)))
         return Step(state, (), "stale")
     missing = ", ".join(f"{x.quantity} of {x.place.item} at {x.place.location}" for x in event.data.missing)
+    if policy.shortage == "cancel":
+        return order_cancel.reject(state, f"there is no stock: {missing}", policy)
     return _hold(state, "stock", f"missing {missing}", policy)
 
 
-def notify(state: State, about: str, policy: Policy, **more: Any) -> tuple[Do, ...]:
-    """Tell the customer-facing systems."""
-    return order_ship.notify(state, about, policy, **more)
+def _as_step(found: tuple[State, list[Intent]]) -> tuple[State, tuple[Intent, ...]]:
+    return found[0], tuple(found[1])
 
 
 def _sales_order(state: State, event: Recorded, policy: Policy) -> Step:
     state = replace(state, sales_order=event.data.document)
     if state.cancel == "agreed":
         return Step(state, order_cancel.cancel_sales_order(state, policy))
-    intents: list[Intent] = []
+    state, told = order_ship.tell_erp_lines(state, policy)
+    intents: list[Intent] = list(told)
     if state.allocated:
         intents += order_ship.update_reservation(state, policy)
     for part in state.parts:
@@ -263,9 +381,14 @@ def _sales_order(state: State, event: Recorded, policy: Policy) -> Step:
     return Step(state, tuple(intents))
 
 
-def _released(state: State, event: Recorded, _policy: Policy) -> Step:
-    phase = "released" if state.phase == "approved" else state.phase
-    return Step(replace(state, warehouse_order=event.data.warehouse_order, phase=phase))
+def _shipped(state: State, event: Recorded, policy: Policy) -> Step:
+    """What left has left; where a cancellation ran against it, the truck won."""
+    left = order_ship.shipped(state, event, policy)
+    assert isinstance(left.state, State)
+    if left.verdict != "applied":
+        return left
+    then = order_cancel.overtaken(left.state, policy)
+    return Step(then.state, (*left.intents, *then.intents))
 
 
 def _noted(**fields: str) -> Handler:
@@ -281,17 +404,22 @@ HANDLERS: dict[str, Handler] = {
     "order.received.v1": _received,
     "order.checked.v1": _checked,
     "order.creditReleased.v1": _recheck,
+    "order.held.v1": order_trouble.placed,
+    "order.holdReleased.v1": order_trouble.released,
     "timer.fired.v1": _recheck,
     "claim.granted.v1": _granted,
     "claim.refused.v1": _refused,
     "salesOrder.posted.v1": _sales_order,
-    "order.released.v1": _released,
+    "order.released.v1": order_release.released,
     "order.allocated.v1": order_ship.allocated,
+    "order.shortPicked.v1": order_trouble.short_picked,
     "order.packed.v1": order_ship.packed,
-    "order.shipped.v1": order_ship.shipped,
+    "order.unpacked.v1": order_ship.unpacked,
+    "order.shipped.v1": _shipped,
     "goodsIssue.posted.v1": order_ship.goods_issued,
     "shipment.milestoneReached.v1": order_ship.milestone,
     "order.delivered.v1": order_ship.delivered,
+    "order.undeliverable.v1": order_trouble.undeliverable,
     "invoice.released.v1": order_ship.invoiced,
     "fulfilment.created.v1": order_ship.fulfilment_created,
     "reservation.updated.v1": _noted(reservation="document"),
@@ -312,33 +440,38 @@ def summary(state: State, policy: Policy) -> Summary:
     return Summary(shown.phase, waiting, owner, number=state.number)
 
 
+_HELD_FOR = {
+    "stock": ("stock", "operations"), "price": ("a price decision", "finance"), "item": ("item master data", "operations"),
+}  # fmt: skip
+
+
 def _waits_on(state: State, policy: Policy) -> tuple[str, str]:
+    erp = erp_of(state, policy)
+    warehouse = policy.warehouse_of(node_of(state, policy))
     match state.phase:
         case "new":
             return "the order itself (an event about it came first)", "operations"
         case "checking":
-            return f"credit, availability and price check in {policy.erp}", policy.erp
+            return f"credit, availability and price check in {erp}", erp
+        case "held" if state.hold == "credit":
+            return f"credit release in {erp}", "finance"
         case "held":
-            return {
-                "credit": f"credit release in {policy.erp}",
-                "stock": "stock",
-                "price": "a price decision",
-                "item": "item master data",
-            }[state.hold], "finance" if state.hold in ("credit", "price") else "operations"
+            return _HELD_FOR.get(state.hold, (f"release of the hold: {state.hold}", "customer service"))
         case "claiming":
             return "stock reservation", "crossdock"
         case "approved":
-            return f"{policy.warehouse} to take the order", policy.warehouse
+            return f"{warehouse} to take the order", warehouse
+        case "cancelling" if state.cancel == "waiting_for_warehouse":
+            return f"{warehouse} to stop the order", warehouse
         case "cancelling":
-            return (
-                f"{policy.warehouse} to stop the order"
-                if state.cancel == "waiting_for_warehouse"
-                else f"{policy.erp} to cancel its sales order",
-                policy.warehouse if state.cancel == "waiting_for_warehouse" else policy.erp,
-            )
+            return f"{erp} to cancel its sales order", erp
+        case "changing":
+            return f"{warehouse} to stop the order, so that it can be changed", warehouse
         case "released":
-            return f"picking and packing in {policy.warehouse}", policy.warehouse
+            return f"picking and packing in {warehouse}", warehouse
+        case "shipping" if any(x.backordered for x in state.lines) and not order_release.live(state):
+            return "stock for what is backordered", "operations"
         case "shipping":
-            return f"ship confirmation by {policy.warehouse}", policy.warehouse
+            return f"ship confirmation by {warehouse}", warehouse
         case _:
             return order_ship.waits_on(state, policy)

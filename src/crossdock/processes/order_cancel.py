@@ -4,18 +4,12 @@ import msgspec
 
 from crossdock.model import requests
 from crossdock.model.envelope import Recorded
-from crossdock.processes.intents import (
-    ClearTimer,
-    CloseCase,
-    Do,
-    Intent,
-    OpenCase,
-    Publish,
-    Step,
-    Withdraw,
-)  # fmt: skip
-from crossdock.processes.order_ship import advance_lines, notify
-from crossdock.processes.order_state import CLOSED, State
+from crossdock.processes.intents import ClearTimer, CloseCase, Do, Intent, OpenCase, Step, Withdraw
+from crossdock.processes.lines import settled
+from crossdock.processes.order_lines import move_lines, published
+from crossdock.processes.order_release import ask_to_stop, live, note_answer, number_of, unanswered
+from crossdock.processes.order_ship import notify, roll_up, tell_erp_lines
+from crossdock.processes.order_state import BEFORE_RELEASE, CLOSED, State, erp_of
 from crossdock.processes.policy import Policy
 
 replace = msgspec.structs.replace
@@ -27,28 +21,37 @@ def requested(state: State, event: Recorded, policy: Policy) -> Step:
     if state.cancel or state.phase in CLOSED:
         return Step(state, (), "duplicate" if state.cancel else "stale")
     state = replace(state, cancel="asked", cancel_reason=event.data.reason)
-    match state.phase:
-        case "new":
-            return Step(state, (), "waiting")
-        case "checking" | "held" | "claiming":
-            return cancel_now(state, policy)
-        case "approved" | "released" | "shipping":
-            payload = requests.CancelRelease(state.reference, policy.location, event.data.reason)
-            ask = Do(
-                "warehouse_order.cancel",
-                policy.warehouse,
-                state.reference,
-                payload,
-                state.reference,
-                priority=0,
-            )
-            return Step(replace(state, cancel="waiting_for_warehouse", phase="cancelling"), (ask,))
-        case _:
-            unsent = tuple(Withdraw("fulfilment.create", x.shipment) for x in state.parts if not x.fulfilment)
-            return Step(replace(state, cancel="refused"), (_too_late(state), *unsent))
+    if state.phase == "new":
+        return Step(state, (), "waiting")
+    if state.phase in BEFORE_RELEASE:
+        return cancel_now(state, policy)
+    if state.phase == "changing":  # the warehouses are being asked to stop anyway
+        return Step(replace(state, cancel="waiting_for_warehouse", phase="cancelling", change=None))
+    working = live(state)
+    if not working:
+        return _nothing_to_stop(state, policy)
+    state, asked = ask_to_stop(state, working, event.data.reason)
+    if not asked:
+        return _refuse(state)
+    return Step(replace(state, cancel="waiting_for_warehouse", phase="cancelling"), tuple(asked))
 
 
-def _too_late(state: State) -> OpenCase:
+def _nothing_to_stop(state: State, policy: Policy) -> Step:
+    """No warehouse works on any of it: what waits for stock is taken off, what left has left."""
+    state, moves = stop_lines(state, policy)
+    if any(x.shipped for x in state.lines):
+        state, told = tell_erp_lines(state, policy)
+        return _refuse(roll_up(state), *moves, *told)
+    return _agreed(state, policy, moves)
+
+
+def _refuse(state: State, *before: Intent) -> Step:
+    """It left, or nobody can stop it any more: the customer gets it, and somebody talks to them."""
+    unsent = tuple(Withdraw("fulfilment.create", x.shipment) for x in state.parts if not x.fulfilment)
+    return Step(replace(state, cancel="refused"), (*before, too_late(state), *unsent))
+
+
+def too_late(state: State) -> OpenCase:
     return OpenCase(
         f"too-late/{state.reference}", "value", "cancellation", f"Order {state.number} was cancelled too late to stop it",
         "Intercept the parcel, or agree on a return; the channel shows the order as cancelled.", "customer service", "cancel",
@@ -57,60 +60,117 @@ def _too_late(state: State) -> OpenCase:
 
 def cancel_now(state: State, policy: Policy) -> Step:
     """Nothing left the hub's own books yet but a question and perhaps a claim that is under way."""
-    was_held = bool(state.hold)
     checks = state.checks
-    state, moves = _stop_lines(state, policy)
-    state = replace(state, phase="cancelled", cancel="agreed", hold="", claim="")
+    settled_cases = _unheld(state, "the order was cancelled")
+    state, moves = stop_lines(state, policy)
+    state = replace(state, phase="cancelled", cancel="agreed", hold="", claim="", holds=())
     intents: list[Intent] = [*moves, *notify(state, "cancelled", policy)]
     if checks:
         intents.append(Withdraw("order.check", state.reference, checks - 1))
-    if was_held:
-        intents += [ClearTimer("recheck"), CloseCase("hold", "the order was cancelled")]
-    return Step(state, tuple(intents))
+    return Step(state, (*intents, *settled_cases))
 
 
-def _stop_lines(state: State, policy: Policy) -> tuple[State, list[Intent]]:
-    stoppable = tuple((x.line, sum(getattr(x, part) for part in STOPPABLE)) for x in state.lines)
-    state, moves = advance_lines(state, "cancelled", stoppable, policy)
-    if moves:
-        moves += [Publish(x.item, policy.location) for x in state.lines]
-    return state, moves
+def _unheld(state: State, because: str) -> tuple[Intent, ...]:
+    """The cases of everything that held it, closed."""
+    named = tuple(CloseCase(f"hold/{x}", because) for x in state.holds)
+    if not state.hold:
+        return named
+    return (ClearTimer("recheck"), CloseCase("hold", because), *named)
+
+
+def stop_lines(state: State, policy: Policy, location: str = "") -> tuple[State, list[Intent]]:
+    """Take everything off that did not leave, of one node or of all."""
+    told = [
+        (x.line, x.item, sum(getattr(x, part) for part in STOPPABLE))
+        for x in state.lines
+        if not location or x.location == location
+    ]
+    state, moves, _ = move_lines(state, told, "cancelled", policy, location=location)
+    return state, [*moves, *published(moves)]
 
 
 def reject(state: State, reason: str, policy: Policy) -> Step:
     """We cannot serve the order: the channel and the customer hear why."""
-    settled = (ClearTimer("recheck"), CloseCase("hold", "the order was rejected")) if state.hold else ()
-    state, moves = _stop_lines(state, policy)
-    state = replace(state, phase="rejected", hold="", cancel_reason=reason)
+    ended = _unheld(state, "the order was rejected")
+    state, moves = stop_lines(state, policy)
+    state = replace(state, phase="rejected", hold="", cancel_reason=reason, holds=())
+    return Step(state, (*moves, *_tell_channel(state, reason), *notify(state, "rejected", policy), *ended))
+
+
+def _tell_channel(state: State, reason: str) -> tuple[Intent, ...]:
     payload = requests.CancelFulfilment(state.reference, reason)
-    tell = Do("order.cancel", state.channel, state.reference, payload, state.reference)
-    return Step(state, (*moves, tell, *notify(state, "rejected", policy), *settled))
+    return (Do("order.cancel", state.channel, state.reference, payload, state.reference),)
+
+
+def end_without_goods(state: State, reason: str, policy: Policy) -> Step:
+    """We took the order and cannot fulfil any of it."""
+    state = replace(state, cancel="agreed", cancel_reason=reason)
+    step = _agreed(state, policy, [])
+    return Step(step.state, (*step.intents, *_tell_channel(state, reason)))
 
 
 def answered(state: State, event: Recorded, policy: Policy) -> Step:
-    """The warehouse's word on a cancellation."""
+    """A warehouse's word on stopping its part."""
+    number, accepted = number_of(event.about), event.data.accepted
+    release = next((x for x in state.releases if x.number == number), None)
+    if release is None or release.cancel != "asked":
+        return Step(state, (), "stale")
+    state = note_answer(state, number, accepted=accepted)
+    if state.phase == "changing":
+        from crossdock.processes.order_change import stopped
+
+        return stopped(state, policy, event.data.reason)
     if state.cancel != "waiting_for_warehouse":
         return Step(state, (), "stale")
-    if not event.data.accepted:
-        phase = state.phase if state.phase != "cancelling" else "shipping" if state.parts else "released"
-        return Step(
-            replace(state, cancel="refused", cancel_reason=event.data.reason, phase=phase),
-            (_too_late(state),),
-        )
-    state, moves = _stop_lines(state, policy)
-    state = replace(state, cancel="agreed", phase="cancelling")
-    intents: list[Intent] = [*moves, *notify(state, "cancelled", policy)]
+    moves: list[Intent] = []
+    if accepted:
+        state, moves = stop_lines(state, policy, release.location if len(state.releases) > 1 else "")
+    else:
+        state = replace(state, cancel_reason=event.data.reason)
+    if unanswered(state):
+        return Step(state, tuple(moves))
+    if all(map(settled, state.lines)) and not any(x.shipped for x in state.lines):
+        return _agreed(state, policy, moves)
+    return _partly(state, policy, moves)
+
+
+def _partly(state: State, policy: Policy, moves: list[Intent]) -> Step:
+    """Some warehouse could not stop: that part goes on, the rest is off."""
+    state, waiting, _ = move_lines(
+        state, [(x.line, x.item, x.backordered + x.open) for x in state.lines], "cancelled", policy
+    )
+    phase = "shipping" if state.parts else "released"
+    state, told = tell_erp_lines(replace(state, phase=phase), policy)
+    return _refuse(roll_up(state), *moves, *waiting, *told)
+
+
+def _agreed(state: State, policy: Policy, moves: list[Intent]) -> Step:
+    """Nothing of it will leave. Its sales order goes with it, or as soon as there is one."""
+    state = replace(state, cancel="agreed", phase="cancelling", change=None)
+    intents: list[Intent] = [*moves, *notify(state, "cancelled", policy), ClearTimer("backorder")]
     if state.sales_order:
         intents += cancel_sales_order(state, policy)
+    elif not state.erp_lines:
+        state = replace(state, phase="cancelled")
     return Step(state, tuple(intents))
 
 
 def cancel_sales_order(state: State, policy: Policy) -> tuple[Intent, ...]:
-    lines = tuple(x.line for x in state.lines)
+    lines = tuple(dict.fromkeys(x.line for x in state.lines))
     reason = state.cancel_reason or "cancelled by customer"
     payload = requests.CancelSalesOrder(state.reference, state.sales_order, lines, reason)
-    return (Do("sales_order.cancel", policy.erp, state.reference, payload, state.reference),)
+    return (Do("sales_order.cancel", erp_of(state, policy), state.reference, payload, state.reference),)
 
 
 def sales_order_cancelled(state: State, _event: Recorded, _policy: Policy) -> Step:
-    return Step(replace(state, sales_order_cancelled=True, phase="cancelled"))
+    phase = "cancelled" if state.phase == "cancelling" else state.phase
+    return Step(replace(state, sales_order_cancelled=True, phase=phase))
+
+
+def overtaken(state: State, policy: Policy) -> Step:
+    """The truck left while, or after, we cancelled: the truck wins."""
+    if state.cancel not in ("waiting_for_warehouse", "agreed") or not any(x.shipped for x in state.lines):
+        return Step(state)
+    if state.cancel == "waiting_for_warehouse" and not all(map(settled, state.lines)):
+        return Step(state)
+    return _refuse(roll_up(replace(state, phase="shipping")))

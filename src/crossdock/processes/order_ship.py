@@ -12,82 +12,77 @@ from crossdock.model.order import (
     LineShipped,
     LinesPacked,
     LinesShipped,
+    LinesUnpacked,
     OrderAllocated,
 )
 from crossdock.model.quantity import Quantity
 from crossdock.model.shipment import MilestoneReached
-from crossdock.model.stock import Bucket, StockPlace
-from crossdock.processes.intents import Do, Intent, Move, Publish, Step
-from crossdock.processes.lines import Line, advance
-from crossdock.processes.lines import Part as LinePart
-from crossdock.processes.order_state import Part, State
+from crossdock.processes.intents import ClearTimer, Do, Intent, Step
+from crossdock.processes.lines import UNPACKED, Line, settled
+from crossdock.processes.order_lines import box, move_lines, published
+from crossdock.processes.order_state import CLOSED, Part, State, as_ordered, erp_of, lines_mark, node_of
 from crossdock.processes.policy import Policy
 
 replace = msgspec.structs.replace
-BUCKET_OF: dict[LinePart, Bucket] = {"reserved": "firm_claim", "allocated": "allocated", "picked": "picked"}
-"""Where the ledger keeps what a line calls so."""
 
 
 def notify(state: State, about: str, policy: Policy, **more: Any) -> tuple[Do, ...]:
+    """Tell the customer, where the company wants that told."""
+    if about not in policy.notify_about:
+        return ()
     payload = requests.Notify(about, state.reference, state.number, **more)
-    name = f"{about}/{payload.shipment}" if payload.shipment else about
+    return _notices(state, payload, f"{about}/{payload.shipment}" if payload.shipment else about, policy)
+
+
+def _notices(state: State, payload: requests.Notify, name: str, policy: Policy) -> tuple[Do, ...]:
     return tuple(
         Do("customer.notify", account, name, payload, state.reference, 0, state.people, state.subject, 7)
         for account in policy.notify
     )
 
 
-def advance_lines(
-    state: State, target: LinePart, told: tuple[tuple[str, Any], ...], policy: Policy
-) -> tuple[State, list[Intent]]:
-    """Move told quantities (line id, quantity) to `target`, in the order and in the stock ledger alike."""
-    wanted: dict[str, Any] = {}
-    for name, quantity in told:
-        wanted[name] = wanted.get(name, 0) + quantity
-    lines: list[Line] = []
-    moves: list[Intent] = []
-    goal: Bucket = (
-        "outside" if target == "shipped" else "available" if target == "cancelled" else BUCKET_OF[target]
-    )
-    for line in state.lines:
-        if line.line not in wanted:
-            lines.append(line)
-            continue
-        moved, taken = advance(line, target, wanted[line.line])
-        lines.append(moved)
-        place = StockPlace(line.item, policy.location)
-        for part in taken:
-            if part.source in BUCKET_OF:
-                moves.append(
-                    Move(
-                        place, BUCKET_OF[part.source], goal, part.quantity, line.unit, state.claim, line.line
-                    )
-                )
-    return replace(state, lines=tuple(lines)), moves
+def roll_up(state: State) -> State:
+    """The header's phase follows from its lines and shipments, once goods move."""
+    if state.phase in CLOSED or state.phase in ("new", "checking", "claiming", "held", "changing"):
+        return state
+    if state.phase == "cancelling" and not all(map(settled, state.lines)):
+        return state
+    left = [x for x in state.parts if x.shipped_at]
+    if not left:
+        return replace(state, phase="shipping") if state.parts and state.phase != "cancelling" else state
+    if not all(map(settled, state.lines)) or len(left) < len(state.parts):
+        return replace(state, phase="shipping")
+    if all(x.invoice or x.settled for x in state.parts):
+        return replace(state, phase="completed")
+    delivered = all(x.delivered_at or x.settled for x in state.parts)
+    return replace(state, phase="delivered" if delivered else "shipped")
 
 
 def allocated(state: State, event: Recorded, policy: Policy) -> Step:
     data: OrderAllocated = event.data
-    state, moves = advance_lines(
-        state, "allocated", tuple((x.line, x.quantity.value) for x in data.lines), policy
-    )
+    moves: list[Intent] = []
+    for location in dict.fromkeys(x.location for x in data.lines):
+        told = [(x.line, x.item, x.quantity.value) for x in data.lines if x.location == location]
+        state, some, _ = move_lines(state, told, "allocated", policy, location=location)
+        moves += some
     if state.allocated:
         return Step(state, tuple(moves), "duplicate" if not moves else "applied")
     state = replace(state, allocated=True)
-    intents = [*moves, *(Publish(x.item, policy.location) for x in data.lines)]
+    intents = [*moves, *published(moves)]
     if state.sales_order and not state.cancel:
         intents += update_reservation(state, policy)
     return Step(state, tuple(intents))
 
 
 def update_reservation(state: State, policy: Policy) -> list[Intent]:
+    node = node_of(state, policy)
     lines = tuple(
-        LineAllocation(x.line, x.item, Quantity(x.ordered, x.unit), policy.location)
+        LineAllocation(x.line, x.item, Quantity(x.ordered, x.unit), x.location or node)
         for x in state.lines
         if x.allocated or x.picked or x.shipped
     )
     payload = requests.UpdateReservation(state.reference, state.sales_order, lines)
-    return [Do("reservation.update", policy.erp, state.reference, payload, state.reference)]
+    return [Do("reservation.update", erp_of(state, policy), state.reference, payload, state.reference)]
 
 
 def _part(state: State, shipment: str) -> Part | None:
@@ -103,79 +98,82 @@ def packed(state: State, event: Recorded, policy: Policy) -> Step:
     data: LinesPacked = event.data
     if _part(state, data.shipment):
         return Step(state, (), "duplicate")
-    state, moves = advance_lines(
-        state, "picked", tuple((x.line, x.quantity.value) for x in data.lines), policy
-    )
-    state = _with_part(state, Part(data.shipment, data.lines))
-    phase = "shipping" if state.phase in ("approved", "released") else state.phase
-    return Step(replace(state, phase=phase), tuple(moves))
+    state, intents = box(state, data.lines, "picked", policy, data.location)
+    state = _with_part(state, Part(data.shipment, data.lines, location=data.location))
+    state, told = tell_erp_lines(state, policy)
+    return Step(roll_up(state), (*intents, *told))
+
+
+def unpacked(state: State, event: Recorded, policy: Policy) -> Step:
+    """A shipment was taken apart before it left: its goods are where they were before packing, or stopped."""
+    data: LinesUnpacked = event.data
+    part = _part(state, data.shipment)
+    if part is None or part.shipped_at is not None:
+        return Step(state, (), "stale" if part else "ignored")
+    state = replace(state, parts=tuple(x for x in state.parts if x is not part))
+    told = [(x.line, x.item, x.quantity.value) for x in data.lines]
+    state, moves, _ = move_lines(state, told, "allocated", policy, location=data.location, ways=UNPACKED)
+    return Step(state, tuple(moves))
 
 
 def shipped(state: State, event: Recorded, policy: Policy) -> Step:
+    """Goods left the building: whatever was planned, asked or cancelled, this is so."""
     data: LinesShipped = event.data
-    part = _part(state, data.shipment) or Part(data.shipment, data.lines)
+    part = _part(state, data.shipment) or Part(data.shipment, data.lines, location=data.location)
     if part.shipped_at is not None:
         return Step(state, (), "duplicate")
-    state, moves = advance_lines(
-        state, "shipped", tuple((x.line, x.quantity.value) for x in data.lines), policy
-    )
+    state, moves = box(state, data.lines, "shipped", policy, part.location)
     part = replace(
         part, lines=data.lines, carrier=data.carrier, tracking=data.tracking, shipped_at=event.occurred_at
     )
     state = _with_part(state, part)
-    if all(x.shipped + x.cancelled + x.short_closed >= x.ordered for x in state.lines):
-        state = replace(state, phase="shipped")
+    state, told = tell_erp_lines(state, policy)
     fulfil = requests.CreateFulfilment(
-        state.reference, part.shipment, policy.location, part.carrier, part.tracking, part.lines
-    )
+        state.reference, part.shipment, part.location or node_of(state, policy), part.carrier, part.tracking, part.lines
+    )  # fmt: skip
     # A channel that cancelled the order has nothing left to fulfil; a person settles it with the customer.
-    told = (
-        ()
-        if state.cancel
-        else (Do("fulfilment.create", state.channel, part.shipment, fulfil, state.reference, priority=4),)
-    )
+    in_channel = (Do("fulfilment.create", state.channel, part.shipment, fulfil, state.reference, priority=4),)
     intents: list[Intent] = [
         *moves,
         *told,
+        *(() if state.cancel else in_channel),
         *notify(
-            state,
-            "shipped",
-            policy,
-            shipment=part.shipment,
-            carrier=part.carrier,
-            tracking=part.tracking,
+            state, "shipped", policy, shipment=part.shipment, carrier=part.carrier, tracking=part.tracking,
             at=event.occurred_at,
         ),
-    ]
+    ]  # fmt: skip
     if state.sales_order:
         intents += post_goods_issue(state, part, policy)
-    return Step(state, tuple(intents))
+    return Step(roll_up(state), tuple(intents))
+
+
+def tell_erp_lines(state: State, policy: Policy) -> tuple[State, list[Intent]]:
+    """The sales order follows what the customer is to get now; nothing where it says so already."""
+    lines = as_ordered(state)
+    says = lines_mark(state)
+    if not state.sales_order or not lines or says == state.erp_lines:
+        return state, []
+    dropped = tuple(sorted({x.line for x in state.lines} - {x.line for x in lines}))
+    payload = requests.ChangeSalesOrder(state.reference, state.sales_order, lines, dropped, "as fulfilled")
+    do = Do(
+        "sales_order.change", erp_of(state, policy), state.reference, payload, state.reference, state.erp_changes,
+        priority=3,
+    )  # fmt: skip
+    return replace(state, erp_lines=says, erp_changes=state.erp_changes + 1), [do]
 
 
 def post_goods_issue(state: State, part: Part, policy: Policy) -> list[Intent]:
     assert part.shipped_at is not None
     payload = requests.PostGoodsIssue(
-        part.shipment,
-        state.reference,
-        state.sales_order,
-        policy.location,
-        part.lines,
-        part.shipped_at,
-        part.tracking,
-    )
+        part.shipment, state.reference, state.sales_order, part.location or node_of(state, policy), part.lines,
+        part.shipped_at, part.tracking,
+    )  # fmt: skip
     return [
         Do(
-            "goods_issue.post",
-            policy.erp,
-            part.shipment,
-            payload,
-            state.reference,
-            0,
-            state.people,
-            state.subject,
-            2,
+            "goods_issue.post", erp_of(state, policy), part.shipment, payload, state.reference, 0, state.people,
+            state.subject, 2,
         )
-    ]
+    ]  # fmt: skip
 
 
 def goods_issued(state: State, event: Recorded, policy: Policy) -> Step:
@@ -199,7 +197,18 @@ def milestone(state: State, event: Recorded, policy: Policy) -> Step:
         return Step(state, (), "stale")
     part = replace(part, milestone=data.milestone)
     part, intents = _tell_followers(state, part, data, policy)
-    return Step(_with_part(state, part), intents)
+    return Step(_with_part(state, part), (*intents, *_news(state, part, data, policy)))
+
+
+def _news(state: State, part: Part, data: MilestoneReached, policy: Policy) -> tuple[Do, ...]:
+    """One notice a day of each parcel's turn; its end is told with the shipment's."""
+    if data.milestone not in policy.notify_about or data.milestone in ("delivered", "returned", "lost"):
+        return ()
+    payload = requests.Notify(
+        data.milestone, state.reference, state.number, part.shipment, data.carrier, (data.tracking,), data.at
+    )
+    day = f"/{data.at:%Y-%m-%d}" if data.at else ""
+    return _notices(state, payload, f"{data.milestone}/{part.shipment}/{data.tracking}{day}", policy)
 
 
 def _tell_followers(
@@ -207,8 +216,11 @@ def _tell_followers(
 ) -> tuple[Part, tuple[Intent, ...]]:
     """Whoever follows the parcel hears of the milestone; the ERP once it has a delivery to hang it on."""
     thing = f"{part.shipment}/{data.milestone}"
+    record = requests.RecordMilestone(
+        part.shipment, state.reference, part.delivery, data.milestone, data.classifier, data.tracking, data.carrier, data.at
+    )  # fmt: skip
     intents: tuple[Intent, ...] = tuple(
-        Do("milestone.record", account, thing, _record(state, part, data), state.reference, priority=6)
+        Do("milestone.record", account, thing, record, state.reference, priority=6)
         for account in policy.follow
         if account != policy.erp
     )
@@ -218,61 +230,54 @@ def _tell_followers(
     return part, intents
 
 
-def _record(state: State, part: Part, data: MilestoneReached) -> requests.RecordMilestone:
-    return requests.RecordMilestone(
-        part.shipment,
-        state.reference,
-        part.delivery,
-        data.milestone,
-        data.classifier,
-        data.tracking,
-        data.carrier,
-        data.at,
-    )
-
-
 def _tell_erp(state: State, part: Part, policy: Policy) -> tuple[Part, list[Intent]]:
+    """The ERP of record hears of it, where the hub's own ERP is among those that follow."""
     if part.erp_milestone == part.milestone:
         return part, []
     payload = requests.RecordMilestone(
         part.shipment, state.reference, part.delivery, part.milestone, "ACT", part.tracking[0] if part.tracking else "",
         part.carrier, part.delivered_at if part.milestone == "delivered" else None,
     )  # fmt: skip
-    do = Do(
-        "milestone.record",
-        policy.erp,
-        f"{part.shipment}/{part.milestone}",
-        payload,
-        state.reference,
-        priority=6,
-    )
+    thing = f"{part.shipment}/{part.milestone}"
+    do = Do("milestone.record", erp_of(state, policy), thing, payload, state.reference, priority=6)
     return replace(part, erp_milestone=part.milestone), [do]
 
 
 def delivered(state: State, event: Recorded, policy: Policy) -> Step:
+    """Proof of delivery, of the whole shipment or of some of its packages."""
     data: LinesDelivered = event.data
     part = _part(state, data.shipment)
     if part is None or part.delivered_at is not None:
         return Step(state, (), "duplicate" if part else "ignored")
+    state = replace(state, lines=_mark_delivered(state.lines, data.lines, part.location))
+    if data.partial:
+        return Step(state)
     part = replace(part, delivered_at=data.at or event.occurred_at, milestone="delivered")
-    lines = _mark_delivered(state.lines, data.lines)
     reached = MilestoneReached(
-        milestone="delivered",
-        classifier="ACT",
-        tracking=part.tracking[0] if part.tracking else "",
-        carrier=data.carrier,
+        milestone="delivered", classifier="ACT", tracking=part.tracking[0] if part.tracking else "", carrier=data.carrier,
         at=part.delivered_at,
-    )
+    )  # fmt: skip
     part, intents = _tell_followers(state, part, reached, policy)
-    state = replace(_with_part(state, part), lines=lines)
-    if state.phase == "shipped" and all(x.delivered_at for x in state.parts):
-        state = replace(state, phase="delivered")
-    return Step(state, (*intents, *_invoice_if_free(state, part, policy)))
+    told = notify(
+        state, "delivered", policy, shipment=part.shipment, carrier=data.carrier, tracking=data.tracking, at=part.delivered_at
+    )  # fmt: skip
+    state = roll_up(_with_part(state, part))
+    return Step(state, (*intents, *told, *_invoice_if_free(state, part, policy)))
 
 
-def _mark_delivered(lines: tuple[Line, ...], told: tuple[LineShipped, ...]) -> tuple[Line, ...]:
-    more = {x.line: x.quantity.value for x in told}
-    return tuple(replace(x, delivered=x.delivered + more[x.line]) if x.line in more else x for x in lines)
+def _mark_delivered(
+    lines: tuple[Line, ...], told: tuple[LineShipped, ...], location: str
+) -> tuple[Line, ...]:
+    """Of what was shipped and is not yet known to have arrived, share by share."""
+    marked = list(lines)
+    for x in told:
+        left = x.quantity.value
+        for place, line in enumerate(marked):
+            here = min(left, line.shipped - line.delivered)
+            if line.line == x.line and line.item == x.item and line.location in ("", location) and here > 0:
+                marked[place] = replace(line, delivered=line.delivered + here)
+                left -= here
+    return tuple(marked)
 
 
 def _invoice_if_free(state: State, part: Part, policy: Policy) -> tuple[Intent, ...]:
@@ -283,18 +288,19 @@ def _invoice_if_free(state: State, part: Part, policy: Policy) -> tuple[Intent, 
     payload = requests.ReleaseInvoice(
         state.reference, part.shipment, state.sales_order, part.delivery, part.goods_issue
     )
-    return (Do("invoice.release", policy.erp, part.shipment, payload, state.reference, priority=3),)
+    return (
+        Do("invoice.release", erp_of(state, policy), part.shipment, payload, state.reference, priority=3),
+    )
 
 
 def invoiced(state: State, event: Recorded, _policy: Policy) -> Step:
     part = _part(state, event.about or event.data.shipment)
     if part is None or part.invoice:
         return Step(state, (), "duplicate")
-    state = _with_part(state, replace(part, invoice=event.data.document))
-    goods_done = all(x.shipped + x.cancelled + x.short_closed >= x.ordered for x in state.lines)
-    if goods_done and all(x.invoice for x in state.parts):
-        state = replace(state, phase="completed")
-    return Step(state)
+    return Step(
+        roll_up(_with_part(state, replace(part, invoice=event.data.document))),
+        (ClearTimer("backorder"),) if all(map(settled, state.lines)) else (),
+    )
 
 
 def fulfilment_created(state: State, event: Recorded, _policy: Policy) -> Step:
@@ -306,11 +312,15 @@ def fulfilment_created(state: State, event: Recorded, _policy: Policy) -> Step:
 
 def waits_on(state: State, policy: Policy) -> tuple[str, str]:
     """What an order whose goods left still waits for."""
+    erp = erp_of(state, policy)
     if not state.sales_order:
-        return f"the sales order in {policy.erp}", policy.erp
+        return f"the sales order in {erp}", erp
     if any(not x.goods_issue for x in state.parts):
-        return f"goods issue in {policy.erp}", policy.erp
-    missing = next((x for x in state.parts if not x.delivered_at), None)
+        return f"goods issue in {erp}", erp
+    astray = next((x for x in state.parts if x.outcome and not x.settled), None)
+    if astray is not None:
+        return f"a decision on shipment {astray.shipment}, which was {astray.outcome}", "customer service"
+    missing = next((x for x in state.parts if not x.delivered_at and not x.settled), None)
     if missing is not None and "delivery" in policy.invoice_needs:
         return f"proof of delivery by {missing.carrier or policy.carrier}", missing.carrier or policy.carrier
-    return f"the invoice in {policy.erp}", policy.erp
+    return f"the invoice in {erp}", erp

@@ -6,18 +6,22 @@ from typing import Literal
 import msgspec
 
 from crossdock.model.money import Money
-from crossdock.model.order import LineShipped
+from crossdock.model.order import LineShipped, OrderLine
 from crossdock.model.party import Place
+from crossdock.model.quantity import Quantity
 from crossdock.model.shipment import Milestone
-from crossdock.processes.lines import Line
+from crossdock.processes.lines import Line, promised
+from crossdock.processes.policy import Policy
 
-VERSION = 1
+VERSION = 2
+replace = msgspec.structs.replace
 
 Phase = Literal[
     "new", "checking", "held", "claiming", "approved", "released", "shipping", "shipped", "delivered",
-    "completed", "cancelling", "cancelled", "rejected",
+    "completed", "changing", "cancelling", "cancelled", "rejected",
 ]  # fmt: skip
 CLOSED = ("completed", "cancelled", "rejected")
+BEFORE_RELEASE = ("new", "checking", "held", "claiming")
 
 
 class Part(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
@@ -36,6 +40,33 @@ class Part(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
     milestone: Milestone = "created"
     erp_milestone: Milestone = "created"
     """The newest milestone the ERP was told; it can be told only once the delivery document exists."""
+    location: str = ""
+    outcome: Literal["", "returned", "lost"] = ""
+    """Set where it will not reach the customer; `settled` once a person decided what follows."""
+    settled: bool = False
+
+
+class Release(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
+    """One piece of work given to a warehouse. Numbers count per order."""
+
+    number: int
+    location: str
+    warehouse: str
+    document: str = ""
+    cancel: Literal["", "asked", "agreed", "refused"] = ""
+
+
+class Change(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
+    """What the customer wants instead, while the warehouses are asked to stop."""
+
+    lines: tuple[OrderLine, ...]
+    total: Money
+    destination: Place = Place()
+    service: str = "standard"
+    promised_on: date | None = None
+    people: bytes | None = None
+    subject: bytes | None = None
+    people_mark: str = ""
 
 
 class State(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
@@ -55,7 +86,7 @@ class State(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
     content: str = ""
     """Fingerprint of what was ordered, to tell a repeat from a change."""
     hold: str = ""
-    """Why the order is held: credit, stock, price, item."""
+    """Why the order is held: credit, stock, price, item, or the name of a standing hold."""
     checks: int = 0
     claims: int = 0
     claim: str = ""
@@ -70,7 +101,96 @@ class State(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
     parts: tuple[Part, ...] = ()
     blocked: tuple[str, ...] = ()
     """Effects that were refused or are unclear, as `kind: reason`."""
+    form: int = 1
+    """1: written by a release that knew one node and one warehouse order; see `of_today`."""
+    company: str = ""
+    erp: str = ""
+    nodes: tuple[str, ...] = ()
+    routed: str = ""
+    """Why this ERP and these nodes."""
+    ship_on: date | None = None
+    ship_because: str = ""
+    sequence: int | None = None
+    """The channel's own count of its newest version that we took."""
+    people_mark: str = ""
+    checked: bool = False
+    holds: tuple[str, ...] = ()
+    """Standing holds, by name."""
+    approved_by: tuple[str, ...] = ()
+    """Holds that were released, by name: approvals."""
+    releases: tuple[Release, ...] = ()
+    erp_lines: str = ""
+    """Fingerprint of the lines the ERP was last told; empty before the first telling."""
+    erp_changes: int = 0
+    change: Change | None = None
 
 
 def initial(_thread: str) -> State:
-    return State()
+    return State(form=2)
+
+
+def erp_of(state: State, policy: Policy) -> str:
+    return state.erp or policy.erp
+
+
+def node_of(state: State, policy: Policy) -> str:
+    """The node asked about and shown where one must be named for the whole order."""
+    served = next((x.location for x in state.lines if x.location), "")
+    return served or (state.nodes[0] if state.nodes else policy.location)
+
+
+def as_ordered(state: State) -> tuple[OrderLine, ...]:
+    """What the customer is to get, line by line, as other systems are told it.
+
+    A line served by one node names it; shares of a line at several nodes are added up, and name none.
+    """
+    currency = state.total.currency if state.total else ""
+    found: dict[tuple[str, str], OrderLine] = {}
+    for x in state.lines:
+        quantity = promised(x)
+        if quantity <= 0:
+            continue
+        key, fresh = (
+            (x.line, x.item),
+            OrderLine(
+                x.line, x.item, Quantity(quantity, x.unit), Money(x.price, currency), location=x.location
+            ),
+        )
+        before = found.get(key)
+        if before is None:
+            found[key] = fresh
+        else:
+            together = before.location if before.location == x.location else ""
+            found[key] = replace(fresh, ordered=before.ordered + fresh.ordered, location=together)
+    return tuple(found.values())
+
+
+def lines_mark(state: State) -> str:
+    """A fingerprint of the lines as another system is told them."""
+    said = sorted((x.line, x.item, str(x.ordered)) for x in as_ordered(state))
+    return "|".join(":".join(x) for x in said)
+
+
+def of_today(state: State, policy: Policy) -> State:
+    """A state of an earlier release, read as one of this: one node, one release to its warehouse."""
+    if state.form == 2:
+        return state
+    given = state.phase not in BEFORE_RELEASE and state.phase != "rejected"
+    releases = (
+        (Release(0, policy.location, policy.warehouse, state.warehouse_order),)
+        if given and state.reference
+        else ()
+    )
+    if releases and state.cancel == "waiting_for_warehouse":
+        releases = (replace(releases[0], cancel="asked"),)
+    held_stock = given or state.phase == "claiming"
+    lines = tuple(
+        replace(x, location=policy.location, release=0 if given else -1, claim=state.claim)
+        if held_stock and x.ordered != x.open
+        else x
+        for x in state.lines
+    )
+    return replace(
+        state, form=2, erp_lines=lines_mark(state) if given else "", erp=policy.erp, nodes=(policy.location,), checked=given, releases=releases, lines=lines,
+        parts=tuple(replace(x, location=policy.location) for x in state.parts),
+    )  # fmt: skip

@@ -1,9 +1,14 @@
 """What a company decides and a process obeys; compiled from the landscape, given to every step."""
 
 from decimal import Decimal
-from typing import Literal
+from typing import Annotated, Literal
 
 import msgspec
+
+from crossdock.processes.routing import Routing
+
+Share = Annotated[Decimal, msgspec.Meta(ge=0)]
+Shortage = Literal["hold", "backorder", "cancel"]
 
 
 class Policy(msgspec.Struct, frozen=True, gc=False, forbid_unknown_fields=True):
@@ -14,17 +19,53 @@ class Policy(msgspec.Struct, frozen=True, gc=False, forbid_unknown_fields=True):
     carrier: str = "carrier"
     location: str = "SITE1"
     notify: tuple[str, ...] = ()
-    """Systems that tell the customer: CRM, portal."""
+    """Systems that tell the customer: CRM, portal, e-mail."""
     follow: tuple[str, ...] = ()
     """Systems that want every milestone of a parcel, the ERP among them."""
     channels: tuple[str, ...] = ()
-    """Storefronts that show availability of `location`."""
+    """Storefronts that show availability."""
+    routing: Routing = Routing()
+    """The tables of `routing.yaml`."""
+    erp_check: Literal["wait", "beside", "none"] = "wait"
+    """Whether credit, availability and price are asked first, asked while the order goes on, or not asked."""
+    claim_when: Literal["checked", "received"] = "checked"
+    """When stock is set aside: after the ERP's check, or before it."""
+    approvals: tuple[str, ...] = ()
+    """Holds that every order has until somebody releases them by name: a fraud check, say."""
+    address_needed: bool = False
+    """Hold an order that names no destination country."""
     unknown_item: Literal["reject", "hold"] = "reject"
-    price_tolerance: Decimal = Decimal("0.01")
+    price_tolerance: Share = Decimal("0.01")
     """Largest accepted difference between shop and ERP net price, as a share of the ERP's."""
+    shortage: Shortage = "hold"
+    """What happens to an order when there is not enough stock to promise all of it."""
+    short_pick: Shortage = "backorder"
+    """What happens to a quantity that the warehouse could not find."""
+    over_ship_tolerance: Share = Decimal("0.1")
+    """Share of the ordered quantity that may be packed beyond it; more goes on and becomes a case."""
+    substitution: Literal["accept", "refuse"] = "accept"
+    """Whether the warehouse may pack another item for a line; refused ones become a case."""
     recheck_seconds: int = 300
-    """How often a held order is put to the ERP or the ledger again."""
+    """How often a held order is put to the ERP or the ledger again, and a backorder to the ledger."""
     rechecks_max: int = 100
     invoice_needs: tuple[Literal["goods_issue", "delivery"], ...] = ("goods_issue", "delivery")
+    notify_about: tuple[str, ...] = (
+        "approved", "rejected", "cancelled", "changed", "shipped", "attempt_failed", "available_for_pickup", "returned", "lost",
+    )  # fmt: skip
+    """What customers hear of: the order's own turns, and milestones of its parcels."""
+    freight_tolerance: Share = Decimal("0.05")
+    """Largest difference between accrued and billed freight that is adjusted without a person."""
     parent_wait_seconds: int = 900
     """How long an event may wait for the one that should have come before it."""
+    clock_ahead_seconds: int = 300
+    """How far a partner's clock may run ahead before its time is not believed."""
+
+    def warehouse_of(self, location: str) -> str:
+        """The system whose word about this node counts."""
+        node = self.routing.nodes.get(location)
+        return node.warehouse if node else self.warehouse
+
+    def speaks_for(self, system: str, location: str) -> bool:
+        """Whether what `system` says about this node counts; a node nobody listed is anybody's."""
+        node = self.routing.nodes.get(location)
+        return node is None or node.warehouse == system

@@ -89,20 +89,15 @@ async def _stock(connection: asyncpg.Connection, batch: Batch, journal: Journal,
     places: dict[stock.Key, str] = {}
     for wish in out.wishes:
         if isinstance(wish.what, Claim):
-            places |= {stock.key_of(line.place): line.quantity.unit for line in wish.what.lines}
+            places |= stock.places_of(wish.what)
         else:
             places[stock.key_of(wish.what.place)] = wish.what.unit
     for item, location in out.publish:
         places.setdefault((item, location, "", "", ""), "EA")
     settled = stock.settle(out.wishes, await stock.lock(connection, places.items()), segment)
-    for wish in settled.granted:
-        assert isinstance(wish.what, Claim)
-        batch.append(
-            wish.thread_key,
-            ClaimGranted(wish.what.claim, wish.what.lines),
-            cause=wish.cause,
-            place=wish.what.claim,
-        )
+    for wish, served, missing in settled.granted:
+        claim = wish.what.claim
+        batch.append(wish.thread_key, ClaimGranted(claim, served, missing), cause=wish.cause, place=claim)
     for wish, missing in settled.refused:
         assert isinstance(wish.what, Claim)
         batch.append(

@@ -95,6 +95,7 @@ class Intake:
         self._pool = pool
         self._waker = waker
         self._keyring = Keyring(hub.key)
+        self._marking = hub.key.derive("people marks")
         self._queue: list[_Group] = []
         self._queued = 0
         self._arrived = asyncio.Event()
@@ -140,7 +141,7 @@ class Intake:
             handle = subject_named(event)
             if people is not None and handle is not None:
                 out.personal.append((len(out.rows), handle, _encode(people)))
-                data = replace(data, people=None, subject="")
+                data = replace(data, people=None, subject="", **self._marks(data, people))
             out.rows.append(
                 event_row(
                     segment=segment, generation=self.generation, thread=self._identifiers.get(event.thread, event.thread),
@@ -150,6 +151,12 @@ class Intake:
                 )
             )  # fmt: skip
         return out
+
+    def _marks(self, data: msgspec.Struct, people: People) -> dict[str, str]:
+        """For events that may come again with other people in them."""
+        if not hasattr(data, "people_mark"):
+            return {}
+        return {"people_mark": blake2b(_encode(people), key=self._marking, digest_size=12).hexdigest()}
 
     def untranslated(self, raw: Raw, problem: str, path: str, reason: str, *, part: str = "") -> Item:
         """An authenticated message that no mapping can read: kept, and put before a person."""

@@ -9,6 +9,9 @@ from datetime import datetime
 from decimal import Decimal
 from typing import Any
 
+import msgspec
+
+from crossdock.model.quantity import Quantity
 from crossdock.model.stock import Bucket, ClaimLine, StockPlace
 from crossdock.processes.intents import Claim, Move
 from crossdock.store.pool import Connection
@@ -18,6 +21,7 @@ BUCKETS = (
     "in_transit_out", "in_transit_in", "expected",
 )  # fmt: skip
 ZERO = Decimal(0)
+replace = msgspec.structs.replace
 Key = tuple[str, str, str, str, str]
 
 
@@ -53,7 +57,8 @@ class Settled:
     """What became of a round of wishes."""
 
     segment: int
-    granted: list[Wish] = field(default_factory=list)
+    granted: list[tuple[Wish, tuple[ClaimLine, ...], tuple[ClaimLine, ...]]] = field(default_factory=list)
+    """(claim, the lines it got, by node; what it did not get)"""
     refused: list[tuple[Wish, tuple[ClaimLine, ...]]] = field(default_factory=list)
     short: list[tuple[Wish, Decimal]] = field(default_factory=list)
     """Moves that found less than they wanted; the rest was not moved."""
@@ -104,22 +109,54 @@ def settle(wishes: Sequence[Wish], balances: dict[Key, Balance], segment: int) -
     return settled
 
 
-def _claim(settled: Settled, wish: Wish, claim: Claim) -> None:
-    demand: dict[Key, Decimal] = {}
-    for line in claim.lines:
-        key = key_of(line.place)
-        demand[key] = demand.get(key, ZERO) + line.quantity.value
-    lacking = {
-        key for key, quantity in demand.items() if settled.balances[key].buckets["available"] < quantity
+def places_of(claim: Claim) -> dict[Key, str]:
+    """Every balance the claim may be served from, with its unit."""
+    return {
+        key_of(place): line.quantity.unit for line in claim.lines for place in _candidates(line.place, claim)
     }
-    if lacking:
-        missing = tuple(line for line in claim.lines if key_of(line.place) in lacking)
+
+
+def _candidates(place: StockPlace, claim: Claim) -> list[StockPlace]:
+    return [replace(place, location=node) for node in claim.nodes] or [place]
+
+
+def _claim(settled: Settled, wish: Wish, claim: Claim) -> None:
+    served, missing = _serve(settled.balances, claim)
+    if missing and not (claim.partial and served):
         settled.refused.append((wish, missing))
         return
-    for line in claim.lines:
+    for line in served:
         balance = settled.balances[key_of(line.place)]
         _enter(settled, wish, balance, "available", "firm_claim", line.quantity.value)
-    settled.granted.append(wish)
+    settled.granted.append((wish, served, missing))
+
+
+def _serve(balances: dict[Key, Balance], claim: Claim) -> tuple[tuple[ClaimLine, ...], tuple[ClaimLine, ...]]:
+    """(lines by node, what is missing): from the first node that has everything, else from as many as it takes."""
+    for node in claim.nodes:
+        served, missing = _take(balances, replace(claim, nodes=(node,)))
+        if not missing:
+            return served, missing
+    return _take(balances, claim)
+
+
+def _take(balances: dict[Key, Balance], claim: Claim) -> tuple[tuple[ClaimLine, ...], tuple[ClaimLine, ...]]:
+    """Line by line from the candidates in their order; lines of one item share what there is of it."""
+    left: dict[Key, Decimal] = {}
+    served: list[ClaimLine] = []
+    missing: list[ClaimLine] = []
+    for line in claim.lines:
+        wanted = line.quantity.value
+        for place in _candidates(line.place, claim):
+            key = key_of(place)
+            here = min(wanted, max(ZERO, left.setdefault(key, balances[key].buckets["available"])))
+            if here > ZERO:
+                left[key] -= here
+                wanted -= here
+                served.append(ClaimLine(line.line, place, Quantity(here, line.quantity.unit)))
+        if wanted > ZERO:
+            missing.append(ClaimLine(line.line, line.place, Quantity(wanted, line.quantity.unit)))
+    return tuple(served), tuple(missing)
 
 
 def _move(settled: Settled, wish: Wish, move: Move) -> None:
@@ -189,7 +226,7 @@ async def write(connection: Connection, settled: Settled, segment: int) -> None:
 
 
 async def _record_claims(connection: Connection, settled: Settled) -> None:
-    records = [(w, "pending") for w in settled.granted] + [(w, "refused") for w, _ in settled.refused]
+    records = [(w, "pending") for w, _, _ in settled.granted] + [(w, "refused") for w, _ in settled.refused]
     if not records:
         return
     await connection.execute(
@@ -200,9 +237,8 @@ async def _record_claims(connection: Connection, settled: Settled) -> None:
     )  # fmt: skip
     lines = [
         (wish.what.claim, line.line, settled.balances[key_of(line.place)].id, line.quantity.value)
-        for wish in settled.granted
-        if isinstance(wish.what, Claim)
-        for line in wish.what.lines
+        for wish, served, _ in settled.granted
+        for line in served
     ]
     if lines:
         await connection.copy_records_to_table(

@@ -1,0 +1,186 @@
+"""Moving an order's quantities: in its lines and in the stock ledger alike, share by share and node by node."""
+
+from collections.abc import Iterable
+from decimal import Decimal
+from typing import Literal
+
+import msgspec
+
+from crossdock.model.order import LineShipped
+from crossdock.model.stock import Bucket, ClaimLine, StockPlace
+from crossdock.processes.intents import Intent, Move, OpenCase, Publish
+from crossdock.processes.lines import ZERO, Line, Part, add_over, advance, promised, split, substitute
+from crossdock.processes.order_state import State, node_of
+from crossdock.processes.policy import Policy
+
+replace = msgspec.structs.replace
+Told = tuple[str, str, Decimal]
+"""(line, item or "" for whatever it is, quantity)"""
+Boxed = Literal["picked", "shipped"]
+BUCKET_OF: dict[Part, Bucket] = {"reserved": "firm_claim", "allocated": "allocated", "picked": "picked"}
+"""Where the ledger keeps what a line calls so."""
+GOAL_OF: dict[Part, Bucket] = {
+    **BUCKET_OF, "shipped": "outside", "cancelled": "available", "backordered": "available", "short_closed": "available",
+    "substituted_out": "available",
+}  # fmt: skip
+
+
+def move_lines(
+    state: State, told: Iterable[Told], target: Part, policy: Policy, *, location: str = "", goal: Bucket | None = None,
+    ways: tuple[Part, ...] = (),
+) -> tuple[State, list[Intent], dict[tuple[str, str], Decimal]]:  # fmt: skip
+    """Move told quantities to `target`. Returns what found nothing to be moved as well, by (line, item).
+
+    With a location, only shares of that node (and of none yet) are moved. `goal` overrides the ledger's bucket.
+    """
+    lines = list(state.lines)
+    moves: list[Intent] = []
+    left: dict[tuple[str, str], Decimal] = {}
+    for (name, item), quantity in _added_up(told).items():
+        wanted = quantity
+        for place in _shares(lines, name, item, location):
+            if wanted <= ZERO:
+                break
+            moved, taken = advance(lines[place], target, wanted, ways)
+            lines[place] = moved
+            for part in taken:
+                wanted -= part.quantity
+                if part.source in BUCKET_OF:
+                    at = StockPlace(moved.item, moved.location or location or node_of(state, policy))
+                    moves.append(
+                        Move(
+                            at, BUCKET_OF[part.source], goal or GOAL_OF[target], part.quantity, moved.unit,
+                            moved.claim or state.claim, moved.line,
+                        )
+                    )  # fmt: skip
+        if wanted > ZERO:
+            left[name, item] = wanted
+    return replace(state, lines=tuple(lines)), moves, left
+
+
+def _added_up(told: Iterable[Told]) -> dict[tuple[str, str], Decimal]:
+    wanted: dict[tuple[str, str], Decimal] = {}
+    for name, item, quantity in told:
+        wanted[name, item] = wanted.get((name, item), ZERO) + quantity
+    return wanted
+
+
+def _shares(lines: list[Line], name: str, item: str, location: str) -> list[int]:
+    """Places of the line's shares, those of the named node first."""
+    found = [
+        n
+        for n, x in enumerate(lines)
+        if x.line == name and item in ("", x.item) and (not location or x.location in ("", location))
+    ]
+    return sorted(found, key=lambda n: lines[n].location != location)
+
+
+def published(moves: Iterable[Intent]) -> list[Intent]:
+    """Availability of every place that a move gives to or takes from what may be sold."""
+    places = dict.fromkeys(
+        (x.place.item, x.place.location)
+        for x in moves
+        if isinstance(x, Move) and "available" in (x.source, x.target)
+    )
+    return [Publish(item, location) for item, location in places]
+
+
+def reserve(state: State, served: Iterable[ClaimLine], claim: str) -> State:
+    """Shares of what the ledger granted; a line served by several nodes falls into one share each."""
+    lines = list(state.lines)
+    for granted in served:
+        wanted = granted.quantity.value
+        for place in _waiting(lines, granted.line, granted.place.item):
+            take = min(wanted, lines[place].open + lines[place].backordered)
+            if take <= ZERO:
+                continue
+            share, rest = split(lines[place], granted.place.location, take)
+            share, _ = advance(replace(share, claim=claim), "reserved", take)
+            wanted -= take
+            nothing = rest.ordered + rest.over_shipped + rest.substituted_in == ZERO
+            lines[place : place + 1] = [share] if nothing else [share, rest]
+            break
+    return replace(state, lines=tuple(lines))
+
+
+def _waiting(lines: list[Line], name: str, item: str) -> list[int]:
+    found = [n for n, x in enumerate(lines) if x.line == name and x.item == item]
+    return sorted(found, key=lambda n: -(lines[n].open + lines[n].backordered))
+
+
+def box(
+    state: State, told: tuple[LineShipped, ...], target: Boxed, policy: Policy, location: str
+) -> tuple[State, list[Intent]]:
+    """What went into boxes, or left: as ordered, in place of something, or beyond it. It is so, whoever likes it."""
+    intents: list[Intent] = []
+    for x in told:
+        known = [line for line in state.lines if line.line == x.line]
+        if not known or x.quantity.value <= ZERO:
+            continue
+        if any(line.item == x.item for line in known):
+            state, moves, left = move_lines(
+                state, [(x.line, x.item, x.quantity.value)], target, policy, location=location
+            )
+            intents += moves
+            for quantity in left.values():
+                state, more = _beyond(state, x, quantity, target, policy, location)
+                intents += more
+        else:
+            state, more = _instead(state, x, target, policy, location)
+            intents += more
+    return state, [*intents, *published(intents)]
+
+
+def _beyond(
+    state: State, x: LineShipped, quantity: Decimal, target: Boxed, policy: Policy, location: str
+) -> tuple[State, list[Intent]]:
+    """More than ordered. Boxes of a cancelled line may still be emptied; what left has left."""
+    lines = list(state.lines)
+    place = _shares(lines, x.line, x.item, location)
+    if not place or (target == "picked" and promised(lines[place[0]]) <= ZERO):
+        return state, []
+    line = add_over(lines[place[0]], target, quantity)
+    lines[place[0]] = line
+    at = StockPlace(x.item, location or line.location or node_of(state, policy))
+    intents: list[Intent] = [
+        Move(at, "available", GOAL_OF[target], quantity, line.unit, line.claim, line.line)
+    ]
+    if line.over_shipped > line.ordered * policy.over_ship_tolerance:
+        intents.append(_over_case(state, line, policy))
+    return replace(state, lines=tuple(lines)), intents
+
+
+def _over_case(state: State, line: Line, policy: Policy) -> OpenCase:
+    over = f"{line.over_shipped.normalize():f} {line.unit}"
+    return OpenCase(
+        f"over-pick/{state.reference}/{line.line}", "value", "over-pick",
+        f"Order {state.number}: {over} of {line.item} more than ordered are in the boxes",
+        f"More than the tolerance of {policy.over_ship_tolerance * 100:f} %. Take them out before the truck leaves, or agree"
+        " with the customer on keeping them.",
+        "warehouse", f"over-pick {line.line}",
+    )  # fmt: skip
+
+
+def _instead(
+    state: State, x: LineShipped, target: Boxed, policy: Policy, location: str
+) -> tuple[State, list[Intent]]:
+    """Another item for the line: the ordered one stays on the shelf, the link to the line stays for ever."""
+    quantity = x.quantity.value
+    original = next(line for line in state.lines if line.line == x.line and not line.instead_of)
+    state, intents, _ = move_lines(
+        state, [(x.line, original.item, quantity)], "substituted_out", policy, location=location
+    )
+    made = substitute(original, x.item, quantity, target)
+    made = replace(made, location=location or original.location)
+    at = StockPlace(x.item, made.location or node_of(state, policy))
+    intents.append(Move(at, "available", GOAL_OF[target], quantity, made.unit, "", made.line))
+    if policy.substitution == "refuse":
+        intents.append(
+            OpenCase(
+                f"substitute/{state.reference}/{x.line}", "value", "substitution",
+                f"Order {state.number}: {x.item} was packed in place of {original.item}",
+                "Substitutes are not agreed. Have it packed again before the truck leaves, or ask the customer.",
+                "warehouse", f"substitute {x.line}",
+            )
+        )  # fmt: skip
+    return replace(state, lines=(*state.lines, made)), intents

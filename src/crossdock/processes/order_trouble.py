@@ -1,0 +1,157 @@
+"""What goes wrong with an order's goods: not found on the shelf, sent back, lost; and standing holds."""
+
+import msgspec
+
+from crossdock.model.envelope import Recorded
+from crossdock.model.order import HoldPlaced, LinesShort, LinesUndeliverable
+from crossdock.processes import order_cancel
+from crossdock.processes.intents import Claim, ClearTimer, CloseCase, Intent, OpenCase, SetTimer, Step
+from crossdock.processes.lines import Part, promised
+from crossdock.processes.order_lines import move_lines
+from crossdock.processes.order_ship import _part, _with_part, notify, roll_up, tell_erp_lines
+from crossdock.processes.order_state import BEFORE_RELEASE, CLOSED, State
+from crossdock.processes.policy import Policy
+
+replace = msgspec.structs.replace
+
+
+def short_picked(state: State, event: Recorded, policy: Policy) -> Step:
+    """The shelf was empty: what is missing left the books; the customer waits for it, or gets less."""
+    data: LinesShort = event.data
+    told = [(x.line, x.item, x.quantity.value) for x in data.lines]
+    target: Part = "short_closed" if policy.short_pick == "cancel" else "backordered"
+    state, moves, _ = move_lines(
+        state, told, target, policy, location=data.location, goal="outside", ways=("allocated", "reserved")
+    )
+    if not moves:
+        return Step(state, (), "stale")
+    if state.cancel in ("waiting_for_warehouse", "agreed"):
+        state, more, _ = move_lines(state, told, "cancelled", policy, location=data.location)
+        return Step(roll_up(state), (*moves, *more))
+    if policy.short_pick == "cancel":
+        return Step(*_got_less(state, moves, policy))
+    state, more = wait_for_stock(state, policy)
+    if policy.short_pick == "hold":
+        missing = ", ".join(f"{x.quantity} of {x.item}" for x in data.lines)
+        more = [
+            OpenCase(
+                f"short-pick/{data.location}/{','.join(sorted({x.item for x in data.lines}))}", "value", "short pick",
+                f"{data.location} could not find {missing}",
+                "Count the bin. Retry the case once there is stock, or cancel what is missing.", "warehouse", "hold",
+            )
+        ]  # fmt: skip
+    return Step(roll_up(state), (*moves, *more))
+
+
+def _got_less(state: State, moves: list[Intent], policy: Policy) -> tuple[State, tuple[Intent, ...]]:
+    """The rest goes on without it; an order of which nothing is left ends."""
+    if not any(promised(x) > 0 for x in state.lines):
+        step = order_cancel.end_without_goods(state, "nothing of it could be found", policy)
+        assert isinstance(step.state, State)
+        return step.state, (*moves, *step.intents)
+    state, told = tell_erp_lines(state, policy)
+    return roll_up(state), (*moves, *told, *notify(state, "changed", policy))
+
+
+def wait_for_stock(state: State, policy: Policy) -> tuple[State, list[Intent]]:
+    """Backorders are put to the ledger again and again."""
+    if state.claims > policy.rechecks_max:
+        return state, []
+    return state, [SetTimer("backorder", policy.recheck_seconds)]
+
+
+def claim_backorders(state: State, policy: Policy) -> Step:
+    from crossdock.processes.order import claim_lines
+
+    lines = claim_lines(state, policy)
+    if (
+        not lines
+        or state.phase in (*BEFORE_RELEASE, *CLOSED)
+        or state.cancel in ("agreed", "waiting_for_warehouse")
+    ):
+        return Step(state, (), "stale")
+    claim = f"{state.reference}#{state.claims}"
+    nodes = state.nodes if len(state.nodes) > 1 else ()
+    return Step(
+        replace(state, claim=claim, claims=state.claims + 1), (Claim(claim, lines, nodes, partial=True),)
+    )
+
+
+def undeliverable(state: State, event: Recorded, policy: Policy) -> Step:
+    """It comes back, or nobody knows where it is: nothing is billed, and a person talks to the customer."""
+    data: LinesUndeliverable = event.data
+    part = _part(state, data.shipment)
+    if part is None or part.outcome or part.delivered_at is not None:
+        return Step(state, (), "duplicate" if part else "ignored")
+    part = replace(part, outcome=data.outcome)
+    title = {
+        "returned": f"Shipment {part.shipment} of order {state.number} came back undelivered",
+        "lost": f"{part.carrier or policy.carrier} lost shipment {part.shipment} of order {state.number}",
+    }[data.outcome]
+    remedy = {
+        "returned": "Agree with the customer: send it again as a new order, or refund it.",
+        "lost": "Claim it from the carrier; send it again as a new order, or refund it.",
+    }[data.outcome]
+    case = OpenCase(
+        f"undeliverable/{state.reference}/{part.shipment}", "value", data.outcome, title,
+        f"{remedy} It is not billed. Retry the case once that is settled: the order is then closed.",
+        "customer service", f"hold/{_hold_of(part.shipment)}",
+    )  # fmt: skip
+    told = notify(
+        state, data.outcome, policy, shipment=part.shipment, carrier=part.carrier, tracking=data.tracking
+    )
+    return Step(_with_part(state, part), (case, *told))
+
+
+def _hold_of(shipment: str) -> str:
+    return f"undeliverable/{shipment}"
+
+
+def placed(state: State, event: Recorded, policy: Policy) -> Step:
+    """Somebody wants the order kept from the warehouse."""
+    data: HoldPlaced = event.data
+    if data.hold in state.holds or state.phase in CLOSED:
+        return Step(state, (), "duplicate" if data.hold in state.holds else "stale")
+    held = replace(
+        state,
+        holds=(*state.holds, data.hold),
+        approved_by=tuple(x for x in state.approved_by if x != data.hold),
+    )
+    case = hold_case(state, data.hold, data.reason, data.owner)
+    if state.phase in BEFORE_RELEASE:
+        return Step(held, (case,))
+    late = OpenCase(
+        f"late-hold/{state.reference}/{data.hold}", "value", data.hold,
+        f"Order {state.number} was held ({data.hold}) after the warehouse had it",
+        f"{data.reason}. Cancel the order if it must not leave; otherwise release the hold by retrying this case.",
+        data.owner, f"hold/{data.hold}",
+    )  # fmt: skip
+    return Step(held, (late,))
+
+
+def hold_case(state: State, hold: str, reason: str, owner: str) -> OpenCase:
+    return OpenCase(
+        f"hold/{hold}/{state.reference}", "value", hold, f"Order {state.number} is held: {reason}"[:200],
+        "It goes on once the case is retried, which releases the hold; or cancel it.", owner, f"hold/{hold}",
+    )  # fmt: skip
+
+
+def released(state: State, event: Recorded, policy: Policy) -> Step:
+    """A hold is lifted, an approval given, or a decision on undeliverable goods taken."""
+    from crossdock.processes.order import proceed
+
+    hold = event.data.hold
+    astray = next((x for x in state.parts if x.outcome and _hold_of(x.shipment) == hold), None)
+    if astray is not None:
+        closed = CloseCase(f"hold/{hold}", "it was settled with the customer")
+        return Step(roll_up(_with_part(state, replace(astray, settled=True))), (closed,))
+    if hold in state.approved_by and hold not in state.holds:
+        return Step(state, (), "duplicate")
+    state = replace(
+        state, holds=tuple(x for x in state.holds if x != hold), approved_by=(*state.approved_by, hold)[-20:]
+    )
+    closed = CloseCase(f"hold/{hold}", f"the hold was released by {event.data.by or event.source}")
+    if state.phase != "held" or state.hold != hold:
+        return Step(state, (closed,))
+    went_on = proceed(replace(state, hold=""), policy)
+    return Step(went_on.state, (closed, ClearTimer("recheck"), *went_on.intents))

@@ -1,0 +1,192 @@
+"""Where an order is served from and how a shipment travels: the company's routing tables, read as pure functions.
+
+Rules of a table are tried from the top; the first whose every given column matches decides. Each answer names its
+rule, so that the story can say why. Times of day are those of the node's own zone.
+"""
+
+from collections.abc import Mapping
+from datetime import date, datetime, time, timedelta
+from decimal import Decimal
+from functools import lru_cache
+from typing import Annotated, Literal
+from zoneinfo import ZoneInfo
+
+import msgspec
+
+Weekday = Literal["mon", "tue", "wed", "thu", "fri", "sat", "sun"]
+WEEKDAYS: tuple[Weekday, ...] = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
+SEARCH_DAYS_MAX = 60
+TimeOfDay = Annotated[str, msgspec.Meta(pattern=r"^([01]\d|2[0-3]):[0-5]\d$")]
+
+
+class Calendar(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Working days of a node: days of the week, less the days it is closed."""
+
+    days: tuple[Weekday, ...] = ("mon", "tue", "wed", "thu", "fri")
+    closed: tuple[date, ...] = ()
+
+    def works(self, day: date) -> bool:
+        return WEEKDAYS[day.weekday()] in self.days and day not in self.closed
+
+
+class Node(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """A place that ships. `warehouse` is the system whose word about it counts."""
+
+    warehouse: str
+    region: str = ""
+    time_zone: str = "UTC"
+    """IANA name."""
+    calendar: str = ""
+    """Empty: every day is a working day."""
+    cut_offs: dict[str, TimeOfDay] = {}
+    """Latest time of day, by service, at which an order still leaves the same day; `default` for services not named."""
+
+
+class OrderRule(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
+    """A line of the order table. A column left out matches everything."""
+
+    rule: str
+    channel: tuple[str, ...] = ()
+    country: tuple[str, ...] = ()
+    region: tuple[str, ...] = ()
+    service: tuple[str, ...] = ()
+    company: str = ""
+    erp: str = ""
+    nodes: tuple[str, ...] = ()
+    """Where the stock may come from, the preferred first."""
+
+
+class TransportRule(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
+    """A line of the transport table: a parcel carrier's label, or a tender through the TMS."""
+
+    rule: str
+    by: Literal["parcel", "tms"]
+    system: str
+    node: tuple[str, ...] = ()
+    country: tuple[str, ...] = ()
+    region: tuple[str, ...] = ()
+    service: tuple[str, ...] = ()
+    weight_above: Decimal | None = None
+    """Kilograms; the shipment's total must be more."""
+    packages_above: int | None = None
+    ship_as: str = ""
+    """The service asked for there, where it is not the order's own."""
+
+
+class Routing(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """`routing.yaml`. With empty tables everything goes by the roles of `hub.yaml`."""
+
+    nodes: dict[str, Node] = {}
+    calendars: dict[str, Calendar] = {}
+    orders: tuple[OrderRule, ...] = ()
+    transport: tuple[TransportRule, ...] = ()
+
+
+class OrderRoute(msgspec.Struct, frozen=True):
+    company: str
+    erp: str
+    nodes: tuple[str, ...]
+    because: str
+
+
+class TransportRoute(msgspec.Struct, frozen=True):
+    by: Literal["parcel", "tms"]
+    system: str
+    service: str
+    because: str
+
+
+def route_order(routing: Routing, given: Mapping[str, str], erp: str, node: str) -> OrderRoute:
+    """`given`: channel, country, region, service. `erp` and `node` serve what no rule names."""
+    for rule in routing.orders:
+        reasons = _matches(
+            given,
+            {
+                "channel": rule.channel,
+                "country": rule.country,
+                "region": rule.region,
+                "service": rule.service,
+            },
+        )
+        if reasons is not None:
+            return OrderRoute(
+                rule.company, rule.erp or erp, rule.nodes or (node,), _because(rule.rule, reasons)
+            )
+    return OrderRoute(
+        "", erp, (node,), "no rule of the order table matches: the hub's default roles serve it"
+    )
+
+
+def route_transport(
+    routing: Routing, given: Mapping[str, str], weight: Decimal, packages: int, carrier: str
+) -> TransportRoute:
+    """`given`: node, country, region, service. `weight` in kilograms. `carrier` carries what no rule names."""
+    for rule in routing.transport:
+        reasons = _matches(
+            given,
+            {"node": rule.node, "country": rule.country, "region": rule.region, "service": rule.service},
+        )
+        if reasons is None:
+            continue
+        if rule.weight_above is not None:
+            if weight <= rule.weight_above:
+                continue
+            reasons.append(f"weight {weight.normalize():f} kg > {rule.weight_above.normalize():f} kg")
+        if rule.packages_above is not None:
+            if packages <= rule.packages_above:
+                continue
+            reasons.append(f"{packages} packages > {rule.packages_above}")
+        return TransportRoute(
+            rule.by, rule.system, rule.ship_as or given["service"], _because(rule.rule, reasons)
+        )
+    because = "no rule of the transport table matches: the hub's default carrier takes it"
+    return TransportRoute("parcel", carrier, given["service"], because)
+
+
+def _matches(given: Mapping[str, str], columns: Mapping[str, tuple[str, ...]]) -> list[str] | None:
+    """The reasons, or None where a column excludes it."""
+    reasons = []
+    for name, wanted in columns.items():
+        if wanted and given.get(name, "") not in wanted:
+            return None
+        if wanted:
+            reasons.append(f"{name} {given[name]}")
+    return reasons
+
+
+def _because(rule: str, reasons: list[str]) -> str:
+    return f"rule {rule}: {', '.join(reasons) or 'everything'}"
+
+
+class ShipDay(msgspec.Struct, frozen=True):
+    day: date
+    because: str
+
+
+def ship_day(routing: Routing, node: str, service: str, at: datetime) -> ShipDay:
+    """The day an order that came at `at` (aware) leaves the node, by its cut-off and calendar."""
+    place = routing.nodes.get(node)
+    if place is None:
+        return ShipDay(at.date(), f"{node} has no calendar")
+    local = at.astimezone(zone(place.time_zone))
+    limit = place.cut_offs.get(service) or place.cut_offs.get("default")
+    day, because = local.date(), "no cut-off"
+    if limit is not None:
+        late = local.time() > time.fromisoformat(limit)
+        because = f"{'after' if late else 'before'} the cut-off of {limit} {place.time_zone}"
+        day += timedelta(days=1 if late else 0)
+    calendar = routing.calendars.get(place.calendar)
+    if calendar is None:
+        return ShipDay(day, because)
+    for _ in range(SEARCH_DAYS_MAX):
+        if calendar.works(day):
+            return ShipDay(day, because)
+        because = f"{because}, {day} is no working day of {node}"[:200]
+        day += timedelta(days=1)
+    return ShipDay(day, f"{node} has no working day within {SEARCH_DAYS_MAX} days")
+
+
+@lru_cache(maxsize=256)
+def zone(name: str) -> ZoneInfo:
+    """An IANA time zone. Raises `ZoneInfoNotFoundError` (a `KeyError`) for a name there is not."""
+    return ZoneInfo(name)
