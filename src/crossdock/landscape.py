@@ -1,6 +1,7 @@
 """The landscape: which systems there are, who serves what, and the company's rules. YAML in git.
 
-`hub.yaml` holds settings, roles and policy; `systems/*.yaml` one system each. A secret is always a reference:
+`hub.yaml` holds settings, roles and policy; `systems/*.yaml` one system each; `routing.yaml` the tables of nodes and
+carriers. A secret is always a reference:
 `${env:NAME}`, `${file:path}` (relative to the landscape). A literal secret is refused.
 """
 
@@ -48,6 +49,8 @@ class Landscape(msgspec.Struct, frozen=True):
     roles: Roles
     policy: dict[str, Any]
     """Overrides of `processes.policy.Policy`, by field name."""
+    routing: dict[str, Any] = {}
+    """`routing.yaml` as written: the tables of `processes.routing.Routing`."""
 
 
 class _Hub(msgspec.Struct, forbid_unknown_fields=True):
@@ -70,13 +73,23 @@ def load_landscape(folder: Path) -> Landscape:
                     str(path), f"secrets.{name} is written out: use ${{env:…}} or ${{file:…}}"
                 )
         systems[system.name] = system
-    landscape = Landscape(folder, systems, hub.roles, hub.policy)
+    landscape = Landscape(folder, systems, hub.roles, hub.policy, _read_routing(folder / "routing.yaml"))
     for role in ("erp", "warehouse", "carrier"):
         _known(landscape, f"roles.{role}", getattr(hub.roles, role))
     for role in ("channels", "notify", "follow"):
         for name in getattr(hub.roles, role):
             _known(landscape, f"roles.{role}", name)
     return landscape
+
+
+def _read_routing(path: Path) -> dict[str, Any]:
+    """The tables as written; an installation with one node needs none."""
+    if not path.exists():
+        return {}
+    found = read_yaml(path)
+    if not isinstance(found, dict):
+        raise Misconfigured(str(path), "must be a mapping of tables: nodes, calendars, orders, transport")
+    return found
 
 
 def _known(landscape: Landscape, place: str, name: str) -> None:

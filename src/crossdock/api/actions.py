@@ -13,8 +13,10 @@ from crossdock.connect.reading import read
 from crossdock.errors import Malformed, Rejected
 from crossdock.model.envelope import NewEvent
 from crossdock.model.operations import EffectRetryRequested, ThreadResumed
-from crossdock.model.order import CreditReleased
+from crossdock.model.order import CreditReleased, HoldReleased
+from crossdock.model.shipment import FreightApproved
 from crossdock.store import access
+from crossdock.views.retryable import EFFECT_KEY_LENGTH, FREIGHT, HOLD
 
 RETRY_MAX = 1000
 
@@ -71,7 +73,11 @@ def _retry_of(thread: str, key: str, who: str, reason: str) -> NewEvent | None:
         return NewEvent(thread=thread, data=ThreadResumed(who, reason), id=uuid4().hex)
     if key == "hold":
         return NewEvent(thread=thread, data=CreditReleased(who), id=uuid4().hex)
-    if len(key) == 36:
+    if key.startswith(HOLD):
+        return NewEvent(thread=thread, data=HoldReleased(key.removeprefix(HOLD), who), id=uuid4().hex)
+    if key.startswith(FREIGHT):
+        return NewEvent(thread=thread, data=FreightApproved(key.removeprefix(FREIGHT), who), id=uuid4().hex)
+    if len(key) == EFFECT_KEY_LENGTH:
         return NewEvent(thread=thread, data=EffectRetryRequested(key, who, reason), id=uuid4().hex)
     return None
 

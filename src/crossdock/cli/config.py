@@ -1,4 +1,4 @@
-"""`config lint`: is this landscape complete and right, before a hub runs on it?"""
+"""`config lint`: is this landscape complete and right, before a hub runs on it? `config test` is in `routing_cases`."""
 
 import json
 import sys
@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from crossdock.cli import routing_cases
 from crossdock.cli.hub import HubOption, JsonOption, note
 
 if TYPE_CHECKING:
@@ -38,6 +39,7 @@ class Finding:
 def register(app: typer.Typer) -> None:
     group = typer.Typer(help="Check the landscape directory.", no_args_is_help=True)
     group.command("lint")(lint)
+    group.command("test")(routing_cases.put_cases)
     app.add_typer(group, name="config")
 
 

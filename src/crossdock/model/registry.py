@@ -52,6 +52,7 @@ EVENTS: Final[dict[str, type[msgspec.Struct]]] = {
     "goodsIssue.posted.v1": shipment.GoodsIssuePosted,
     "freight.accrued.v1": shipment.FreightAccrued,
     "freight.invoiced.v1": shipment.FreightInvoiced,
+    "freight.approved.v1": shipment.FreightApproved,
     "freight.adjusted.v1": shipment.FreightAdjusted,
     "customer.notified.v1": shipment.Notified,
     "stock.received.v1": stock.StockReceived,

@@ -234,6 +234,15 @@ class FreightInvoiced(msgspec.Struct, frozen=True, gc=False, omit_defaults=True)
     """The weight the carrier billed by, where it is not the one declared."""
 
 
+class FreightApproved(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
+    """A person accepts a freight bill that was disputed."""
+
+    data_class: ClassVar[DataClass] = "internal"
+
+    invoice: str
+    by: str = ""
+
+
 class FreightAdjusted(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
     """The ERP corrected its accrual to what the carrier billed."""
 

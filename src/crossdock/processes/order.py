@@ -296,7 +296,7 @@ def _short(state: State, policy: Policy) -> tuple[State, list[Intent]]:
     """Part of it is there: the rest waits, or is taken off."""
     told = [(x.line, x.item, x.open) for x in state.lines if x.open]
     target: Part = "backordered" if policy.shortage == "backorder" else "short_closed"
-    state, _, _ = move_lines(state, told, target, policy)
+    state, _, _ = move_lines(state, told, target)
     if target == "backordered":
         return order_trouble.wait_for_stock(state, policy)
     return state, list(order_ship.notify(state, "changed", policy))

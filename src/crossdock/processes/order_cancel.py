@@ -85,7 +85,7 @@ def stop_lines(state: State, policy: Policy, location: str = "") -> tuple[State,
         for x in state.lines
         if not location or x.location == location
     ]
-    state, moves, _ = move_lines(state, told, "cancelled", policy, location=location)
+    state, moves, _ = move_lines(state, told, "cancelled", location=location)
     return state, [*moves, *published(moves)]
 
 
@@ -137,7 +137,7 @@ def answered(state: State, event: Recorded, policy: Policy) -> Step:
 def _partly(state: State, policy: Policy, moves: list[Intent]) -> Step:
     """Some warehouse could not stop: that part goes on, the rest is off."""
     state, waiting, _ = move_lines(
-        state, [(x.line, x.item, x.backordered + x.open) for x in state.lines], "cancelled", policy
+        state, [(x.line, x.item, x.backordered + x.open) for x in state.lines], "cancelled"
     )
     phase = "shipping" if state.parts else "released"
     state, told = tell_erp_lines(replace(state, phase=phase), policy)

@@ -26,7 +26,7 @@ GOAL_OF: dict[Part, Bucket] = {
 
 
 def move_lines(
-    state: State, told: Iterable[Told], target: Part, policy: Policy, *, location: str = "", goal: Bucket | None = None,
+    state: State, told: Iterable[Told], target: Part, *, location: str = "", goal: Bucket | None = None,
     ways: tuple[Part, ...] = (),
 ) -> tuple[State, list[Intent], dict[tuple[str, str], Decimal]]:  # fmt: skip
     """Move told quantities to `target`. Returns what found nothing to be moved as well, by (line, item).
@@ -46,7 +46,7 @@ def move_lines(
             for part in taken:
                 wanted -= part.quantity
                 if part.source in BUCKET_OF:
-                    at = StockPlace(moved.item, moved.location or location or node_of(state, policy))
+                    at = StockPlace(moved.item, moved.location or location)
                     moves.append(
                         Move(
                             at, BUCKET_OF[part.source], goal or GOAL_OF[target], part.quantity, moved.unit,
@@ -119,7 +119,7 @@ def box(
             continue
         if any(line.item == x.item for line in known):
             state, moves, left = move_lines(
-                state, [(x.line, x.item, x.quantity.value)], target, policy, location=location
+                state, [(x.line, x.item, x.quantity.value)], target, location=location
             )
             intents += moves
             for quantity in left.values():
@@ -168,7 +168,7 @@ def _instead(
     quantity = x.quantity.value
     original = next(line for line in state.lines if line.line == x.line and not line.instead_of)
     state, intents, _ = move_lines(
-        state, [(x.line, original.item, quantity)], "substituted_out", policy, location=location
+        state, [(x.line, original.item, quantity)], "substituted_out", location=location
     )
     made = substitute(original, x.item, quantity, target)
     made = replace(made, location=location or original.location)

@@ -63,7 +63,7 @@ def allocated(state: State, event: Recorded, policy: Policy) -> Step:
     moves: list[Intent] = []
     for location in dict.fromkeys(x.location for x in data.lines):
         told = [(x.line, x.item, x.quantity.value) for x in data.lines if x.location == location]
-        state, some, _ = move_lines(state, told, "allocated", policy, location=location)
+        state, some, _ = move_lines(state, told, "allocated", location=location)
         moves += some
     if state.allocated:
         return Step(state, tuple(moves), "duplicate" if not moves else "applied")
@@ -112,7 +112,7 @@ def unpacked(state: State, event: Recorded, policy: Policy) -> Step:
         return Step(state, (), "stale" if part else "ignored")
     state = replace(state, parts=tuple(x for x in state.parts if x is not part))
     told = [(x.line, x.item, x.quantity.value) for x in data.lines]
-    state, moves, _ = move_lines(state, told, "allocated", policy, location=data.location, ways=UNPACKED)
+    state, moves, _ = move_lines(state, told, "allocated", location=data.location, ways=UNPACKED)
     return Step(state, tuple(moves))
 
 

@@ -21,12 +21,12 @@ def short_picked(state: State, event: Recorded, policy: Policy) -> Step:
     told = [(x.line, x.item, x.quantity.value) for x in data.lines]
     target: Part = "short_closed" if policy.short_pick == "cancel" else "backordered"
     state, moves, _ = move_lines(
-        state, told, target, policy, location=data.location, goal="outside", ways=("allocated", "reserved")
+        state, told, target, location=data.location, goal="outside", ways=("allocated", "reserved")
     )
     if not moves:
         return Step(state, (), "stale")
     if state.cancel in ("waiting_for_warehouse", "agreed"):
-        state, more, _ = move_lines(state, told, "cancelled", policy, location=data.location)
+        state, more, _ = move_lines(state, told, "cancelled", location=data.location)
         return Step(roll_up(state), (*moves, *more))
     if policy.short_pick == "cancel":
         return Step(*_got_less(state, moves, policy))

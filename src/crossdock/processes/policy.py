@@ -1,13 +1,12 @@
 """What a company decides and a process obeys; compiled from the landscape, given to every step."""
 
 from decimal import Decimal
-from typing import Annotated, Literal
+from typing import Literal
 
 import msgspec
 
 from crossdock.processes.routing import Routing
 
-Share = Annotated[Decimal, msgspec.Meta(ge=0)]
 Shortage = Literal["hold", "backorder", "cancel"]
 
 
@@ -35,13 +34,13 @@ class Policy(msgspec.Struct, frozen=True, gc=False, forbid_unknown_fields=True):
     address_needed: bool = False
     """Hold an order that names no destination country."""
     unknown_item: Literal["reject", "hold"] = "reject"
-    price_tolerance: Share = Decimal("0.01")
+    price_tolerance: Decimal = Decimal("0.01")
     """Largest accepted difference between shop and ERP net price, as a share of the ERP's."""
     shortage: Shortage = "hold"
     """What happens to an order when there is not enough stock to promise all of it."""
     short_pick: Shortage = "backorder"
     """What happens to a quantity that the warehouse could not find."""
-    over_ship_tolerance: Share = Decimal("0.1")
+    over_ship_tolerance: Decimal = Decimal("0.1")
     """Share of the ordered quantity that may be packed beyond it; more goes on and becomes a case."""
     substitution: Literal["accept", "refuse"] = "accept"
     """Whether the warehouse may pack another item for a line; refused ones become a case."""
@@ -53,7 +52,7 @@ class Policy(msgspec.Struct, frozen=True, gc=False, forbid_unknown_fields=True):
         "approved", "rejected", "cancelled", "changed", "shipped", "attempt_failed", "available_for_pickup", "returned", "lost",
     )  # fmt: skip
     """What customers hear of: the order's own turns, and milestones of its parcels."""
-    freight_tolerance: Share = Decimal("0.05")
+    freight_tolerance: Decimal = Decimal("0.05")
     """Largest difference between accrued and billed freight that is adjusted without a person."""
     parent_wait_seconds: int = 900
     """How long an event may wait for the one that should have come before it."""
@@ -64,6 +63,10 @@ class Policy(msgspec.Struct, frozen=True, gc=False, forbid_unknown_fields=True):
         """The system whose word about this node counts."""
         node = self.routing.nodes.get(location)
         return node.warehouse if node else self.warehouse
+
+    def erp_of_node(self, location: str) -> str:
+        node = self.routing.nodes.get(location)
+        return node.erp if node and node.erp else self.erp
 
     def speaks_for(self, system: str, location: str) -> bool:
         """Whether what `system` says about this node counts; a node nobody listed is anybody's."""

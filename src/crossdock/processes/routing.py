@@ -38,6 +38,8 @@ class Node(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """IANA name."""
     calendar: str = ""
     """Empty: every day is a working day."""
+    erp: str = ""
+    """The ERP that books what happens at the node whoever's goods it is: its freight."""
     cut_offs: dict[str, TimeOfDay] = {}
     """Latest time of day, by service, at which an order still leaves the same day; `default` for services not named."""
 

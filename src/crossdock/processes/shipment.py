@@ -1,23 +1,15 @@
 """One shipment from packing to proof of delivery. It is linked to one or many orders and tells each its share."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from datetime import datetime
 
 import msgspec
 
 from crossdock.model import requests
 from crossdock.model.envelope import Recorded
-from crossdock.model.money import Money
-from crossdock.model.order import LinesDelivered, LineShipped, LinesPacked, LinesShipped
-from crossdock.model.party import Place
-from crossdock.model.shipment import (
-    LabelGenerated,
-    LabelledPackage,
-    Milestone,
-    MilestoneReached,
-    Package,
-    ShipmentPacked,
-)
+from crossdock.model.order import LinesPacked, LinesShipped, LinesUnpacked
+from crossdock.model.shipment import LabelGenerated, LabelledPackage, LoadAccepted, Package, ShipmentPacked
+from crossdock.processes import freight, scans
 from crossdock.processes.intents import (
     Bind,
     ClearTimer,
@@ -29,54 +21,25 @@ from crossdock.processes.intents import (
     Step,
     Summary,
     Tell,
+    Withdraw,
 )
 from crossdock.processes.policy import Policy
+from crossdock.processes.routing import TransportRoute, route_transport
+from crossdock.processes.shipment_state import (
+    RANK,
+    VERSION,
+    State,
+    Track,
+    by_order,
+    initial,
+    kilograms,
+    may_leave,
+)
+
+__all__ = ["KIND", "RANK", "VERSION", "State", "initial", "step", "summary"]
 
 KIND = "shipment"
-VERSION = 1
 replace = msgspec.structs.replace
-
-RANK: dict[Milestone, int] = {
-    "created": 0, "picked_up": 1, "in_transit": 2, "arrived": 3, "delayed": 3, "on_hold": 3, "exception": 3,
-    "out_for_delivery": 4, "attempt_failed": 4, "available_for_pickup": 4, "returning": 5, "returned": 6,
-    "cancelled": 6, "delivered": 7,
-}  # fmt: skip
-"""Terminal beats transient. Scans of equal rank are ordered by when they happened; `unknown` moves nothing."""
-
-
-class Track(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
-    """One package on its way."""
-
-    tracking: str
-    sscc: str
-    milestone: Milestone = "created"
-    at: datetime | None = None
-
-
-class State(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
-    shipment: str = ""
-    location: str = ""
-    service: str = "standard"
-    destination: Place = Place()
-    packages: tuple[Package, ...] = ()
-    people: bytes | None = None
-    subject: bytes | None = None
-    carrier: str = ""
-    label: str = ""
-    freight: Money | None = None
-    tracks: tuple[Track, ...] = ()
-    label_attached: bool = False
-    subscribed: bool = False
-    departed_at: datetime | None = None
-    departed_early: tuple[Package, ...] = ()
-    departed_early_at: datetime | None = None
-    accrual: str = ""
-    told: Milestone = "created"
-    delivered_at: datetime | None = None
-
-
-def initial(_thread: str) -> State:
-    return State()
 
 
 def step(state: State, event: Recorded, policy: Policy) -> Step:
@@ -85,38 +48,18 @@ def step(state: State, event: Recorded, policy: Policy) -> Step:
     return handler(state, event, policy) if handler else Step(state, (), "ignored")
 
 
-def _by_order(packages: Iterable[Package]) -> dict[str, tuple[LineShipped, ...]]:
-    found: dict[str, list[LineShipped]] = {}
-    for package in packages:
-        for line in package.lines:
-            found.setdefault(line.order, []).append(line)
-    return {order: tuple(lines) for order, lines in found.items()}
-
-
 def _packed(state: State, event: Recorded, policy: Policy) -> Step:
     data: ShipmentPacked = event.data
-    if state.packages:
-        return Step(state, (), "duplicate")
+    if not policy.speaks_for(event.source, data.location):
+        return Step(state, (_not_theirs(event, data.location, policy),), "ignored")
+    if state.packages or state.cancelled:
+        return _packed_again(state, event, policy)
     state = replace(
         state, shipment=data.shipment, location=data.location, service=data.service, destination=data.destination,
         packages=data.packages, people=event.sealed, subject=event.subject,
     )  # fmt: skip
-    label = requests.CreateLabel(data.shipment, data.location, data.service, data.packages, data.destination)
-    intents: list[Intent] = [
-        Do(
-            "label.create",
-            policy.carrier,
-            data.shipment,
-            label,
-            data.shipment,
-            0,
-            state.people,
-            state.subject,
-            2,
-        )
-    ]
-    for order, lines in _by_order(data.packages).items():
-        intents.append(Tell(f"order/{order}", LinesPacked(data.shipment, lines)))
+    state, intents = _carry(state, policy)
+    intents += _tell_packed(state)
     if state.departed_early_at is not None:
         intents += [ClearTimer("parent"), CloseCase("parent", "the packing message came")]
         state, more = _leave(state, state.departed_early or data.packages, state.departed_early_at, policy)
@@ -124,26 +67,141 @@ def _packed(state: State, event: Recorded, policy: Policy) -> Step:
     return Step(state, tuple(intents))
 
 
+def _not_theirs(event: Recorded, location: str, policy: Policy) -> OpenCase:
+    owner = policy.warehouse_of(location)
+    return OpenCase(
+        f"authority/{event.source}/{location}", "authorisation", "not the authority",
+        f"{event.source} reports work at {location}, which is {owner}'s",
+        f"Nothing of it was applied. Correct the node in routing.yaml, or the location that {event.source} sends.",
+        "integration", "authority",
+    )  # fmt: skip
+
+
+def _tell_packed(state: State) -> list[Intent]:
+    return [
+        Tell(f"order/{order}", LinesPacked(state.shipment, lines, state.location))
+        for order, lines in by_order(state.packages).items()
+    ]
+
+
+def _packed_again(state: State, event: Recorded, policy: Policy) -> Step:
+    """Other boxes than before: the orders hear of both, and the label is made anew."""
+    packages = event.data.packages
+    if packages == state.packages or state.departed_at is not None or state.cancelled:
+        return Step(state, (), "duplicate")
+    told = _tell_unpacked(state, "packed again")
+    state, voided = _take_back(state, policy, "packed again")
+    state, carried = _carry(replace(state, packages=packages), policy)
+    return Step(state, (*told, *_tell_packed(state), *voided, *carried))
+
+
+def _carry(state: State, policy: Policy) -> tuple[State, list[Intent]]:
+    """Ask whoever the transport table names: a parcel carrier for labels, or the TMS for a carrier."""
+    route = _route(state, policy)
+    state = replace(state, by=route.by, account=route.system, routed=route.because, labels=state.labels + 1)
+    if route.by == "tms":
+        payload: msgspec.Struct = requests.TenderLoad(
+            state.shipment, state.location, route.service, state.packages, state.destination
+        )
+        kind = "load.tender"
+    else:
+        payload = requests.CreateLabel(
+            state.shipment, state.location, route.service, state.packages, state.destination
+        )
+        kind = "label.create"
+    do = Do(
+        kind, route.system, state.shipment, payload, state.shipment, state.labels - 1, state.people, state.subject, 2
+    )  # fmt: skip
+    return state, [do]
+
+
+def _route(state: State, policy: Policy) -> TransportRoute:
+    given = {
+        "node": state.location, "country": state.destination.country, "region": state.destination.region,
+        "service": state.service,
+    }  # fmt: skip
+    return route_transport(
+        policy.routing, given, kilograms(state.packages), len(state.packages), policy.carrier
+    )
+
+
+def _account(state: State, policy: Policy) -> str:
+    return state.account or policy.carrier
+
+
 def _labelled(state: State, event: Recorded, policy: Policy) -> Step:
     data: LabelGenerated = event.data
-    if state.label:
+    if state.label or data.shipment_id in state.voided:
         return Step(state, (), "duplicate")
+    if state.cancelled:
+        return Step(*_void(state, data.shipment_id, tuple(x.tracking for x in data.packages), policy))
     numbers = tuple(x.tracking for x in data.packages)
     state = replace(
-        state, carrier=data.carrier, label=data.shipment_id, freight=data.freight,
+        state, carrier=data.carrier, label=data.shipment_id, freight=data.freight, labelled_at=event.occurred_at,
         tracks=tuple(Track(x.tracking, x.sscc) for x in data.packages),
     )  # fmt: skip
-    attach = requests.AttachLabel(state.shipment, data.carrier, data.packages)
     subscribe = requests.SubscribeTracking(state.shipment, numbers)
+    generation = max(0, state.labels - 1)
     intents: list[Intent] = [
         *(Bind("tracking", data.carrier, number) for number in numbers),
-        Do("label.attach", policy.warehouse, state.shipment, attach, state.shipment, priority=1),
-        Do("tracking.subscribe", policy.carrier, state.shipment, subscribe, state.shipment, priority=4),
-    ]
-    if state.departed_at is not None:
-        intents += _tell_shipped(state, state.packages, state.departed_at)
-        intents += _accrue(state, policy)
-    return Step(state, tuple(intents))
+        _attach(state, data.packages, policy),
+        Do(
+            "tracking.subscribe", _account(state, policy), state.shipment, subscribe, state.shipment, generation, priority=4
+        ),
+    ]  # fmt: skip
+    return Step(state, (*intents, *_gone_already(state, policy)))
+
+
+def _attach(state: State, packages: tuple[LabelledPackage, ...], policy: Policy) -> Do:
+    warehouse = policy.warehouse_of(state.location)
+    attach = requests.AttachLabel(state.shipment, state.carrier, packages)
+    generation = max(0, state.labels - 1)
+    return Do("label.attach", warehouse, state.shipment, attach, state.shipment, generation, priority=1)
+
+
+def _gone_already(state: State, policy: Policy) -> list[Intent]:
+    """The truck left before anybody told us who carries it."""
+    if state.departed_at is None:
+        return []
+    return [*_tell_shipped(state, state.packages), *freight.accrue(state, policy)]
+
+
+def _accepted(state: State, event: Recorded, policy: Policy) -> Step:
+    """A carrier takes the load: its freight bill number stands for all packages."""
+    data: LoadAccepted = event.data
+    if state.pro or data.load in state.voided:
+        return Step(state, (), "duplicate")
+    if state.cancelled:
+        return Step(*_void(replace(state, load=data.load), data.load, (), policy))
+    state = replace(
+        state, carrier=data.carrier, load=data.load, pro=data.pro, freight=data.freight, labelled_at=event.occurred_at,
+        tracks=(Track(data.pro, ""),),
+    )  # fmt: skip
+    labels = tuple(LabelledPackage(x.sscc, data.pro) for x in state.packages)
+    intents: list[Intent] = [Bind("tracking", data.carrier, data.pro), _attach(state, labels, policy)]
+    closed = CloseCase("no carrier", f"{data.carrier} took it")
+    return Step(state, (*intents, closed, *_gone_already(state, policy)))
+
+
+def _declined(state: State, event: Recorded, policy: Policy) -> Step:
+    """The next carrier is asked by the TMS; when nobody is left, by a person."""
+    data = event.data
+    if state.pro or data.carrier in state.declined:
+        return Step(state, (), "stale")
+    state = replace(state, declined=(*state.declined, data.carrier)[-20:])
+    if not data.exhausted:
+        return Step(state)
+    case = OpenCase(
+        f"no-carrier/{state.account}/{state.shipment}", "value", "no carrier",
+        f"No carrier will take shipment {state.shipment}: {', '.join(state.declined)} declined",
+        f"Tender it to another carrier in {state.account}; the shipment goes on by itself once one accepts.", "transport",
+        "no carrier",
+    )  # fmt: skip
+    return Step(state, (case,))
+
+
+def _tendered(state: State, event: Recorded, _policy: Policy) -> Step:
+    return Step(replace(state, load=state.load or event.data.load))
 
 
 def _departed(state: State, event: Recorded, policy: Policy) -> Step:
@@ -160,123 +218,166 @@ def _departed(state: State, event: Recorded, policy: Policy) -> Step:
 def _leave(
     state: State, packages: tuple[Package, ...], at: datetime, policy: Policy
 ) -> tuple[State, list[Intent]]:
-    """The truck is gone: orders hear what left; the freight cost is accrued as soon as the label priced it."""
+    """The truck is gone: orders hear what left; the freight cost is accrued as soon as it is known."""
     state = replace(state, packages=packages, departed_at=at, departed_early=(), departed_early_at=None)
-    if not state.label:
+    if not may_leave(state):
         return state, []
-    return state, [*_tell_shipped(state, packages, at), *_accrue(state, policy)]
+    return state, [*_tell_shipped(state, packages), *freight.accrue(state, policy)]
 
 
-def _tell_shipped(state: State, packages: tuple[Package, ...], _at: datetime) -> list[Intent]:
+def _tell_shipped(state: State, packages: tuple[Package, ...]) -> list[Intent]:
     numbers = {x.sscc: x.tracking for x in state.tracks}
     told: list[Intent] = []
-    for order, lines in _by_order(packages).items():
+    for order, lines in by_order(packages).items():
         mine = [p.sscc for p in packages if any(line.order == order for line in p.lines)]
-        tracking = tuple(numbers[sscc] for sscc in mine if sscc in numbers)
-        told.append(Tell(f"order/{order}", LinesShipped(state.shipment, state.carrier, tracking, lines)))
+        tracking = (state.pro,) if state.pro else tuple(numbers[sscc] for sscc in mine if sscc in numbers)
+        left = LinesShipped(state.shipment, state.carrier, tracking, lines, state.location)
+        told.append(Tell(f"order/{order}", left))
     return told
 
 
-def _accrue(state: State, policy: Policy) -> list[Intent]:
-    if state.freight is None or state.departed_at is None:
-        return []
-    payload = requests.AccrueFreight(state.shipment, state.carrier, state.freight, state.departed_at)
-    return [Do("freight.accrue", policy.erp, state.shipment, payload, state.shipment)]
-
-
-def _scanned(state: State, event: Recorded, policy: Policy) -> Step:
-    """Merge one carrier scan; late and repeated ones are recorded and move nothing."""
-    data: MilestoneReached = event.data
-    track = next((x for x in state.tracks if x.tracking == data.tracking), None)
-    if track is None or data.milestone == "unknown" or data.classifier != "ACT":
-        return Step(state, (), "ignored")
-    if not _newer(track, data):
-        return Step(state, (), "stale")
-    moved = replace(track, milestone=data.milestone, at=data.at)
-    state = replace(state, tracks=tuple(moved if x is track else x for x in state.tracks))
-    if all(x.milestone == "delivered" for x in state.tracks):
-        at = data.at or event.occurred_at
-        state = replace(state, delivered_at=at, told="delivered")
-        return Step(state, tuple(_tell_delivered(state, at)))
-    if data.milestone in (state.told, "delivered"):
-        return Step(state)
-    told = tuple(Tell(f"order/{order}", data) for order in _by_order(state.packages))
-    return Step(replace(state, told=data.milestone), told)
-
-
-def _newer(track: Track, data: MilestoneReached) -> bool:
-    before, now = RANK[track.milestone], RANK[data.milestone]
-    if now != before:
-        return now > before
-    if track.milestone == data.milestone or track.at is None or data.at is None:
-        return track.milestone != data.milestone
-    return data.at > track.at
-
-
-def _tell_delivered(state: State, at: datetime) -> list[Intent]:
-    numbers = tuple(x.tracking for x in state.tracks)
+def _tell_unpacked(state: State, reason: str) -> list[Intent]:
     return [
-        Tell(f"order/{order}", LinesDelivered(state.shipment, state.carrier, numbers, lines, at))
-        for order, lines in _by_order(state.packages).items()
+        Tell(f"order/{order}", LinesUnpacked(state.shipment, lines, state.location, reason))
+        for order, lines in by_order(state.packages).items()
     ]
 
 
-def _attached(state: State, _event: Recorded, _policy: Policy) -> Step:
-    return Step(replace(state, label_attached=True))
+def _cancelled(state: State, event: Recorded, policy: Policy) -> Step:
+    """The warehouse took it apart. Only what has not left can be."""
+    if state.departed_at is not None or state.cancelled:
+        return Step(state, (), "duplicate" if state.cancelled else "stale")
+    told = _tell_unpacked(state, event.data.reason)
+    state, voided = _take_back(replace(state, cancelled=True), policy, event.data.reason)
+    return Step(state, (*told, *voided))
 
 
-def _subscribed(state: State, _event: Recorded, _policy: Policy) -> Step:
-    return Step(replace(state, subscribed=True))
+def _take_back(state: State, policy: Policy, reason: str) -> tuple[State, list[Intent]]:
+    """Void the label or cancel the load, whichever there is; one that is still asked for is voided when it comes."""
+    if state.label:
+        state, voided = _void(state, state.label, tuple(x.tracking for x in state.tracks), policy)
+        return state, list(voided)
+    if state.load:
+        payload = requests.CancelLoad(state.shipment, state.load, reason or "cancelled")
+        do = Do(
+            "load.cancel",
+            _account(state, policy),
+            state.shipment,
+            payload,
+            state.shipment,
+            state.labels - 1,
+            priority=1,
+        )
+        taken = replace(state, load="", pro="", tracks=(), voided=(*state.voided, state.load), freight=None)
+        return taken, [do]
+    kind = "load.tender" if state.by == "tms" else "label.create"
+    return state, [Withdraw(kind, state.shipment, state.labels - 1)] if state.labels else []
 
 
-def _accrued(state: State, event: Recorded, _policy: Policy) -> Step:
-    return Step(replace(state, accrual=event.data.document))
+def _void(
+    state: State, label: str, tracking: tuple[str, ...], policy: Policy
+) -> tuple[State, tuple[Intent, ...]]:
+    generation = state.labels - 1
+    if state.by == "tms":
+        payload: msgspec.Struct = requests.CancelLoad(state.shipment, label, "cancelled")
+        kind = "load.cancel"
+    else:
+        payload, kind = requests.VoidLabel(state.shipment, label, tracking), "label.void"
+    do = Do(kind, _account(state, policy), state.shipment, payload, state.shipment, generation, priority=1)
+    state = replace(
+        state,
+        label="",
+        pro="",
+        load="",
+        tracks=(),
+        freight=None,
+        label_attached=False,
+        voided=(*state.voided, label),
+    )
+    return state, (do,)
+
+
+def _reprint(state: State, event: Recorded, policy: Policy) -> Step:
+    """A new label for the same boxes; the spoilt one is voided, so that only one is paid."""
+    if state.departed_at is not None or not state.label or state.by == "tms":
+        return Step(state, (), "stale")
+    state, voided = _take_back(state, policy, event.data.reason)
+    state, carried = _carry(state, policy)
+    return Step(state, (*voided, *carried))
+
+
+def _noted(**fields: object) -> "Handler":
+    """Receipts that only have to be remembered."""
+    return lambda state, _event, _policy: Step(replace(state, **fields))
 
 
 def _parent_missing(state: State, _event: Recorded, policy: Policy) -> Step:
     if state.packages:
         return Step(state, (), "stale")
+    warehouse = policy.warehouse_of(state.location)
     case = OpenCase(
-        f"parent-missing/{policy.warehouse}", "missing", "event before its parent",
-        f"{policy.warehouse} confirmed shipments that it never reported as packed",
+        f"parent-missing/{warehouse}", "missing", "event before its parent",
+        f"{warehouse} confirmed shipments that it never reported as packed",
         "Ask the warehouse to send the packing message again; the shipment goes on by itself.", "warehouse", "parent",
     )  # fmt: skip
     return Step(state, (case,))
 
 
+def _nothing(state: State, _event: Recorded, _policy: Policy) -> Step:
+    return Step(state)
+
+
 Handler = Callable[[State, Recorded, Policy], Step]
 _HANDLERS: dict[str, Handler] = {
     "shipment.packed.v1": _packed,
+    "shipment.cancelled.v1": _cancelled,
     "label.generated.v1": _labelled,
-    "label.attached.v1": _attached,
-    "tracking.subscribed.v1": _subscribed,
+    "label.attached.v1": _noted(label_attached=True),
+    "label.voided.v1": _nothing,
+    "label.reprintRequested.v1": _reprint,
+    "load.tendered.v1": _tendered,
+    "load.accepted.v1": _accepted,
+    "load.declined.v1": _declined,
+    "load.cancelled.v1": _nothing,
+    "tracking.subscribed.v1": _noted(subscribed=True),
     "shipment.departed.v1": _departed,
-    "freight.accrued.v1": _accrued,
-    "shipment.milestoneReached.v1": _scanned,
+    "freight.accrued.v1": freight.accrued,
+    "freight.invoiced.v1": freight.billed,
+    "freight.approved.v1": freight.approved,
+    "freight.adjusted.v1": freight.adjusted,
+    "shipment.milestoneReached.v1": scans.scanned,
     "timer.fired.v1": _parent_missing,
 }
 
 
 def summary(state: State, policy: Policy) -> Summary:
     phase, waiting, owner = _stands(state, policy)
-    done = state.delivered_at is not None and (bool(state.accrual) or state.freight is None)
+    ended = state.delivered_at is not None or state.undeliverable
+    done = state.cancelled or (ended and freight.settled(state))
     units = tuple(dict.fromkeys(x.sscc for x in state.packages or state.departed_early))
     return Summary(phase, waiting, owner, done, units=units)
 
 
 def _stands(state: State, policy: Policy) -> tuple[str, str, str]:
     """(phase, what it waits on, whose move it is)"""
-    if state.delivered_at is not None:
-        return "delivered", "", ""
-    carrier = state.carrier or policy.carrier
+    if state.cancelled:
+        return "cancelled", "", ""
+    if any(x.state == "disputed" for x in state.bills):
+        return (
+            state.told if state.told != "created" else "departed",
+            "a decision on its freight bill",
+            "finance",
+        )
+    if state.delivered_at is not None or state.undeliverable:
+        return ("delivered" if state.delivered_at else state.told), "", ""
+    carrier = state.carrier or _account(state, policy)
+    warehouse = policy.warehouse_of(state.location)
     if state.departed_at is not None:
         phase = state.told if state.told != "created" else "departed"
         return phase, f"proof of delivery by {carrier}", carrier
     if state.departed_early_at is not None:
-        return "departed", f"the packing message of {policy.warehouse}", policy.warehouse
-    if not state.label:
-        return "packed", f"a label from {policy.carrier}", policy.carrier
-    return "labelled", f"ship confirmation by {policy.warehouse}", policy.warehouse
-
-
-__all__ = ["KIND", "VERSION", "LabelledPackage", "State", "initial", "step", "summary"]
+        return "departed", f"the packing message of {warehouse}", warehouse
+    if not may_leave(state):
+        what = "a carrier from" if state.by == "tms" else "a label from"
+        return "packed", f"{what} {_account(state, policy)}", _account(state, policy)
+    return "labelled", f"ship confirmation by {warehouse}", warehouse

@@ -1,5 +1,6 @@
 """What every process of a hub shares: landscape, policy, accounts, keys, connectors. Read once at start."""
 
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -12,6 +13,7 @@ from crossdock.connect.manifest import Manifest
 from crossdock.errors import Misconfigured
 from crossdock.landscape import Landscape, System, load_landscape, resolve_secret
 from crossdock.processes.policy import Policy
+from crossdock.processes.routing import Routing, zone
 from crossdock.runtime.postgres import place_for
 from crossdock.settings import Settings, load_settings
 
@@ -91,11 +93,55 @@ def _check_system(folder: Path, name: str, system: System) -> None:
 
 def _policy(landscape: Landscape) -> Policy:
     roles = landscape.roles
+    routing = _routing(landscape)
     given = {
         "erp": roles.erp, "warehouse": roles.warehouse, "carrier": roles.carrier, "channels": roles.channels,
         "notify": roles.notify, "follow": roles.follow,
     }  # fmt: skip
     try:
-        return msgspec.convert(given | landscape.policy, Policy)
+        policy = msgspec.convert(given | landscape.policy, Policy)
     except msgspec.ValidationError as error:
         raise Misconfigured(f"{landscape.folder / 'hub.yaml'}: policy", str(error)) from None
+    for name in ("price_tolerance", "over_ship_tolerance", "freight_tolerance"):
+        if getattr(policy, name) < 0:
+            raise Misconfigured(f"{landscape.folder / 'hub.yaml'}: policy.{name}", "must not be negative")
+    return msgspec.structs.replace(policy, routing=routing)
+
+
+def _routing(landscape: Landscape) -> Routing:
+    """The tables, with every system, node, calendar and zone they name known. Raises `Misconfigured` with the rule."""
+    path = landscape.folder / "routing.yaml"
+    try:
+        routing = msgspec.convert(landscape.routing, Routing)
+    except msgspec.ValidationError as error:
+        raise Misconfigured(str(path), str(error)) from None
+    for place, name, known in _named(routing, landscape):
+        if name and name not in known:
+            raise Misconfigured(
+                f"{path}: {place}", f"{name} is not among {', '.join(sorted(known)) or 'any'}"
+            )
+    for name, node in routing.nodes.items():
+        try:
+            zone(node.time_zone)
+        except (KeyError, ValueError):
+            raise Misconfigured(
+                f"{path}: nodes.{name}.time_zone", f"{node.time_zone} is no IANA time zone"
+            ) from None
+    return routing
+
+
+def _named(routing: Routing, landscape: Landscape) -> Iterator[tuple[str, str, Collection[str]]]:
+    """(where, what is named there, what may be)."""
+    systems, nodes = landscape.systems, {*routing.nodes, landscape.policy.get("location", Policy().location)}
+    for name, node in routing.nodes.items():
+        yield f"nodes.{name}.warehouse", node.warehouse, systems
+        yield f"nodes.{name}.erp", node.erp, systems
+        yield f"nodes.{name}.calendar", node.calendar, routing.calendars
+    for rule in routing.orders:
+        yield f"orders, rule {rule.rule}: erp", rule.erp, systems
+        for name in rule.nodes:
+            yield f"orders, rule {rule.rule}: nodes", name, nodes
+    for step in routing.transport:
+        yield f"transport, rule {step.rule}: system", step.system, systems
+        for name in step.node:
+            yield f"transport, rule {step.rule}: node", name, nodes

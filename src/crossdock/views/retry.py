@@ -8,6 +8,7 @@ import msgspec
 
 from crossdock.store.pool import Connection
 from crossdock.views.names import Names
+from crossdock.views.retryable import FREIGHT, HOLD
 from crossdock.views.sql import blocks
 from crossdock.views.story import link_of
 from crossdock.views.story_material import decode_state
@@ -50,6 +51,10 @@ def _plan(
         will.append(f"let {counted(parked, 'parked thread')} go on, in the order the events came")
     if held:
         will.append(f"check {counted(held, 'held order')} again")
+    names_of_holds = dict.fromkeys(x["key"].removeprefix(HOLD) for x in links if x["key"].startswith(HOLD))
+    will += [f"release the hold: {hold}" for hold in names_of_holds]
+    bills = dict.fromkeys(x["key"].removeprefix(FREIGHT) for x in links if x["key"].startswith(FREIGHT))
+    will += [f"accept freight bill {bill} and adjust the accrual to it" for bill in bills]
     keys = list(dict.fromkeys(link["thread_key"] for link in links))
     named = tuple((key, titles.get(key, key.rpartition("/")[2])) for key in keys[:THREADS_MAX])
     return Plan(number, tuple(will), named, len(keys) - len(named))

@@ -10,9 +10,10 @@ from crossdock.processes.shipment import State as Shipment
 from crossdock.store.pool import Connection
 from crossdock.views import story_milestones, story_sentence, story_systems, story_timeline
 from crossdock.views.names import Names
+from crossdock.views.retryable import retryable
 from crossdock.views.sql import blocks
 from crossdock.views.story_material import Material, decode_state, gather, links_of
-from crossdock.views.story_shape import Case, Entry, Headline, Line, Link, Package, Story
+from crossdock.views.story_shape import Case, Decision, Entry, Headline, Line, Link, Package, Story
 
 PAGE: Final = 60
 PAGE_MAX: Final = 200
@@ -56,7 +57,7 @@ def _tell(m: Material, names: Names, policy: Policy, limit: int) -> Story:
         thread=m.key, kind=m.row["kind"], headline=headline(m.row, m.state, names), tone=tone, sentence=sentence,
         phase=m.row["phase"], waiting_on=names.plain(m.row["waiting_on"]), waiting_since=m.row["waiting_since"],
         whose_move=names.of(m.row["owner"]) if m.row["owner"] else "", done=m.row["done"], milestones=milestones,
-        systems=systems, lines=lines(m.state), packages=packages(m.state), linked=_links(m, names), cases=cases,
+        systems=systems, decisions=decisions(m.state, names), lines=lines(m.state), packages=packages(m.state), linked=_links(m, names), cases=cases,
         timeline=entries, next=following, as_of=m.now,
     )  # fmt: skip
 
@@ -71,6 +72,7 @@ def headline(row: Any, state: Any, names: Names) -> Headline:
                 f"to {'-'.join(x for x in (state.destination.country, state.destination.region) if x)}"
             ] * bool(state.destination.country)
             facts += [state.service] * (state.service != "standard")
+            facts += [f"ships {state.ship_on:%d %b}"] * (state.ship_on is not None and not state.parts)
             return Headline(f"Order {state.number or state.reference}", tuple(facts), state.total)
         case Shipment() if state.shipment:
             facts = [
@@ -78,6 +80,7 @@ def headline(row: Any, state: Any, names: Names) -> Headline:
                 f"from {state.location}",
             ]
             facts += [f"with {state.carrier.upper()}"] * bool(state.carrier)
+            facts += [f"freight bill number {state.pro}"] * bool(state.pro)
             facts += [f"to {state.destination.country}"] * bool(state.destination.country)
             return Headline(f"Shipment {state.shipment}", tuple(facts), state.freight, "freight")
         case _:
@@ -94,15 +97,38 @@ def lines(state: Any) -> list[Line]:
         Line(
             x.line, x.item, x.unit, x.price, currency, x.ordered, x.open, x.reserved, x.allocated, x.picked, x.shipped,
             x.delivered, {name: value for name in _EXTRAS if (value := getattr(x, name))},
+            x.location, x.instead_of,
         )
         for x in state.lines
     ]  # fmt: skip
 
 
+def decisions(state: Any, names: Names) -> list[Decision]:
+    """Answers of the routing tables, as they were given."""
+    match state:
+        case Order() if state.routed:
+            served = dict.fromkeys(x.location for x in state.lines if x.location)
+            found = [
+                Decision("served from", ", ".join(served) or f"first choice {state.nodes[0]}", state.routed),
+                Decision("booked in", names.of(state.erp) + (f" for {state.company}" if state.company else ""), state.routed),
+            ]  # fmt: skip
+            if state.ship_on is not None:
+                found.append(Decision("leaves on", f"{state.ship_on:%a %d %b %Y}", state.ship_because))
+            return found
+        case Shipment() if state.routed:
+            how = "tendered through" if state.by == "tms" else "as a parcel with"
+            return [Decision("travels", f"{how} {names.of(state.account)}", state.routed)]
+        case _:
+            return []
+
+
 def packages(state: Any) -> list[Package]:
+    """One freight bill number stands for all packages of a load."""
     if not isinstance(state, Shipment):
         return []
     tracks = {x.sscc: x for x in state.tracks}
+    all_of_it = tracks.get("")
+    tracks = {p.sscc: t for p in state.packages if (t := tracks.get(p.sscc, all_of_it)) is not None}
     return [
         Package(
             p.sscc, tracks[p.sscc].tracking if p.sscc in tracks else "", p.weight,
@@ -132,7 +158,7 @@ def link_of(row: Any, state: Any, names: Names) -> Link:
 def _case(row: Any, names: Names) -> Case:
     return Case(
         row["id"], names.plain(row["title"]), names.plain(row["detail"]), row["owner"], row["cause"], row["opened_at"],
-        row["thread_key"], row["key"],
+        row["thread_key"], row["key"], retryable(row["key"]),
     )  # fmt: skip
 
 

@@ -75,6 +75,10 @@ class Line(msgspec.Struct, frozen=True):
     shipped: Decimal
     delivered: Decimal
     extras: dict[str, Decimal] = {}
+    location: str = ""
+    """The node that serves it; empty before stock was set aside."""
+    instead_of: str = ""
+    """The item that was ordered, where this one was packed in its place."""
 
 
 class Package(msgspec.Struct, frozen=True):
@@ -98,6 +102,14 @@ class Link(msgspec.Struct, frozen=True):
     done: bool
 
 
+class Decision(msgspec.Struct, frozen=True):
+    """What the hub decided by the company's tables, and by which of their rules."""
+
+    about: str
+    answer: str
+    because: str
+
+
 class Case(msgspec.Struct, frozen=True):
     """An open case that this thread is linked to; `key` is what it blocks here."""
 
@@ -109,6 +121,7 @@ class Case(msgspec.Struct, frozen=True):
     opened_at: datetime
     thread: str
     key: str
+    retryable: bool
 
 
 class Lineage(msgspec.Struct, frozen=True):
@@ -154,6 +167,7 @@ class Story(msgspec.Struct, frozen=True):
     done: bool
     milestones: list[Milestone]
     systems: list[SystemRow]
+    decisions: list[Decision]
     lines: list[Line]
     packages: list[Package]
     linked: list[Link]

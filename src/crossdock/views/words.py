@@ -26,7 +26,7 @@ _MILESTONES: Final = {
     "available_for_pickup": "holds the parcel for pick-up", "delivered": "delivered the parcel",
     "attempt_failed": "could not deliver the parcel, will try again", "delayed": "reports a delay",
     "on_hold": "holds the parcel", "exception": "reports an exception", "returning": "is returning the parcel",
-    "returned": "returned the parcel", "cancelled": "cancelled the parcel", "unknown": "sent a scan we do not know",
+    "returned": "returned the parcel", "lost": "lost the parcel", "cancelled": "cancelled the parcel", "unknown": "sent a scan we do not know",
 }  # fmt: skip
 
 
@@ -66,8 +66,13 @@ def _because(reason: str) -> str:
     return f": {reason}" if reason else ""
 
 
+def _quantities(lines: tuple[Any, ...]) -> str:
+    return _listed(tuple(f"{x.quantity} of {x.item}" for x in lines))
+
+
 _TIMERS: Final = {
     "recheck": "a held order is checked again",
+    "backorder": "what is backordered is put to the stock ledger again",
     "parent": "an event waited for the one before it",
 }
 
@@ -85,9 +90,23 @@ EVENTS: Final[dict[str, Say]] = {
         f"{who} stopped the order" if d.accepted else f"{who} could not stop the order{_because(d.reason)}"
     ),
     "order.packed.v1": lambda _, d: f"{counted(len(d.lines), 'line')} packed in shipment {d.shipment}",
+    "order.shortPicked.v1": lambda who, d: (
+        f"{who} could not find {_quantities(d.lines)} at {d.location}{_because(d.reason)}"
+    ),
+    "order.unpacked.v1": lambda _, d: (
+        f"{counted(len(d.lines), 'line')} taken out of shipment {d.shipment} again{_because(d.reason)}"
+    ),
+    "order.undeliverable.v1": lambda _, d: (
+        f"Shipment {d.shipment} was {d.outcome}: {_quantities(d.lines)} did not reach the customer"
+    ),
+    "order.held.v1": lambda who, d: f"{d.by or who} held the order ({d.hold}): {d.reason}",
+    "order.holdReleased.v1": lambda who, d: f"{d.by or who} released the hold: {d.hold}",
     "order.shipped.v1": lambda _, d: f"{counted(len(d.lines), 'line')} left with shipment {d.shipment}",
-    "order.delivered.v1": lambda _, d: f"Shipment {d.shipment} was delivered",
+    "order.delivered.v1": lambda _, d: (
+        f"Shipment {d.shipment} was delivered{' in part' if d.partial else ''}"
+    ),
     "salesOrder.posted.v1": lambda who, d: f"{who} created sales order {d.document}",
+    "salesOrder.changed.v1": lambda who, d: f"{who} changed sales order {d.document} to what is fulfilled",
     "salesOrder.cancelled.v1": lambda who, d: f"{who} cancelled sales order {d.document}",
     "reservation.updated.v1": lambda who, d: f"{who} updated the reservation of {d.document}",
     "fulfilment.created.v1": lambda who, d: f"{who} shows the order as shipped, {d.document}",
@@ -97,15 +116,31 @@ EVENTS: Final[dict[str, Say]] = {
         f"{who} packed shipment {d.shipment}: {counted(len(d.packages), 'package')}"
     ),
     "shipment.departed.v1": lambda who, d: f"{who} confirmed that shipment {d.shipment} left {d.location}",
+    "shipment.cancelled.v1": lambda who, d: f"{who} took shipment {d.shipment} apart{_because(d.reason)}",
     "shipment.milestoneReached.v1": _scan,
     "shipment.milestoneRecorded.v1": lambda who, d: (
         f"{who} recorded that the parcel is {spoken(d.milestone)}"
     ),
     "label.generated.v1": _labelled,
     "label.attached.v1": lambda who, d: f"{who} has the label of shipment {d.shipment}",
+    "label.voided.v1": lambda who, d: f"{who} voided the label {d.shipment_id}",
+    "label.reprintRequested.v1": lambda _, d: f"{d.by} asked for a new label{_because(d.reason)}",
+    "load.tendered.v1": lambda who, d: f"{who} took load {d.load} and asks carriers",
+    "load.accepted.v1": lambda _, d: (
+        f"{d.carrier} accepted load {d.load} as {d.pro}{f', freight about {d.freight}' if d.freight else ''}"
+    ),
+    "load.declined.v1": lambda _, d: (
+        f"{d.carrier} declined load {d.load}{_because(d.reason)}{'; nobody is left to ask' if d.exhausted else ''}"
+    ),
+    "load.cancelled.v1": lambda who, d: f"{who} cancelled load {d.load}",
     "tracking.subscribed.v1": lambda who, d: f"{who} will report scans of {_listed(d.tracking)}",
     "goodsIssue.posted.v1": lambda who, d: f"{who} posted goods issue {d.document}, delivery {d.delivery}",
     "freight.accrued.v1": lambda who, d: f"{who} accrued freight of {d.amount}, document {d.document}",
+    "freight.invoiced.v1": lambda _, d: (
+        f"{d.carrier} billed {d.total} in {d.invoice}{f', by a weight of {d.reweighed}' if d.reweighed else ''}"
+    ),
+    "freight.approved.v1": lambda who, d: f"{d.by or who} accepted freight bill {d.invoice}",
+    "freight.adjusted.v1": lambda who, d: f"{who} adjusted the freight by {d.amount}, document {d.document}",
     "customer.notified.v1": lambda who, d: f"{who} told the customer: {spoken(d.about)}",
     "stock.received.v1": lambda who, d: (
         f"{who} received {d.quantity} of {d.place.item} at {d.place.location}"
@@ -150,6 +185,7 @@ EFFECTS: Final[dict[str, Wish]] = {
     "order.check": Wish("check credit, stock and price", "checked the order", "order check"),
     "order.cancel": Wish("show the order as cancelled", "shows the order as cancelled", "cancellation"),
     "sales_order.create": Wish("create the sales order", "created sales order", "sales order"),
+    "sales_order.change": Wish("change the sales order", "changed sales order", "sales order change"),
     "sales_order.cancel": Wish("cancel the sales order", "cancelled sales order", "sales order cancellation"),
     "reservation.update": Wish("update the reservation", "updated the reservation of", "reservation"),
     "warehouse_order.release": Wish("take the order", "took the order", "warehouse order"),
@@ -157,9 +193,12 @@ EFFECTS: Final[dict[str, Wish]] = {
     "label.create": Wish("make the label", "made the label", "label"),
     "label.void": Wish("void the label", "voided the label", "label void"),
     "label.attach": Wish("take the label", "has the label of", "label hand-over"),
+    "load.tender": Wish("tender the load", "tendered load", "load tender"),
+    "load.cancel": Wish("cancel the load", "cancelled load", "load cancellation"),
     "tracking.subscribe": Wish("report scans", "will report scans of", "scan subscription"),
     "goods_issue.post": Wish("post the goods issue", "posted goods issue", "goods issue"),
     "freight.accrue": Wish("accrue the freight cost", "accrued freight, document", "freight accrual"),
+    "freight.adjust": Wish("adjust the freight cost", "adjusted the freight, document", "freight adjustment"),
     "milestone.record": Wish("record the milestone", "recorded the milestone", "milestone"),
     "fulfilment.create": Wish("show the order as shipped", "shows the order as shipped,", "fulfilment"),
     "availability.publish": Wish("show the availability", "shows the availability", "availability"),

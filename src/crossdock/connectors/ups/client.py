@@ -26,7 +26,7 @@ from crossdock.connectors.ups.lookups import to_found_label, to_rate
 from crossdock.connectors.ups.mapping import label_asked, rate_request, to_label
 from crossdock.errors import Misconfigured
 from crossdock.model.money import Money
-from crossdock.model.shipment import TrackingSubscribed
+from crossdock.model.shipment import LabelVoided, TrackingSubscribed
 
 TOKEN_PATH: Final = "/security/v1/oauth/token"  # noqa: S105 — a path
 SHIP_PATH: Final = "/api/shipments/v2409/ship"
@@ -157,7 +157,7 @@ class UpsClient:
             return _trouble(answer, books=True)
         if answer.status < 300 and not isinstance(answer.json(), dict):
             return Unknown(reason="HTTP 200 with a body that is not UPS's")
-        return Done(document=number, answer=answer.body)
+        return Done(document=number, receipt=LabelVoided(number), answer=answer.body)
 
     async def _subscribe(self, call: Call) -> Outcome:
         """UPS takes 100 numbers at a time; repeating a part that went through changes nothing."""

@@ -38,7 +38,7 @@ from crossdock.model.order import LineShipped
 from crossdock.model.party import Party, People
 from crossdock.model.quantity import Quantity
 from crossdock.model.requests import CreateLabel, SubscribeTracking, VoidLabel
-from crossdock.model.shipment import LabelGenerated, Package, TrackingSubscribed
+from crossdock.model.shipment import LabelGenerated, LabelVoided, Package, TrackingSubscribed
 
 SETTINGS = {
     "account_number": "204W4R", "webhook_url": "https://hub.example/v1/in/ups/track-alert", "shipper_name": "Acme",
@@ -253,7 +253,7 @@ async def test_voiding_twice_is_voiding_once(ups: Bench) -> None:
     await ups.send("tracking.subscribe", subscribe(made.document))
     await asyncio.sleep(0.15)
 
-    assert first.receipt is None
+    assert first.receipt == LabelVoided(made.document)
     assert isinstance(again, Done)
     assert ups.journal("label.void") == [("S-1", made.document)]
     assert ups.heard == []

@@ -1,0 +1,106 @@
+"""What the hub knows of one shipment."""
+
+from datetime import datetime
+from decimal import Decimal
+from typing import Literal
+
+import msgspec
+
+from crossdock.model.money import Money
+from crossdock.model.order import LineShipped
+from crossdock.model.party import Place
+from crossdock.model.shipment import Milestone, Package
+
+VERSION = 2
+
+RANK: dict[Milestone, int] = {
+    "created": 0, "picked_up": 1, "in_transit": 2, "arrived": 3, "delayed": 3, "on_hold": 3, "exception": 3,
+    "out_for_delivery": 4, "attempt_failed": 4, "available_for_pickup": 4, "returning": 5, "returned": 6,
+    "cancelled": 6, "lost": 6, "delivered": 7,
+}  # fmt: skip
+"""Terminal beats transient. Scans of equal rank are ordered by when they happened; `unknown` moves nothing."""
+ENDED: tuple[Milestone, ...] = ("delivered", "returned", "lost")
+KILOGRAMS = {"KGM": Decimal(1), "GRM": Decimal("0.001"), "LBR": Decimal("0.45359237"), "TNE": Decimal(1000)}
+"""UN/ECE Recommendation 20 units of mass, in kilograms (the pound exactly, by the agreement of 1959)."""
+
+
+class Track(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
+    """One package on its way; with a freight bill number, all of them."""
+
+    tracking: str
+    sscc: str
+    milestone: Milestone = "created"
+    at: datetime | None = None
+
+
+class Bill(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
+    """A freight bill. open: the accrual is awaited."""
+
+    invoice: str
+    carrier: str
+    total: Money
+    state: Literal["open", "matched", "adjusting", "adjusted", "disputed"] = "open"
+    billed_at: datetime | None = None
+    document: str = ""
+
+
+class State(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
+    shipment: str = ""
+    location: str = ""
+    service: str = "standard"
+    destination: Place = Place()
+    packages: tuple[Package, ...] = ()
+    people: bytes | None = None
+    subject: bytes | None = None
+    carrier: str = ""
+    label: str = ""
+    freight: Money | None = None
+    tracks: tuple[Track, ...] = ()
+    label_attached: bool = False
+    subscribed: bool = False
+    departed_at: datetime | None = None
+    departed_early: tuple[Package, ...] = ()
+    departed_early_at: datetime | None = None
+    accrual: str = ""
+    told: Milestone = "created"
+    delivered_at: datetime | None = None
+    by: Literal["", "parcel", "tms"] = ""
+    account: str = ""
+    """The carrier or TMS that carries it."""
+    routed: str = ""
+    """Why it travels so."""
+    labels: int = 0
+    """Labels asked for; the last one counts."""
+    labelled_at: datetime | None = None
+    load: str = ""
+    pro: str = ""
+    declined: tuple[str, ...] = ()
+    cancelled: bool = False
+    voided: tuple[str, ...] = ()
+    """Labels and loads that were taken back."""
+    partly_told: tuple[str, ...] = ()
+    """Packages whose delivery the orders have heard of, by SSCC."""
+    undeliverable: bool = False
+    bills: tuple[Bill, ...] = ()
+
+
+def initial(_thread: str) -> State:
+    return State()
+
+
+def may_leave(state: State) -> bool:
+    """Somebody carries it: it has a label, or a carrier accepted its load."""
+    return bool(state.label or state.pro)
+
+
+def by_order(packages: tuple[Package, ...]) -> dict[str, tuple[LineShipped, ...]]:
+    found: dict[str, list[LineShipped]] = {}
+    for package in packages:
+        for line in package.lines:
+            found.setdefault(line.order, []).append(line)
+    return {order: tuple(lines) for order, lines in found.items()}
+
+
+def kilograms(packages: tuple[Package, ...]) -> Decimal:
+    """The weight of all packages; a unit that is no weight weighs nothing."""
+    return sum((x.weight.value * KILOGRAMS.get(x.weight.unit, Decimal(0)) for x in packages), Decimal(0))
