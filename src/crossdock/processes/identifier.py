@@ -8,16 +8,16 @@ from crossdock.processes.intents import Intent, Step, Summary, Tell
 from crossdock.processes.policy import Policy
 
 KIND = "identifier"
-VERSION = 1
+VERSION = 2
 WAITING_MAX = 200
 replace = msgspec.structs.replace
 
 
 class Waiting(msgspec.Struct, frozen=True, gc=False):
-    """An event kept as it came."""
+    """An event kept as it came; `data` is its JSON."""
 
     type: str
-    data: msgspec.Raw
+    data: bytes
 
 
 class State(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
@@ -37,14 +37,14 @@ def step(state: State, event: Recorded, _policy: Policy) -> Step:
         if state.bound == event.data.thread:
             return Step(state, (), "duplicate")
         told: tuple[Intent, ...] = tuple(
-            Tell(event.data.thread, decode(x.type, bytes(x.data))) for x in state.waiting
+            Tell(event.data.thread, decode(x.type, x.data)) for x in state.waiting
         )
         return Step(replace(state, bound=event.data.thread, waiting=()), told)
     if state.bound:
         return Step(state, (Tell(state.bound, event.data),))
     if len(state.waiting) >= WAITING_MAX:
         return Step(replace(state, dropped=state.dropped + 1), (), "ignored")
-    kept = Waiting(event.type, msgspec.Raw(encode(event.data)))
+    kept = Waiting(event.type, encode(event.data))
     return Step(replace(state, waiting=(*state.waiting, kept)), (), "waiting")
 
 
