@@ -14,6 +14,7 @@ BROAD = {
     "src/crossdock/runtime/intake.py": (1, "callers of a group wait for its end, whatever ended it"),
     "src/crossdock/runtime/journal.py": (1, "a bug in a connector's render parks its lane"),
     "src/crossdock/runtime/worker.py": (1, "a batch that cannot be written is bisected down to its one thread"),
+    "src/crossdock/processes/kit.py": (1, "names whatever a process raises as its fault"),
     "src/crossdock/connect/twin.py": (1, "rolls back, then raises on"),
     "src/crossdock/demo/day.py": (1, "ends what was started, then raises on"),
 }  # fmt: skip

@@ -14,6 +14,7 @@ from crossdock.errors import Malformed
 from crossdock.model.envelope import CloudEvent, NewEvent
 from crossdock.model.registry import EVENTS, decode, short_type
 from crossdock.model.thread import KEY_LENGTH_MAX
+from crossdock.processes.catalogue import PROCESSES
 from crossdock.runtime.intake import Raw, Unavailable, subject_named
 from crossdock.store.log import Item
 
@@ -22,7 +23,7 @@ SINGLE_BYTES_MAX = 1024 * 1024
 _single = msgspec.json.Decoder(CloudEvent)
 _list = msgspec.json.Decoder(list[msgspec.Raw])
 _encode = msgspec.json.Encoder().encode
-KINDS = ("order", "shipment", "identifier", "stock")
+KINDS = tuple(sorted(set(PROCESSES) - {"message"}))
 
 
 @post("/v1/events", status_code=202, summary="Append one canonical event (CloudEvents 1.0, structured JSON)")

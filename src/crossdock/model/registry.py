@@ -8,7 +8,7 @@ from typing import Final
 
 import msgspec
 
-from crossdock.model import operations, order, requests, shipment, stock
+from crossdock.model import master, operations, order, requests, shipment, stock
 
 TYPE_PREFIX: Final = "crossdock.logistics."
 
@@ -60,6 +60,16 @@ EVENTS: Final[dict[str, type[msgspec.Struct]]] = {
     "claim.granted.v1": stock.ClaimGranted,
     "claim.refused.v1": stock.ClaimRefused,
     "availability.published.v1": stock.AvailabilityPublished,
+    "item.defined.v1": master.ItemDefined,
+    "item.changed.v1": master.ItemChanged,
+    "item.renamed.v1": master.ItemRenamed,
+    "customer.defined.v1": master.CustomerDefined,
+    "customer.merged.v1": master.CustomerMerged,
+    "location.defined.v1": master.LocationDefined,
+    "carrier.defined.v1": master.CarrierDefined,
+    "codeList.published.v1": master.CodeListPublished,
+    "masterData.awaited.v1": master.MasterDataAwaited,
+    "masterData.arrived.v1": master.MasterDataArrived,
     "identifier.bound.v1": operations.IdentifierBound,
     "message.notTranslated.v1": operations.MessageNotTranslated,
     "effect.refused.v1": operations.EffectRefused,
@@ -93,6 +103,7 @@ EFFECTS: Final[dict[str, type[msgspec.Struct]]] = {
     "availability.publish": requests.PublishAvailability,
     "customer.notify": requests.Notify,
     "invoice.release": requests.ReleaseInvoice,
+    "item.fetch": master.FetchItem,
 }
 """Effect kind → canonical payload."""
 

@@ -12,6 +12,7 @@ Mode = Literal["ordered", "latest", "independent"]
 KIND_MODE: Final[dict[str, Mode]] = {
     "order.check": "independent",
     "availability.publish": "latest",
+    "item.fetch": "independent",
 }
 """How effects of a kind relate within their lane; every kind not named here is `ordered`."""
 

@@ -11,10 +11,12 @@ import msgspec
 
 from crossdock.model import requests
 from crossdock.model.envelope import Recorded
+from crossdock.model.master import MasterDataAwaited
 from crossdock.model.money import Money
 from crossdock.model.order import LineCheck, OrderChecked, OrderReceived
 from crossdock.model.quantity import Quantity
 from crossdock.model.stock import ClaimLine, StockPlace
+from crossdock.model.thread import identifier_thread
 from crossdock.processes import order_cancel, order_change, order_release, order_ship, order_trouble
 from crossdock.processes.intents import (
     Claim,
@@ -28,6 +30,7 @@ from crossdock.processes.intents import (
     SetTimer,
     Step,
     Summary,
+    Tell,
 )  # fmt: skip
 from crossdock.processes.lines import Part
 from crossdock.processes.order_lines import move_lines, reserve
@@ -171,11 +174,10 @@ def _refusal(state: State, answer: OrderChecked, policy: Policy) -> Step | None:
     if unknown:
         items = ", ".join(sorted({x.item for x in state.lines if x.line in unknown}))
         reason = f"item {items} is unknown to {erp}"
-        return (
-            order_cancel.reject(state, reason, policy)
-            if policy.unknown_item == "reject"
-            else _hold(state, "item", reason, policy)
-        )
+        if policy.unknown_item == "reject":
+            return order_cancel.reject(state, reason, policy)
+        held = _hold(state, "item", reason, policy)
+        return Step(held.state, (*held.intents, *_await(state, unknown)))
     if answer.credit == "blocked":
         return _hold(state, "credit", f"credit refused by {erp}", policy)
     differing = _price_difference(state, answer, policy)
@@ -185,6 +187,26 @@ def _refusal(state: State, answer: OrderChecked, policy: Policy) -> Step | None:
     if short:
         return _hold(state, "stock", f"{erp} cannot confirm {', '.join(short)}", policy)
     return None
+
+
+def _await(state: State, lines: list[str]) -> tuple[Intent, ...]:
+    """Ask for the records of these lines, under our code and under the channel's."""
+    items = dict.fromkeys(x.item for x in state.lines if x.line in lines)
+    thread = f"order/{state.reference}"
+    return tuple(
+        Tell(home, MasterDataAwaited(thread, x))
+        for x in items
+        for home in (f"item/{x}", identifier_thread("item-code", state.channel, x))
+    )
+
+
+def _master_arrived(state: State, event: Recorded, policy: Policy) -> Step:
+    """A record that was missing is there: whatever it was that the channel calls so, the line now names ours."""
+    if state.phase != "held" or state.hold != "item":
+        return Step(state, (), "stale")
+    called, code = event.data.called, event.data.code
+    lines = tuple(replace(x, item=code) if called and x.item == called else x for x in state.lines)
+    return proceed(replace(state, lines=lines, checked=False, phase="checking"), policy)
 
 
 def _unconfirmed(state: State, checks: tuple[LineCheck, ...]) -> list[str]:
@@ -407,6 +429,7 @@ HANDLERS: dict[str, Handler] = {
     "order.held.v1": order_trouble.placed,
     "order.holdReleased.v1": order_trouble.released,
     "timer.fired.v1": _recheck,
+    "masterData.arrived.v1": _master_arrived,
     "claim.granted.v1": _granted,
     "claim.refused.v1": _refused,
     "salesOrder.posted.v1": _sales_order,

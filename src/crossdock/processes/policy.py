@@ -54,6 +54,12 @@ class Policy(msgspec.Struct, frozen=True, gc=False, forbid_unknown_fields=True):
     """What customers hear of: the order's own turns, and milestones of its parcels."""
     freight_tolerance: Decimal = Decimal("0.05")
     """Largest difference between accrued and billed freight that is adjusted without a person."""
+    master_authority: dict[str, str] = {}
+    """Kind of master data (item, customer, location, carrier, codelist) → the system whose word about it counts."""
+    item_fetch: bool = False
+    """Whether that system is asked for an item that is missing or was changed."""
+    own: dict[str, str] = {}
+    """Settings of the company's own processes, by whatever names they use."""
     parent_wait_seconds: int = 900
     """How long an event may wait for the one that should have come before it."""
     clock_ahead_seconds: int = 300

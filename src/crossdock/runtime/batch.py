@@ -17,7 +17,7 @@ from crossdock.model.registry import TYPE_OF, decode, encode
 from crossdock.model.thread import hash16, identifier_thread, kind_of, partition_of
 from crossdock.processes import blocked
 from crossdock.processes import intents as i
-from crossdock.processes.catalogue import PROCESSES
+from crossdock.processes.catalogue import OWN, PROCESSES, heard_by
 from crossdock.processes.policy import Policy
 from crossdock.store.log import Row, event_row
 from crossdock.store.stock import Wish
@@ -135,6 +135,9 @@ class Batch:
         thread.state = step.state
         for place, intent in enumerate(follow_ups):
             self._carry_out(thread, intent, event, place)
+        if thread.kind not in OWN and step.verdict not in ("duplicate", "stale"):
+            for own in heard_by(event):
+                self.append(own, event.data, cause=event.id, place="heard", occurred_at=event.occurred_at)
 
     def _park(self, thread: Thread, reason: str) -> None:
         thread.parked = reason

@@ -22,6 +22,7 @@ from crossdock.model.registry import encode
 from crossdock.model.thread import hash16, kind_of, partition_of, thread_key
 from crossdock.runtime.hub import Hub
 from crossdock.runtime.wake import LOG, Waker
+from crossdock.store.codes import Codes
 from crossdock.store.keys import Keyring, seal_people
 from crossdock.store.log import (
     Item,
@@ -101,6 +102,7 @@ class Intake:
         self._arrived = asyncio.Event()
         self._identifiers: OrderedDict[str, str] = OrderedDict()
         self.generation = 1
+        self.codes = Codes()
         self._tasks: list[asyncio.Task[None]] = []
 
     def start(self) -> None:
@@ -136,7 +138,7 @@ class Intake:
             dedupe_key(source, source_id), content, source_id, (now + timedelta(days=days)).date(), [], rows
         )
         for place, event in enumerate(events):
-            data = event.data
+            data = self.codes.from_system(source, event.data)
             people: People | None = getattr(data, "people", None)
             handle = subject_named(event)
             if people is not None and handle is not None:

@@ -21,6 +21,7 @@ from crossdock.model.thread import hash16, partition_of
 from crossdock.processes.intents import Do
 from crossdock.runtime.batch import Batch, Wanted
 from crossdock.runtime.hub import Hub
+from crossdock.store.codes import Codes
 from crossdock.store.effects import UNRENDERED, NewEffect, State, effect_id, lane_of, mode_of, replace_body
 from crossdock.store.keys import Keyring
 from crossdock.store.pool import Connection
@@ -47,6 +48,7 @@ class Journal:
     def __init__(self, hub: Hub, keyring: Keyring) -> None:
         self._hub = hub
         self._keyring = keyring
+        self._codes = Codes()
         self._routes: dict[str, tuple[Connector, Account, str]] = {}
 
     def _route(self, name: str) -> tuple[Connector, Account, str]:
@@ -60,6 +62,7 @@ class Journal:
 
     async def load_keys(self, connection: asyncpg.Connection, wanted: Sequence[Wanted]) -> None:
         await self._keyring.load(connection, {w.do.subject for w in wanted if w.do.subject})
+        await self._codes.refresh(connection)
 
     def render(self, wanted: Sequence[Wanted], batch: Batch) -> list[NewEffect]:
         """All effects of a batch; one that cannot be rendered is journaled as refused, and its thread hears of it."""
@@ -102,7 +105,7 @@ class Journal:
         if code.render is None:
             raise Rejected("/", f"{account.connector} carries out nothing")
         try:
-            return code.render(kind, payload, people, account), connector
+            return code.render(kind, self._codes.for_system(name, payload), people, account), connector
         except CrossdockError:
             raise
         except Exception as error:

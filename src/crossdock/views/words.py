@@ -149,6 +149,18 @@ EVENTS: Final[dict[str, Say]] = {
     "claim.granted.v1": lambda _, d: f"Stock reserved for {counted(len(d.lines), 'line')}",
     "claim.refused.v1": _missing,
     "availability.published.v1": lambda who, d: f"{who} shows {d.available} of {d.item} as available",
+    "item.defined.v1": lambda who, d: f"{who} defined item {d.item}{_because(d.description)}",
+    "item.changed.v1": lambda who, d: f"{who} changed item {d.item}",
+    "item.renamed.v1": lambda who, d: f"{who} renamed item {d.item} to {d.now}",
+    "customer.defined.v1": lambda who, d: f"{who} defined customer {d.customer}",
+    "customer.merged.v1": lambda who, d: f"{who} merged customer {d.customer} into {d.into}",
+    "location.defined.v1": lambda who, d: f"{who} defined location {d.location}{_because(d.description)}",
+    "carrier.defined.v1": lambda who, d: f"{who} defined carrier {d.carrier}{_because(d.description)}",
+    "codeList.published.v1": lambda who, d: (
+        f"{who} published version {d.version} of code list {d.name}: {counted(len(d.entries), 'code')}"
+    ),
+    "masterData.awaited.v1": lambda _, d: f"{d.thread} waits for it",
+    "masterData.arrived.v1": lambda _, d: f"The {d.kind} {d.code} was defined",
     "identifier.bound.v1": lambda _, d: f"The identifier belongs to {d.thread}",
     "message.notTranslated.v1": lambda _, d: (
         f"{d.system} sent a message we cannot read{' at ' + d.path if d.path else ''}: {d.reason}"
@@ -203,6 +215,7 @@ EFFECTS: Final[dict[str, Wish]] = {
     "fulfilment.create": Wish("show the order as shipped", "shows the order as shipped,", "fulfilment"),
     "availability.publish": Wish("show the availability", "shows the availability", "availability"),
     "customer.notify": Wish("tell the customer", "told the customer,", "customer notice"),
+    "item.fetch": Wish("say what it knows of the item", "told of item", "item question"),
     "invoice.release": Wish("release the invoice", "released invoice", "invoice"),
 }
 """Effect kind → how asking for it is told."""
