@@ -1,7 +1,8 @@
 """Event messages of the WMS → canonical events. Pure; the WMS is the authority for what it says here."""
 
+import re
 from collections.abc import Callable
-from typing import TypeVar
+from typing import Final, TypeVar
 
 from crossdock.connect.contract import Account, Inbound, Translation
 from crossdock.connect.reading import parse, read, unmapped
@@ -10,14 +11,15 @@ from crossdock.connectors.manhattan_wms.gs1 import is_sscc
 from crossdock.connectors.manhattan_wms.units import to_quantity
 from crossdock.errors import Malformed, Rejected, Unsupported
 from crossdock.model.envelope import NewEvent
-from crossdock.model.order import LineAllocation, LineShipped, OrderAllocated
+from crossdock.model.order import LineAllocation, LineShipped, LinesShort, OrderAllocated
 from crossdock.model.party import Party, People, Place
-from crossdock.model.shipment import Package, ShipmentDeparted, ShipmentPacked
+from crossdock.model.shipment import Package, ShipmentCancelled, ShipmentDeparted, ShipmentPacked
 from crossdock.model.stock import StockAdjusted, StockPlace, StockReceived
 from crossdock.model.thread import ThreadKey, shipment_thread, stock_thread
 
 CHANNEL = "events"
 MESSAGE_ID_HEADER = "x-message-id"
+_RELEASE = re.compile(r"~\d+$")
 M = TypeVar("M", bound=messages.Message)
 
 
@@ -29,36 +31,27 @@ def to_events(inbound: Inbound, account: Account) -> Translation:
     if not source_id:
         raise Malformed("the message has no id", f"header {MESSAGE_ID_HEADER}")
     kind = read(messages.Head, inbound.body).message_type
-    match kind:
-        case "OrderAllocated":
-            return _translated(
-                inbound, source_id, account, messages.OrderAllocatedMessage, _to_order_allocated
-            )
-        case "ShipmentPacked":
-            return _translated(
-                inbound, source_id, account, messages.ShipmentPackedMessage, _to_shipment_packed
-            )
-        case "ShipmentDeparted":
-            return _translated(
-                inbound, source_id, account, messages.ShipmentDepartedMessage, _to_shipment_departed
-            )
-        case "StockReceived":
-            return _translated(inbound, source_id, account, messages.StockReceivedMessage, _to_stock_received)
-        case "StockAdjusted":
-            return _translated(inbound, source_id, account, messages.StockAdjustedMessage, _to_stock_adjusted)
-    raise Unsupported(kind)
+    translate = _MESSAGES.get(kind)
+    if translate is None:
+        raise Unsupported(kind)
+    return translate(inbound, source_id, account)
 
 
-def _translated(
-    inbound: Inbound,
-    source_id: str,
-    account: Account,
-    shape: type[M],
-    to_event: Callable[[M, Account], NewEvent],
-) -> Translation:
-    message = read(shape, inbound.body)
-    left = unmapped(shape, parse(inbound.body))
-    return Translation(source_id=source_id, events=(to_event(message, account),), unmapped=left)
+def order_reference(hub_reference: str) -> str:
+    """Our order, whichever of its releases (`~n`) the WMS speaks of."""
+    return _RELEASE.sub("", hub_reference)
+
+
+Translate = Callable[[Inbound, str, Account], Translation]
+
+
+def _translator(shape: type[M], to_event: Callable[[M, Account], NewEvent]) -> Translate:
+    def translate(inbound: Inbound, source_id: str, account: Account) -> Translation:
+        message = read(shape, inbound.body)
+        left = unmapped(shape, parse(inbound.body))
+        return Translation(source_id=source_id, events=(to_event(message, account),), unmapped=left)
+
+    return translate
 
 
 def _to_order_allocated(message: messages.OrderAllocatedMessage, _: Account) -> NewEvent:
@@ -79,8 +72,34 @@ def _to_order_allocated(message: messages.OrderAllocatedMessage, _: Account) -> 
         for index, line in enumerate(payload.lines)
     )
     return NewEvent(
-        thread=ThreadKey("order/" + payload.extended.hub_reference),
+        thread=ThreadKey("order/" + order_reference(payload.extended.hub_reference)),
         data=OrderAllocated(lines=lines),
+        occurred_at=message.event_timestamp,
+        sequence=message.sequence,
+    )
+
+
+def _to_short_picked(message: messages.OrderShortPickedMessage, _: Account) -> NewEvent:
+    payload = message.payload
+    order = order_reference(payload.extended.hub_reference)
+    lines = tuple(
+        LineShipped(
+            order=order,
+            line=line.original_order_line_id,
+            item=line.item_id,
+            quantity=to_quantity(
+                line.quantity,
+                line.quantity_uom_id,
+                value_path=f"/Payload/Lines/{index}/Quantity",
+                unit_path=f"/Payload/Lines/{index}/QuantityUomId",
+            ),
+            lot=line.lot_number or "",
+        )
+        for index, line in enumerate(payload.lines)
+    )
+    return NewEvent(
+        thread=ThreadKey("order/" + order),
+        data=LinesShort(lines=lines, location=message.facility, reason=payload.reason_code or ""),
         occurred_at=message.event_timestamp,
         sequence=message.sequence,
     )
@@ -99,7 +118,7 @@ def _to_shipment_packed(message: messages.ShipmentPackedMessage, account: Accoun
             service=payload.service_level_id or "standard",
             destination=_to_place(ship_to),
             people=People(ship_to=_to_party(ship_to)) if ship_to else None,
-            subject=first.subject or f"customer/{first.hub_reference}",
+            subject=first.subject or f"customer/{order_reference(first.hub_reference)}",
         ),
         occurred_at=message.event_timestamp,
         sequence=message.sequence,
@@ -116,6 +135,16 @@ def _to_shipment_departed(message: messages.ShipmentDepartedMessage, account: Ac
             packages=_to_packages(payload.olpns),
             carrier=payload.carrier_id or "",
         ),
+        occurred_at=message.event_timestamp,
+        sequence=message.sequence,
+    )
+
+
+def _to_shipment_cancelled(message: messages.ShipmentCancelledMessage, account: Account) -> NewEvent:
+    payload = message.payload
+    return NewEvent(
+        thread=shipment_thread(account.name, payload.shipment_id),
+        data=ShipmentCancelled(shipment=payload.shipment_id, reason=payload.reason_text or ""),
         occurred_at=message.event_timestamp,
         sequence=message.sequence,
     )
@@ -143,7 +172,7 @@ def _to_packages(olpns: tuple[messages.Olpn, ...]) -> tuple[Package, ...]:
 
 def _to_line(line: messages.PackedLine, path: str) -> LineShipped:
     return LineShipped(
-        order=line.extended.hub_reference,
+        order=order_reference(line.extended.hub_reference),
         line=line.original_order_line_id,
         item=line.item_id,
         quantity=to_quantity(
@@ -218,3 +247,14 @@ def _to_stock_adjusted(message: messages.StockAdjustedMessage, _: Account) -> Ne
         occurred_at=message.event_timestamp,
         sequence=message.sequence,
     )
+
+
+_MESSAGES: Final[dict[str, Translate]] = {
+    "OrderAllocated": _translator(messages.OrderAllocatedMessage, _to_order_allocated),
+    "OrderShortPicked": _translator(messages.OrderShortPickedMessage, _to_short_picked),
+    "ShipmentPacked": _translator(messages.ShipmentPackedMessage, _to_shipment_packed),
+    "ShipmentDeparted": _translator(messages.ShipmentDepartedMessage, _to_shipment_departed),
+    "ShipmentCancelled": _translator(messages.ShipmentCancelledMessage, _to_shipment_cancelled),
+    "StockReceived": _translator(messages.StockReceivedMessage, _to_stock_received),
+    "StockAdjusted": _translator(messages.StockAdjustedMessage, _to_stock_adjusted),
+}

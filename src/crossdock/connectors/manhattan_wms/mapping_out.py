@@ -37,15 +37,21 @@ def order_id(reference: str) -> str:
     return f"{readable}-{blake2b(reference.encode(), digest_size=4).hexdigest()}"
 
 
+def hub_reference(reference: str, release: int) -> str:
+    """What the WMS knows an order by: our reference, and `~n` behind it from the second release on."""
+    return f"{reference}~{release}" if release else reference
+
+
 def shipment_id(shipment: str, account: Account) -> str:
     """The WMS's own number, whether we name the shipment by it or by `<account>/<number>`."""
     return shipment.removeprefix(account.name + "/")
 
 
 def _from_release(payload: ReleaseOrder, ship_to: Party) -> dict[str, Any]:
+    named = hub_reference(payload.reference, payload.release)
     document: dict[str, Any] = {
-        "OriginalOrderId": order_id(payload.reference),
-        "Extended": {"HubReference": payload.reference},
+        "OriginalOrderId": order_id(named),
+        "Extended": {"HubReference": named},
         "CustomerOrderNumber": payload.number,
         "OriginFacilityId": payload.location,
         "OrderType": "CustomerOrder",
@@ -64,6 +70,8 @@ def _from_release(payload: ReleaseOrder, ship_to: Party) -> dict[str, Any]:
     }
     if payload.promised_on is not None:
         document["RequiredDeliveryDate"] = payload.promised_on.isoformat()
+    if payload.ship_on is not None:
+        document["PlannedShipDate"] = payload.ship_on.isoformat()
     return document
 
 
@@ -87,9 +95,10 @@ def _from_party(party: Party) -> dict[str, str]:
 
 
 def _from_cancel(payload: CancelRelease) -> dict[str, Any]:
+    named = hub_reference(payload.reference, payload.release)
     return {
-        "OriginalOrderId": order_id(payload.reference),
-        "Extended": {"HubReference": payload.reference},
+        "OriginalOrderId": order_id(named),
+        "Extended": {"HubReference": named},
         "OriginFacilityId": payload.location,
         "ReasonText": payload.reason,
     }

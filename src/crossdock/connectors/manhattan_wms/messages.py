@@ -59,6 +59,23 @@ class Allocation(Document):
     lines: Annotated[tuple[AllocatedLine, ...], msgspec.Meta(min_length=1)]
 
 
+class ShortLine(Document):
+    """`quantity` is what is missing."""
+
+    original_order_line_id: Text
+    item_id: Text
+    quantity: Decimal
+    quantity_uom_id: Text
+    lot_number: Maybe = None
+
+
+class ShortPick(Document):
+    original_order_id: Text
+    extended: Extended
+    lines: Annotated[tuple[ShortLine, ...], msgspec.Meta(min_length=1)]
+    reason_code: Maybe = None
+
+
 class PackedLine(Document):
     original_order_id: Text
     extended: Extended
@@ -89,6 +106,11 @@ class Departure(Document):
     shipment_id: Text
     olpns: Annotated[tuple[Olpn, ...], msgspec.Meta(min_length=1)]
     carrier_id: Maybe = None
+
+
+class Cancellation(Document):
+    shipment_id: Text
+    reason_text: Maybe = None
 
 
 class StockReceipt(Document):
@@ -122,12 +144,20 @@ class OrderAllocatedMessage(Message):
     payload: Allocation
 
 
+class OrderShortPickedMessage(Message):
+    payload: ShortPick
+
+
 class ShipmentPackedMessage(Message):
     payload: Packing
 
 
 class ShipmentDepartedMessage(Message):
     payload: Departure
+
+
+class ShipmentCancelledMessage(Message):
+    payload: Cancellation
 
 
 class StockReceivedMessage(Message):

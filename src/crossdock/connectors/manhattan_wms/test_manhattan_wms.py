@@ -1,181 +1,32 @@
-"""The client against the twin over HTTP: every effect, every quirk, and the warehouse's own work."""
+"""The client against the twin over HTTP: every effect, every answer, and what goes wrong on the way."""
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
-from datetime import UTC, datetime
-from decimal import Decimal
 from pathlib import Path
-from typing import Any
 
 import pytest
-from aiohttp import ClientSession, web
 
-from crossdock.connect.contract import (
-    Account,
-    Call,
-    CannotTell,
-    Done,
-    Inbound,
-    Refused,
-    RetryLater,
-    Unknown,
-)
-from crossdock.connect.discovery import installed
-from crossdock.connect.transport import Answer, Transport
-from crossdock.connect.twin import Twin, TwinSetup
+from crossdock.connect.contract import CannotTell, Done, Refused, RetryLater, Unknown
+from crossdock.connect.transport import Answer
 from crossdock.connectors.manhattan_wms.client import _outcome
-from crossdock.connectors.manhattan_wms.connector import CONNECTOR, authenticate
+from crossdock.connectors.manhattan_wms.conftest import (
+    ADA,
+    REFERENCE,
+    Bench,
+    account,
+    attach,
+    bench,
+    call,
+    cancel,
+    eventually,
+    release,
+)
+from crossdock.connectors.manhattan_wms.connector import CONNECTOR
 from crossdock.connectors.manhattan_wms.gs1 import sscc
 from crossdock.connectors.manhattan_wms.mapping import to_events
 from crossdock.connectors.manhattan_wms.mapping_out import order_id
-from crossdock.connectors.manhattan_wms.twin import build
 from crossdock.errors import Misconfigured
-from crossdock.model.money import Money
-from crossdock.model.order import CancellationAnswered, OrderLine, OrderReleased
-from crossdock.model.party import Party, People
-from crossdock.model.quantity import Quantity
-from crossdock.model.requests import AttachLabel, CancelRelease, ReleaseOrder
-from crossdock.model.shipment import LabelAttached, LabelledPackage
-
-SETTINGS = {"organisation": "ACME", "facility": "SITE1"}
-SECRETS = {
-    "client_id": "hub",
-    "client_secret": "quiet",
-    "event_secret": "key-2",
-    "event_secret_previous": "key-1",
-}
-ADA = People(
-    ship_to=Party(name="Ada Byron", lines=("Road 1",), city="Bonn", postal_code="53111", country="DE")
-)
-REFERENCE = "shopify-eu/1042"
-QUIRKS = installed()["manhattan_wms"].manifest.quirks
-
-
-def account(base_url: str = "http://127.0.0.1:9", **secrets: str) -> Account:
-    return Account(
-        name="wms-1",
-        connector="manhattan_wms",
-        base_url=base_url,
-        settings=SETTINGS,
-        secrets=SECRETS | secrets,
-    )
-
-
-def inbound(body: bytes, **headers: str) -> Inbound:
-    return Inbound(channel="events", headers=headers, body=body, received_at=datetime.now(UTC))
-
-
-def release(
-    reference: str = REFERENCE, quantity: str = "2", item: str = "WID-1", location: str = "SITE1"
-) -> bytes:
-    line = OrderLine("10", item, Quantity(Decimal(quantity)), Money(Decimal(9), "EUR"))
-    payload = ReleaseOrder(reference, "#1042", location, (line,), "standard")
-    return CONNECTOR.render("warehouse_order.release", payload, ADA, account())
-
-
-def cancel(reference: str = REFERENCE) -> bytes:
-    payload = CancelRelease(reference, "SITE1", "changed their mind")
-    return CONNECTOR.render("warehouse_order.cancel", payload, People(), account())
-
-
-def attach(*ssccs: str, shipment: str = "S-1") -> bytes:
-    packages = tuple(LabelledPackage(code, f"1Z{index}") for index, code in enumerate(ssccs))
-    return CONNECTOR.render("label.attach", AttachLabel(shipment, "ups", packages), People(), account())
-
-
-def call(kind: str, body: bytes, timeout_seconds: float = 5.0) -> Call:
-    return Call(effect="e-1", attempt=1, kind=kind, body=body, timeout_seconds=timeout_seconds)
-
-
-class Bench:
-    """A running twin, a hub that notes what it is sent, and a client."""
-
-    def __init__(self, twin: Twin, base_url: str, heard: list[Inbound], transport: Transport) -> None:
-        self.twin = twin
-        self.base_url = base_url
-        self.heard = heard
-        self.transport = transport
-        self.client = CONNECTOR.open(account(base_url), transport)
-
-    async def send(self, kind: str, body: bytes, timeout_seconds: float = 5.0) -> Any:
-        return await self.client.send(call(kind, body, timeout_seconds))
-
-    def quirk(self, name: str, rate: float = 1.0) -> None:
-        self.twin.quirks.set({name: rate})
-
-    def journal(self, effect: str) -> list[tuple[Any, ...]]:
-        return self.twin.books.rows("select reference, key from journal where effect = ?", effect)
-
-    async def stock(self, **items: str) -> None:
-        body = {item.replace("_", "-"): {"quantity": quantity, "lot": ""} for item, quantity in items.items()}
-        async with ClientSession() as http, http.put(f"{self.base_url}/_twin/stock", json=body) as answer:
-            assert answer.status == 200
-
-    async def get(self, path: str) -> Any:
-        async with ClientSession() as http, http.get(self.base_url + path) as answer:
-            return await answer.json()
-
-    async def status(self, *wanted: str) -> None:
-        """Wait until the only order stands there."""
-        await eventually(lambda: self.twin.books.all("order")[0][1]["status"] in wanted)
-
-    def events(self) -> list[Any]:
-        return [event for one in self.heard for event in to_events(one, account()).events]
-
-
-async def eventually(true: Callable[[], bool]) -> None:
-    for _ in range(300):
-        if true():
-            return
-        await asyncio.sleep(0.01)
-    raise AssertionError("it did not come true within 3 seconds")
-
-
-async def serve(app: web.Application) -> tuple[web.AppRunner, str]:
-    runner = web.AppRunner(app, shutdown_timeout=0.1)
-    await runner.setup()
-    await web.TCPSite(runner, "127.0.0.1", 0).start()
-    return runner, f"http://127.0.0.1:{runner.addresses[0][1]}"
-
-
-@asynccontextmanager
-async def bench(
-    books: Path, *, pace_seconds: float = 0.02, secrets: dict[str, str] | None = None, **settings: str
-) -> AsyncIterator[Bench]:
-    heard: list[Inbound] = []
-
-    async def listen(request: web.Request) -> web.Response:
-        headers = {name.lower(): value for name, value in request.headers.items()}
-        assert request.path == "/v1/in/wms-1/events"
-        heard.append(inbound(await request.read(), **headers))
-        authenticate(heard[-1], account())
-        return web.Response(status=202)
-
-    hub = web.Application()
-    hub.router.add_post("/{path:.*}", listen)
-    hub_runner, hub_url = await serve(hub)
-    setup = TwinSetup(
-        name="wms", system="wms-1", hub_url=hub_url, books=books, pace_seconds=pace_seconds,
-        settings=SETTINGS | settings, secrets=SECRETS | (secrets or {}),
-    )  # fmt: skip
-    twin = Twin(setup, QUIRKS)
-    build(twin)
-    runner, base_url = await serve(twin.app)
-    transport = Transport()
-    try:
-        yield Bench(twin, base_url, heard, transport)
-    finally:
-        await transport.close()
-        await runner.cleanup()
-        await hub_runner.cleanup()
-
-
-@pytest.fixture
-async def wms(tmp_path: Path) -> AsyncIterator[Bench]:
-    async with bench(tmp_path / "wms.db") as running:
-        yield running
-
+from crossdock.model.order import CancellationAnswered, OrderReleased
+from crossdock.model.shipment import LabelAttached
 
 # Client and twin
 
@@ -224,44 +75,6 @@ async def test_everything_sent_twice_is_done_once(wms: Bench) -> None:
     assert wms.journal("label.attach") == [("S-1", "S-1")]
 
 
-async def test_cancelling_before_picking_is_accepted_for_good(wms: Bench) -> None:
-    """The answer is the receipt, the second one is the same, and the order never moves again."""
-    await wms.send("warehouse_order.release", release())
-    first = await wms.send("warehouse_order.cancel", cancel())
-    again = await wms.send("warehouse_order.cancel", cancel())
-    await wms.stock(WID_1="10")
-    await asyncio.sleep(0.1)
-
-    assert first.receipt == again.receipt == CancellationAnswered(accepted=True)
-    assert wms.journal("warehouse_order.cancel") == [(REFERENCE, order_id(REFERENCE))]
-    assert (await wms.get("/_twin/orders"))[0]["status"] == "cancelled"
-
-
-async def test_cancelling_frees_what_was_allocated(tmp_path: Path) -> None:
-    """The stock of an order that is stopped between allocation and picking can be sold again."""
-    async with bench(tmp_path / "wms.db", pace_seconds=0.2) as wms:
-        await wms.stock(WID_1="10")
-        await wms.send("warehouse_order.release", release())
-        await wms.status("allocated")
-        await wms.send("warehouse_order.cancel", cancel())
-
-        assert (await wms.get("/_twin/stock"))["WID-1"]["allocated"] == "0"
-
-
-async def test_cancelling_after_picking_is_refused_and_stays_refused(wms: Bench) -> None:
-    """A refusal is a good answer of the WMS, not a failed effect."""
-    await wms.stock(WID_1="10")
-    await wms.send("warehouse_order.release", release())
-    await wms.status("picked", "packed")
-    first = await wms.send("warehouse_order.cancel", cancel())
-    again = await wms.send("warehouse_order.cancel", cancel())
-
-    assert (
-        first.receipt == again.receipt == CancellationAnswered(accepted=False, reason="picking is finished")
-    )
-    assert wms.journal("warehouse_order.cancel") == []
-
-
 async def test_cancelling_what_never_came_is_accepted(wms: Bench) -> None:
     """There is nothing to stop, and nothing is journalled."""
     outcomes = [await wms.send("warehouse_order.cancel", cancel("shopify-eu/9")) for _ in range(2)]
@@ -269,21 +82,6 @@ async def test_cancelling_what_never_came_is_accepted(wms: Bench) -> None:
     expected = CancellationAnswered(accepted=True, reason="never received")
     assert [outcome.receipt for outcome in outcomes] == [expected, expected]
     assert wms.journal("warehouse_order.cancel") == []
-
-
-async def test_a_short_order_waits_and_says_so(wms: Bench) -> None:
-    """Allocation is tried again until the stock is there; a smaller count is an adjustment."""
-    await wms.stock(WID_1="1")
-    await wms.send("warehouse_order.release", release())
-    await wms.status("waiting_for_stock")
-    await wms.stock(WID_1="5")
-    await wms.status("packed")
-    await wms.stock(WID_1="4")
-    await eventually(lambda: len(wms.heard) == 5)
-
-    adjusted = wms.events()[-1]
-    assert adjusted.type == "stock.adjusted.v1"
-    assert adjusted.data.change == Quantity(Decimal(-1))
 
 
 async def test_refusals_carry_the_words_of_the_wms(tmp_path: Path) -> None:

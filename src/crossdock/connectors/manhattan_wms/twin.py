@@ -1,8 +1,10 @@
 """The simulated WMS's services and control surface; the warehouse work is in `twin_floor`.
 
-GET /_twin/orders  [{"reference", "status", "shipment", "lines"}]
-GET /_twin/stock   {"SKU": {"quantity", "allocated", "lot", "unit"}}
-PUT /_twin/stock   {"SKU": {"quantity": "1000", "lot": "", "unit": "UNIT"}}  the difference becomes an event
+GET /_twin/orders       [{"reference", "status", "shipment", "shipments", "lines", "picked"}]
+GET /_twin/shipments    [{"shipment", "status", "lines": [{"reference", "line", "item", "quantity"}]}]
+GET /_twin/stock        {"SKU": {"quantity", "allocated", "lot", "unit"}}
+PUT /_twin/stock        {"SKU": {"quantity": "1000", "lot": "", "unit": "UNIT"}}  the difference becomes an event
+PUT /_twin/substitutes  {"SKU": "OTHER-SKU"}  what the quirk `substitute` packs instead
 """
 
 import asyncio
@@ -17,7 +19,7 @@ from aiohttp import web
 
 from crossdock.connect.twin import Twin, lose_answer
 from crossdock.connectors.manhattan_wms.client import SERVICES, UNKNOWN_ORDER
-from crossdock.connectors.manhattan_wms.twin_floor import PICKED_OR_LATER, Floor
+from crossdock.connectors.manhattan_wms.twin_floor import Floor
 from crossdock.connectors.manhattan_wms.units import TO_CANONICAL
 
 Service = Callable[[dict[str, Any]], web.Response]
@@ -36,8 +38,10 @@ def build(twin: Twin) -> None:
             web.post(SERVICES["warehouse_order.cancel"], services.guarded(services.cancel_order)),
             web.post(SERVICES["label.attach"], services.guarded(services.attach_labels)),
             web.get("/_twin/orders", services.show_orders),
+            web.get("/_twin/shipments", services.show_shipments),
             web.get("/_twin/stock", services.show_stock),
             web.put("/_twin/stock", services.put_stock),
+            web.put("/_twin/substitutes", services.put_substitutes),
         ]
     )
 
@@ -155,6 +159,9 @@ class Services:
             "lines": lines,
             "status": "released",
             "shipment": "",
+            "shipments": [],
+            "picked": [],
+            "merging": False,
             "tasks": [f"T-{self.books.next_number('task')}" for _ in lines],
         }
 
@@ -180,11 +187,11 @@ class Services:
             raise _No(UNKNOWN_ORDER, f"order {number} does not exist", 404)
         said = self.books.get("cancel_answer", number)
         if said is None:
-            refused = order["status"] in PICKED_OR_LATER
-            said = {"Cancelled": not refused, "Reason": "picking is finished" if refused else ""}
+            why_not = self.floor.may_cancel(order)
+            said = {"Cancelled": not why_not, "Reason": why_not}
             self.books.put("cancel_answer", number, said)
-            if not refused:
-                self.floor.cancel(order)
+            if not why_not:
+                self.floor.cancel(order, str(body.get("ReasonText") or ""))
         return _answer({"OriginalOrderId": number, **said})
 
     def attach_labels(self, body: dict[str, Any]) -> web.Response:
@@ -197,16 +204,23 @@ class Services:
         if set(labels) != packed or not all(labels.values()):
             raise _No("OLPN_MISMATCH", "every oLPN of the shipment needs exactly one tracking number")
         if labels != shipment["labels"]:
-            if shipment["status"] == "departed":
-                raise _No("SHIPMENT_CLOSED", f"shipment {number} has left")
+            if shipment["status"] in ("departed", "cancelled"):
+                raise _No("SHIPMENT_CLOSED", f"shipment {number} is {shipment['status']}")
             reference = (body.get("Extended") or {}).get("HubReference") or number
             self.floor.attach(shipment, labels, carrier=_required(body, "CarrierId"), reference=reference)
         return _answer({"ShipmentId": number})
 
     async def show_orders(self, _: web.Request) -> web.Response:
-        names = ("reference", "status", "shipment", "lines")
+        names = ("reference", "status", "shipment", "shipments", "lines", "picked")
         orders = [{name: order[name] for name in names} for _, order in self.books.all("order")]
         return web.json_response(orders)
+
+    async def show_shipments(self, _: web.Request) -> web.Response:
+        shipments = [
+            {"shipment": number, "status": row["status"], "lines": self.floor.contents(row)}
+            for number, row in self.books.all("shipment")
+        ]
+        return web.json_response(shipments)
 
     async def show_stock(self, _: web.Request) -> web.Response:
         return web.json_response(dict(self.books.all("stock")))
@@ -223,6 +237,13 @@ class Services:
                     item, quantity, lot=str(given.get("lot", "")), unit=str(given.get("unit", "UNIT"))
                 )
         return web.json_response(dict(self.books.all("stock")))
+
+    async def put_substitutes(self, request: web.Request) -> web.Response:
+        given = await request.json()
+        with self.books.change():
+            for item, other in given.items():
+                self.books.put("substitute", item, str(other))
+        return web.json_response(dict(self.books.all("substitute")))
 
 
 def _answer(data: Any, complaint: tuple[str, str] | None = None, status: int = 200) -> web.Response:

@@ -1,4 +1,4 @@
-"""The simulated warehouse floor: allocates, picks, packs, waits for the label, loads and departs.
+"""The simulated warehouse floor: allocates, picks, packs, waits for the label, loads and departs, or takes apart.
 
 What is due stands in the books as `due` documents (the key sorts by time): a killed twin simply goes on.
 """
@@ -14,9 +14,14 @@ from typing import Any
 
 from crossdock.connect.twin import Twin
 from crossdock.connectors.manhattan_wms.gs1 import sscc
+from crossdock.connectors.manhattan_wms.twin_picking import in_two, pick
+from crossdock.connectors.manhattan_wms.twin_stock import Line, Stock
 
-PICKED_OR_LATER = ("picked", "packed", "labelled", "loaded", "departed")
+UNPICKED = ("released", "waiting_for_stock", "allocated")
+STAGES = (*UNPICKED, "picked", "packed", "labelled", "loaded", "departed", "cancelled")
+"""The states of an order in their order; it stands where the slowest of its shipments stands."""
 STEPS_PER_TICK_MAX = 200
+MERGE_PACES = 5
 REORDER_SECONDS_MAX = 2.0
 TARE_KG = Decimal("0.2")
 PIECE_KG = Decimal("0.5")
@@ -31,6 +36,7 @@ class Floor:
         self.twin = twin
         self.books = twin.books
         self.facility = twin.setup.settings.get("facility", "")
+        self.stock = Stock(twin.books)
         self._random = random.Random(twin.setup.seed)  # reproducible mischief, not a secret
 
     async def work(self) -> None:
@@ -50,12 +56,35 @@ class Floor:
         self.books.journal("warehouse_order.release", order["reference"], number)
         self._store(order, "released", next_step="allocate")
 
-    def cancel(self, order: Order) -> None:
-        """Stop an order that is not picked yet; what was allocated is free again."""
+    def may_cancel(self, order: Order) -> str:
+        """Why not, or nothing. What stands on a truck stays there."""
+        shipments = [self.books.get("shipment", number) for number in order["shipments"]]
+        if any(shipment["status"] in ("loaded", "departed") for shipment in shipments):
+            return "the goods are loaded"
+        if order["status"] not in (*UNPICKED, "cancelled") and self.twin.quirks.hits("cancel_refused"):
+            return "picking is finished"
+        return ""
+
+    def cancel(self, order: Order, reason: str) -> None:
+        """Stop an order whose goods are still in the house; they are free again, its shipments taken apart."""
         self.books.journal("warehouse_order.cancel", order["reference"], order["number"])
-        if order["status"] == "allocated":
-            self._claim(order, -1)
+        for number in order["shipments"]:
+            self._take_apart(self.books.get("shipment", number), reason, without=order["number"])
+        if order["status"] not in ("released", "waiting_for_stock", "cancelled"):
+            self.stock.release(order["picked"] or order["lines"])
         self._store(order, "cancelled")
+
+    def _take_apart(self, shipment: Shipment, reason: str, *, without: str) -> None:
+        """Orders that shared the shipment are packed anew."""
+        number = shipment["number"]
+        self.books.put("shipment", number, {**shipment, "status": "cancelled"})
+        self.books.journal("shipment.cancelled", number, number)
+        for other in shipment["orders"]:
+            if other != without:
+                order = self.books.get("order", other)
+                left = [name for name in order["shipments"] if name != number]
+                self._store({**order, "shipments": left, "shipment": ""}, "picked", next_step="pack")
+        self._tell("ShipmentCancelled", {"ShipmentId": number, "ReasonText": reason}, number)
 
     def attach(self, shipment: Shipment, labels: dict[str, str], *, carrier: str, reference: str) -> None:
         """The labels came: journal the first time, then load."""
@@ -64,7 +93,7 @@ class Floor:
         self.books.put("shipment", shipment["number"], shipment)
         if first:
             self.books.journal("label.attach", reference, shipment["number"])
-            self._store_all(shipment, "labelled", next_step="load")
+            self._advance(shipment, "labelled", next_step="load")
 
     def count(self, item: str, quantity: Decimal, *, lot: str, unit: str) -> None:
         """Set the stock of an item; the difference to the books is told."""
@@ -79,119 +108,131 @@ class Floor:
             self._tell("StockAdjusted", {**payload, "QuantityChange": str(change), "ReasonCode": "CC"}, item)
 
     def _step(self, due: dict[str, str]) -> None:
+        if "shipment" in due:
+            shipment = self.books.get("shipment", due["shipment"])
+            match due["step"]:
+                case "load" if shipment["status"] == "labelled":
+                    self._advance(shipment, "loaded", next_step="depart")
+                case "depart" if shipment["status"] == "loaded":
+                    self._depart(shipment)
+            return
         order = self.books.get("order", due["order"])
         match due["step"]:
             case "allocate" if order["status"] in ("released", "waiting_for_stock"):
                 self._allocate(order)
             case "pick" if order["status"] == "allocated":
-                self._store(order, "picked", next_step="pack")
+                self._pick(order)
             case "pack" if order["status"] == "picked":
                 self._pack(order)
-            case "load" if order["status"] == "labelled":
-                self._store(order, "loaded", next_step="depart")
-            case "depart" if order["status"] == "loaded":
-                self._depart(self.books.get("shipment", order["shipment"]))
             case _:
                 # A cancelled order leaves its next step behind; there is nothing to do.
                 return
 
     def _allocate(self, order: Order) -> None:
-        if not self._claim(order, 1):
+        if not self.stock.claim(order["lines"]):
             self._store(order, "waiting_for_stock", next_step="allocate")
             return
-        lines = [
-            {
-                "OriginalOrderLineId": line["line"],
-                "ItemId": line["item"],
-                "Quantity": line["quantity"],
-                "QuantityUomId": line["unit"],
-                "LocationId": self.facility,
-                "LotNumber": self.books.get("stock", line["item"])["lot"],
-            }
-            for line in order["lines"]
-        ]
-        payload = {**_named(order), "Lines": lines}
+        lines = [_worded(line, self.stock) | {"LocationId": self.facility} for line in order["lines"]]
         self._store(order, "allocated", next_step="pick")
-        self._tell("OrderAllocated", payload, order["reference"])
+        self._tell("OrderAllocated", {**_named(order), "Lines": lines}, order["reference"])
 
-    def _claim(self, order: Order, sign: int) -> bool:
-        """Move the order's quantities into (1) or out of (-1) allocation: all lines or none."""
-        wanted: dict[str, Decimal] = {}
-        for line in order["lines"]:
-            wanted[line["item"]] = wanted.get(line["item"], Decimal(0)) + sign * Decimal(line["quantity"])
-        stocks = {item: self.books.get("stock", item) for item in wanted}
-        for item, quantity in wanted.items():
-            stock = stocks[item]
-            if stock is None or Decimal(stock["quantity"]) < Decimal(stock["allocated"]) + quantity:
-                return False
-        for item, quantity in wanted.items():
-            allocated = Decimal(stocks[item]["allocated"]) + quantity
-            self.books.put("stock", item, {**stocks[item], "allocated": str(allocated)})
-        return True
+    def _pick(self, order: Order) -> None:
+        substitutes = dict(self.books.all("substitute"))
+        picked, missing = pick(order["lines"], self.stock, self.twin.quirks, substitutes)
+        merging = self.twin.quirks.hits("merge_orders")
+        order = {**order, "picked": picked, "merging": merging}
+        if missing:
+            self._tell_missing(order, missing)
+        if picked:
+            self._store(order, "picked", next_step="pack", paces=MERGE_PACES if merging else 1)
+        else:
+            self._store(order, "cancelled")
+
+    def _tell_missing(self, order: Order, missing: list[Line]) -> None:
+        detail = [{name: line[name] for name in ("line", "item", "quantity")} for line in missing]
+        self.books.journal("order.shortPicked", order["reference"], order["number"], {"lines": detail})
+        lines = [_worded(line, self.stock) for line in missing]
+        payload = {**_named(order), "Lines": lines, "ReasonCode": "NOT_FOUND"}
+        self._tell("OrderShortPicked", payload, order["reference"])
 
     def _pack(self, order: Order) -> None:
+        """One shipment for the order, two of it, or one for all orders that waited for each other."""
+        group = [order]
+        if order["merging"]:
+            group = [other for _, other in self.books.all("order") if _may_share(order, other)]
+        lines = [{**line, "order": one["number"]} for one in group for line in one["picked"]]
+        apart = len(group) == 1 and self.twin.quirks.hits("split_shipments")
+        for pile in in_two(lines) if apart else [lines]:
+            self._ship([one["number"] for one in group], pile)
+
+    def _ship(self, orders: list[str], lines: list[Line]) -> None:
         number = f"S-{self.books.next_number('shipment')}"
+        piles = in_two(lines) if self.twin.quirks.hits("split_packages") else [lines]
+        shipment = {
+            "number": number, "orders": orders, "olpns": [self._olpn(pile) for pile in piles], "lines": lines,
+            "labels": None, "carrier": "", "status": "packed",
+        }  # fmt: skip
+        for one in orders:
+            order = self.books.get("order", one)
+            named = {"shipment": order["shipment"] or number, "shipments": [*order["shipments"], number]}
+            self.books.put("order", one, {**order, **named})
+        self._advance(shipment, "packed")
+        first = self.books.get("order", orders[0])
+        payload = {
+            "ShipmentId": number,
+            "ServiceLevelId": first["service"],
+            "Olpns": shipment["olpns"],
+            "ShipTo": first["ship_to"],
+        }
+        self._tell("ShipmentPacked", payload, number)
+
+    def _olpn(self, lines: list[Line]) -> dict[str, Any]:
         prefix = self.twin.setup.settings.get("gs1_prefix", "4012345")
-        pieces = sum((Decimal(line["quantity"]) for line in order["lines"]), Decimal(0))
-        olpn = {
+        pieces = sum((Decimal(line["quantity"]) for line in lines), Decimal(0))
+        return {
             "OlpnId": sscc(prefix, self.books.next_number("sscc")),
             "Weight": str(TARE_KG + PIECE_KG * pieces),
             "WeightUomId": "KG",
             "Lines": [
-                {
-                    **_named(order),
-                    "OriginalOrderLineId": line["line"],
-                    "ItemId": line["item"],
-                    "Quantity": line["quantity"],
-                    "QuantityUomId": line["unit"],
-                    "LotNumber": (self.books.get("stock", line["item"]) or {}).get("lot", ""),
-                }
-                for line in order["lines"]
+                _named(self.books.get("order", line["order"])) | _worded(line, self.stock) for line in lines
             ],
         }
-        shipment = {
-            "number": number, "orders": [order["number"]], "olpns": [olpn], "labels": None, "carrier": "",
-            "status": "packed",
-        }  # fmt: skip
-        self.books.put("shipment", number, shipment)
-        self._store({**order, "shipment": number}, "packed")
-        payload = {
-            "ShipmentId": number,
-            "ServiceLevelId": order["service"],
-            "Olpns": [olpn],
-            "ShipTo": order["ship_to"],
-        }
-        self._tell("ShipmentPacked", payload, number)
 
     def _depart(self, shipment: Shipment) -> None:
+        self.stock.remove(shipment["lines"])
+        self._advance(shipment, "departed")
+        number = shipment["number"]
+        self.books.journal("shipment.departed", number, number, {"lines": self.contents(shipment)})
+        payload = {"ShipmentId": number, "CarrierId": shipment["carrier"], "Olpns": shipment["olpns"]}
+        self._tell("ShipmentDeparted", payload, number)
+
+    def contents(self, shipment: Shipment) -> list[dict[str, str]]:
+        """What is in it, by order reference and line."""
+        references = {number: self.books.get("order", number)["reference"] for number in shipment["orders"]}
+        return [
+            {"reference": references[line["order"]]}
+            | {name: line[name] for name in ("line", "item", "quantity")}
+            for line in shipment["lines"]
+        ]
+
+    def _advance(self, shipment: Shipment, status: str, next_step: str = "") -> None:
+        """A shipment's new state, and what it means for its orders."""
+        self.books.put("shipment", shipment["number"], {**shipment, "status": status})
         for number in shipment["orders"]:
             order = self.books.get("order", number)
-            for line in order["lines"]:
-                stock = self.books.get("stock", line["item"])
-                left = {
-                    name: str(Decimal(stock[name]) - Decimal(line["quantity"]))
-                    for name in ("quantity", "allocated")
-                }
-                self.books.put("stock", line["item"], {**stock, **left})
-        self.books.put("shipment", shipment["number"], {**shipment, "status": "departed"})
-        self._store_all(shipment, "departed")
-        self.books.journal("shipment.departed", shipment["number"], shipment["number"])
-        payload = {
-            "ShipmentId": shipment["number"],
-            "CarrierId": shipment["carrier"],
-            "Olpns": shipment["olpns"],
-        }
-        self._tell("ShipmentDeparted", payload, shipment["number"])
+            states = [self.books.get("shipment", name)["status"] for name in order["shipments"]]
+            self._store(order, min(states, key=STAGES.index))
+        if next_step:
+            self._later({"shipment": shipment["number"], "step": next_step}, 1)
 
-    def _store_all(self, shipment: Shipment, status: str, next_step: str = "") -> None:
-        for number in shipment["orders"]:
-            self._store(self.books.get("order", number), status, next_step=next_step)
-
-    def _store(self, order: Order, status: str, next_step: str = "") -> None:
+    def _store(self, order: Order, status: str, next_step: str = "", paces: int = 1) -> None:
         self.books.put("order", order["number"], {**order, "status": status})
         if next_step:
-            key = f"{_moment(time.time() + self.twin.setup.pace_seconds)}:{order['number']}"
-            self.books.put("due", key, {"order": order["number"], "step": next_step})
+            self._later({"order": order["number"], "step": next_step}, paces)
+
+    def _later(self, due: dict[str, str], paces: int) -> None:
+        at = time.time() + paces * self.twin.setup.pace_seconds
+        self.books.put("due", f"{_moment(at)}:{due.get('order') or due['shipment']}", due)
 
     def _tell(self, message_type: str, payload: dict[str, Any], reference: str) -> None:
         """Queue one signed event message in the change that made it true."""
@@ -228,6 +269,23 @@ class Floor:
 
 def _named(order: Order) -> dict[str, Any]:
     return {"OriginalOrderId": order["number"], "Extended": {"HubReference": order["reference"]}}
+
+
+def _worded(line: Line, stock: Stock) -> dict[str, str]:
+    """A line in the WMS's words."""
+    return {
+        "OriginalOrderLineId": line["line"],
+        "ItemId": line["item"],
+        "Quantity": line["quantity"],
+        "QuantityUomId": line["unit"],
+        "LotNumber": stock.lot_of(line["item"]),
+    }
+
+
+def _may_share(order: Order, other: Order) -> bool:
+    """Both are picked and wait for company on the same way."""
+    same = all(order[name] == other[name] for name in ("ship_to", "service"))
+    return same and bool(other["merging"]) and other["status"] == "picked"
 
 
 def _moment(at: float) -> str:
