@@ -38,6 +38,8 @@ class LineItem(msgspec.Struct, frozen=True):
     id: int | None = None
     sku: str | None = None
     quantity: int | None = None
+    current_quantity: int | None = None
+    """Less what an edit or a refund took off; documents of older API versions leave it out."""
     price: Decimal | None = None
     title: str | None = None
     name: str | None = None
@@ -46,7 +48,11 @@ class LineItem(msgspec.Struct, frozen=True):
 
     @property
     def is_goods(self) -> bool:
-        return self.requires_shipping is not False and not self.gift_card
+        return self.requires_shipping is not False and not self.gift_card and self.current_quantity != 0
+
+    @property
+    def wanted(self) -> int | None:
+        return self.quantity if self.current_quantity is None else self.current_quantity
 
 
 class ShippingLine(msgspec.Struct, frozen=True):

@@ -102,6 +102,12 @@ def _derived_source_id(topic: str, orders: list[tuple[Order, str]]) -> str:
     return f"{topic or 'orders'}/{blake2b(states.encode(), digest_size=16).hexdigest()}"
 
 
+def _sequence(order: Order, *, changed: bool) -> int | None:
+    """Shopify's times have whole seconds: a change within the second of the creation still comes after it."""
+    micros = _micros(order.updated_at)
+    return micros if micros is None else micros + changed
+
+
 def _micros(moment: datetime | None) -> int | None:
     return (moment - _EPOCH) // timedelta(microseconds=1) if moment else None
 
@@ -137,6 +143,8 @@ def _cancel_event(order: Order | CancelledOrder, thread: str, source_id: str) ->
 
 def _to_events(order: Order, at: str, topic: str, account: Account, source_id: str) -> list[NewEvent]:
     thread = order_thread(account.name, str(_order_id(order.id, at)))
+    if order.cancelled_at and not any(item.is_goods for item in order.line_items or ()):
+        return [_cancel_event(order, thread, source_id)]
     changed = topic in UPSERTS[1:]
     received = NewEvent(
         thread=thread,
@@ -145,7 +153,7 @@ def _to_events(order: Order, at: str, topic: str, account: Account, source_id: s
         occurred_at=(order.updated_at or order.created_at)
         if changed
         else (order.created_at or order.updated_at),
-        sequence=_micros(order.updated_at),
+        sequence=_sequence(order, changed=changed),
     )
     return [received, _cancel_event(order, thread, source_id)] if order.cancelled_at else [received]
 
@@ -192,14 +200,16 @@ def _to_line(item: LineItem, at: str, currency: str) -> OrderLine:
         raise Rejected(f"{at}/id", "the line has no usable id")
     if item.sku is None or not item.sku.strip():
         raise Rejected(f"{at}/sku", "the line names no SKU", "master-data")
-    if item.quantity is None or not 0 < item.quantity <= ID_MAX:
-        raise Rejected(f"{at}/quantity", "not a quantity above zero")
+    quantity = item.wanted
+    if quantity is None or not 0 < quantity <= ID_MAX:
+        field = "quantity" if item.current_quantity is None else "current_quantity"
+        raise Rejected(f"{at}/{field}", "not a quantity above zero")
     if item.price is None:
         raise Rejected(f"{at}/price", "the line has no price")
     return OrderLine(
         line=str(item.id),
         item=item.sku,
-        ordered=Quantity(Decimal(item.quantity)),
+        ordered=Quantity(Decimal(quantity)),
         unit_price=Money(_money(item.price, f"{at}/price"), currency),
         description=item.name or item.title or "",
     )

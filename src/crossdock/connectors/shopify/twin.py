@@ -2,6 +2,7 @@
 
 POST /_twin/orders               {"orders": [{"lines": [{"sku", "quantity", "price"}]}]} → [{"id", "name"}]
 POST /_twin/orders/{id}/cancel   the customer cancels → {"id", "name"}
+POST /_twin/orders/{id}/edit     {"quantities": {"SKU": n}, "lines": [...], "customer": {...}}  the customer changes it
 GET  /_twin/orders               [{"id", "name", "fulfilment_status", "cancelled", "lines", "fulfilments"}]
 PUT  /_twin/products             {"SKU": {"price", "title"}} → {"SKU": inventory item id}
 GET  /_twin/inventory            {"SKU": available}
@@ -101,6 +102,14 @@ def _demo_routes(shop: Shop) -> list[web.RouteDef]:
                 shop.cancel(order, "customer", effect="order.cancelRequested")
         return web.json_response({"id": order["id"], "name": order["name"]})
 
+    async def edit(request: web.Request) -> web.Response:
+        with books.change():
+            order = shop.order(request.match_info["id"])
+            if order is None:
+                raise web.HTTPNotFound(text="no such order")
+            shop.edit(order, await request.json())
+        return web.json_response({"id": order["id"], "name": order["name"]})
+
     async def orders(_: web.Request) -> web.Response:
         return web.json_response([_shown(order) for _, order in books.all("order")])
 
@@ -120,6 +129,7 @@ def _demo_routes(shop: Shop) -> list[web.RouteDef]:
         web.post("/_twin/orders", place),
         web.get("/_twin/orders", orders),
         web.post("/_twin/orders/{id}/cancel", cancel),
+        web.post("/_twin/orders/{id}/edit", edit),
         web.put("/_twin/products", products),
         web.get("/_twin/inventory", inventory),
     ]

@@ -123,6 +123,23 @@ class Shop:
         self.books.journal(effect, self.reference(order), order["name"], {"reason": reason})
         self.announce(order, "orders/cancelled")
 
+    def edit(self, order: dict[str, Any], wish: Mapping[str, Any]) -> None:
+        """Other quantities (0 takes a line off), more lines, another address; what is open of a line follows."""
+        self.move_available(order, +1)
+        for line in order["lines"]:
+            if line["sku"] in wish.get("quantities", {}):
+                wanted = int(wish["quantities"][line["sku"]])
+                line["open"] += wanted - line.get("current", line["quantity"])
+                line["current"] = wanted
+                line["quantity"] = max(line["quantity"], wanted)
+        order["lines"] += [self._line(line) for line in wish.get("lines", [])]
+        order["customer"] |= wish.get("customer", {})
+        order["updated_at"] = now()
+        self.move_available(order, -1)
+        self.save(order)
+        self.books.journal("order.changed", self.reference(order), order["name"])
+        self.announce(order, "orders/updated")
+
     def announce(self, order: Mapping[str, Any], topic: str, *, hold_seconds: float = 0.0) -> None:
         """Queue the webhook of a change, with whatever mischief is switched on."""
         hits = self.twin.quirks.hits
@@ -202,7 +219,10 @@ class Shop:
 def order_document(order: Mapping[str, Any]) -> dict[str, Any]:
     """The order as webhooks carry it (a selection of the documented fields)."""
     customer = order["customer"]
-    total = sum((Decimal(line["price"]) * line["quantity"] for line in order["lines"]), Decimal(0))
+    total = sum(
+        (Decimal(line["price"]) * line.get("current", line["quantity"]) for line in order["lines"]),
+        Decimal(0),
+    )
     address = {
         "first_name": customer["first_name"],
         "last_name": customer["last_name"],
@@ -247,6 +267,7 @@ def _line_document(line: Mapping[str, Any]) -> dict[str, Any]:
         "id": line["id"],
         "sku": line["sku"],
         "quantity": line["quantity"],
+        "current_quantity": line.get("current", line["quantity"]),
         "fulfillable_quantity": line["open"],
         "price": line["price"],
         "title": line["title"],

@@ -66,7 +66,7 @@ _ROWS: Final[tuple[tuple[str, str, Milestone, str], ...]] = (
     ("X", "DE DY", "delayed", "customs"),
     ("X", "2A 3D 6D 7V 7W 7X C5 DF DJ PZ", "delayed", "weather"),
     ("X", "13 45 24 25 26 27 64 65 66 67 A2 A3 A4 AJ HD HE HR TV", "exception", "damaged or missing"),
-    ("X", "F8 S9 TJ UO UP", "exception", "lost"),
+    ("X", "F8 S9 TJ UO UP", "lost", ""),
     ("X", "1F 8D BZ NI", "exception", "destroyed"),
     ("X", "89 2X 5R 6H 6R", "in_transit", "to an access point"),
     ("X", "ZP I5 6B", "available_for_pickup", ""),

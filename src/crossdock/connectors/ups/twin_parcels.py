@@ -15,6 +15,7 @@ from crossdock.connectors.ups.scans import read_scans, utc_offset
 STEPS_PER_TICK_MAX = 200
 HAND_OVER_PACES = 3
 LATE_SECONDS_MAX = 3.0
+EARLIER_LIFE_DAYS = 400
 WAY = (
     ("manifest", "M", "MP", "Shipper created a label", ""),
     ("picked_up", "I", "PU", "Picked up", "Bonn"),
@@ -24,7 +25,31 @@ WAY = (
     ("delivered", "D", "FS", "Delivered, signed for", "Cologne"),
 )
 NOT_DELIVERED = ("", "D", "50", "Incorrect address", "Cologne")
-SHIPPED = ("picked_up", "departed", "arrived", "out_for_delivery", "delivered")
+_UNTIL_DEPOT, _ALL_BUT_DELIVERED = WAY[:4], WAY[:5]
+ENDS = {
+    "attempt_failed": (
+        *_ALL_BUT_DELIVERED,
+        ("attempted", "X", "48", "The receiver was not available", "Cologne"),
+        ("out_for_delivery", "I", "OT", "Out for delivery", "Cologne"),
+        WAY[-1],
+    ),
+    "held": (
+        *_ALL_BUT_DELIVERED,
+        ("held", "X", "ZP", "At an access point", "Cologne"),
+        ("delivered", "D", "2W", "Collected at the access point", "Cologne"),
+    ),
+    "returned": (
+        *_ALL_BUT_DELIVERED,
+        ("attempted", "X", "AM", "The receiver refused the parcel", "Cologne"),
+        ("returning", "X", "3N", "Returning to the shipper", "Cologne"),
+        ("returned", "RS", "RS", "Returned to the shipper", "Bonn"),
+    ),
+    "lost": (*_UNTIL_DEPOT, ("lost", "X", "F8", "The parcel was lost", "Cologne")),
+}
+"""Ways that end otherwise; which one a parcel goes is rolled once, when it starts."""
+SHIPPED = (
+    "picked_up", "departed", "arrived", "out_for_delivery", "delivered", "attempted", "held", "returning", "returned", "lost",
+)  # fmt: skip
 
 
 class Parcels:
@@ -61,6 +86,7 @@ class Parcels:
                 "next": 0,
                 "scanned_at": 0.0,
                 "failed_once": False,
+                "last": package is packages[-1] and len(packages) > 1,
             }
             self.books.put("parcel", package["tracking"], parcel)
 
@@ -85,7 +111,10 @@ class Parcels:
         return sorted(followed)
 
     def _travel(self, parcel: dict[str, Any]) -> None:
-        status, *scan = WAY[parcel["next"]]
+        if "end" not in parcel:
+            parcel = {**parcel, "end": self._end(parcel)}
+        way = ENDS.get(parcel["end"], WAY)
+        status, *scan = way[parcel["next"]]
         # UPS stamps whole seconds; two scans of one parcel never share one.
         at = max(time.time(), parcel["scanned_at"] + 1)
         parcel = {**parcel, "scanned_at": at}
@@ -99,10 +128,17 @@ class Parcels:
         else:
             parcel |= {"status": status, "next": parcel["next"] + 1}
         self.books.put("parcel", parcel["tracking"], parcel)
-        if parcel["next"] < len(WAY):
+        if parcel["next"] < len(way):
             self._later(parcel["tracking"], self.twin.setup.pace_seconds)
         self.books.journal("scan", parcel["tracking"], scan[1])
         self._tell(parcel["tracking"], self._scan(parcel["tracking"], scan, at))
+
+    def _end(self, parcel: dict[str, Any]) -> str:
+        """How this parcel's way ends; empty for the usual one."""
+        hits = self.twin.quirks.hits
+        if parcel.get("last") and hits("last_lost"):
+            return "lost"
+        return next((end for end in ENDS if hits(end)), "")
 
     def _scan(self, tracking: str, scan: list[str], at: float) -> dict[str, Any]:
         kind, code, description, city = scan
@@ -110,6 +146,11 @@ class Parcels:
         gmt = datetime.fromtimestamp(at, UTC)
         local = gmt + (utc_offset(written) or timedelta())
         location = {"city": city, "stateProvince": "", "postalCode": "", "country": "DE"}
+        if self.twin.quirks.hits("future_stamp"):
+            gmt, local = gmt + timedelta(days=1), local + timedelta(days=1)
+        zone = {} if self.twin.quirks.hits("local_time_only") else {
+            "gmtActivityDate": f"{gmt:%Y%m%d}", "gmtActivityTime": f"{gmt:%H%M%S}", "gmtOffset": written,
+        }  # fmt: skip
         return {
             "trackingNumber": tracking,
             "localActivityDate": f"{local:%Y%m%d}",
@@ -117,16 +158,16 @@ class Parcels:
             "activityLocation": location,
             "activityStatus": {"type": kind, "code": code, "description": description},
             "scheduledDeliveryDate": f"{local + timedelta(days=1):%Y%m%d}",
-            "gmtActivityDate": f"{gmt:%Y%m%d}",
-            "gmtActivityTime": f"{gmt:%H%M%S}",
-            "gmtOffset": written,
+            **zone,
         }
 
     def _tell(self, tracking: str, scan: dict[str, Any]) -> None:
         """Queue one webhook in the change that made the scan."""
         setup, quirks = self.twin.setup, self.twin.quirks
         document = scan
-        if quirks.hits("garbage_scan"):
+        if quirks.hits("reused_number"):
+            document = {"events": [_of_an_earlier_life(scan), scan]}
+        elif quirks.hits("garbage_scan"):
             garbage = {
                 **scan,
                 "localActivityTime": scan["localActivityTime"] + ".1234567",
@@ -151,6 +192,15 @@ class Parcels:
 
     def _later(self, tracking: str, seconds: float) -> None:
         self.books.put("due", f"{_moment(time.time() + seconds)}:{tracking}", tracking)
+
+
+def _of_an_earlier_life(scan: dict[str, Any]) -> dict[str, Any]:
+    """The delivery of the parcel that had this number before."""
+    day = datetime.strptime(scan["localActivityDate"], "%Y%m%d").replace(tzinfo=UTC)
+    earlier = f"{day - timedelta(days=EARLIER_LIFE_DAYS):%Y%m%d}"
+    delivered = {"type": "D", "code": "FS", "description": "Delivered, signed for"}
+    dates = {name: earlier for name in ("localActivityDate", "gmtActivityDate") if name in scan}
+    return {**scan, **dates, "activityStatus": delivered}
 
 
 def tracking_number(account: str, service: str, serial: int) -> str:
