@@ -126,11 +126,14 @@ class Stage:
                 self.supervisor.kill()
 
 
-def prepare(folder: Path, *, port: int | None = None, settings: dict[str, Any] | None = None) -> Hub:
-    """A landscape in `folder`, made if there is none."""
+def prepare(
+    folder: Path, *, port: int | None = None, settings: dict[str, Any] | None = None, group: bool = False
+) -> Hub:
+    """A landscape in `folder`, made if there is none: one company, or with `group` two of them."""
     if not (folder / "hub.yaml").exists():
-        start = port or free_block(8)
-        landscape.write(folder, hub_port=start, system_port=start + 1, settings=settings)
+        start = port or free_block(16)
+        write = landscape.write_group if group else landscape.write
+        write(folder, hub_port=start, system_port=start + 1, settings=settings)
     return load_hub(folder)
 
 

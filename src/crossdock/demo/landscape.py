@@ -1,13 +1,15 @@
 """Writing a landscape directory: what `crossdock init` leaves, and what the demo runs on."""
 
 import secrets
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from datetime import date
 from pathlib import Path
 from typing import Any
 
 import yaml
 
 LOCATION = "SITE1"
+SECOND = "SITE2"
 _HEADER = "# A Crossdock landscape. Reference: docs/reference/landscape.md; check it with `crossdock config lint`.\n"
 
 
@@ -48,7 +50,80 @@ def specs(hub_url: str) -> tuple[SystemSpec, ...]:
     )  # fmt: skip
 
 
-def write(folder: Path, *, hub_port: int, system_port: int, settings: dict[str, Any] | None = None) -> None:
+def group_specs(hub_url: str) -> tuple[SystemSpec, ...]:
+    """Two companies on one hub: a second shop, ERP and warehouse, and a TMS for what is too heavy for parcels."""
+    eu, sap, wms, *rest = specs(hub_url)
+    gids = "gid://shopify/Location/7001, SITE2=gid://shopify/Location/7002"
+    eu = replace(eu, settings={"location_gid": f"{LOCATION}={gids}"})
+    sap = replace(sap, settings=sap.settings | {"plant": f"{LOCATION}=1010, {SECOND}=1020"})
+    return (
+        eu, sap, wms, *rest,
+        SystemSpec("woo-us", "woocommerce", "webhooks", {}, ("webhook_secret", "consumer_key", "consumer_secret")),
+        SystemSpec("sap-2", "sap_s4", "", {"sold_to_party": "2000007", "plant": "2010", "company_code": "2010"}, ("user", "password")),
+        SystemSpec(
+            "wms-2", "manhattan_wms", "events", {"organisation": "ACME-US", "facility": SECOND, "gs1_prefix": "0614141"},
+            ("client_id", "client_secret", "event_secret"),
+        ),
+        SystemSpec(
+            "otm-1", "oracle_otm", "events", {"domain": "ACME"},
+            ("client_id", "client_secret", "event_user", "event_password"),
+        ),
+    )  # fmt: skip
+
+
+GROUP_POLICY: dict[str, Any] = {"shortage": "backorder", "address_needed": True}
+GROUP_ROUTING: dict[str, Any] = {
+    "nodes": {
+        LOCATION: {"warehouse": "wms-1", "time_zone": "Europe/Amsterdam", "cut_offs": {"express": "17:00", "default": "15:00"}, "calendar": "nl"},
+        SECOND: {"warehouse": "wms-2", "erp": "sap-2", "time_zone": "Europe/Berlin"},
+    },
+    "calendars": {"nl": {"closed": [date(2026, 12, 25), date(2026, 12, 26), date(2027, 1, 1)]}},
+    "orders": [
+        {"rule": "us company", "channel": ["woo-us"], "company": "Acme US", "erp": "sap-2", "nodes": [SECOND]},
+        {"rule": "eu company", "company": "Acme EU", "erp": "sap-1", "nodes": [LOCATION, SECOND]},
+    ],
+    "transport": [
+        {"rule": "heavy", "weight_above": 30, "by": "tms", "system": "otm-1"},
+        {"rule": "parcels", "by": "parcel", "system": "ups-1"},
+    ],
+}  # fmt: skip
+GROUP_CASES: list[dict[str, Any]] = [
+    {
+        "name": "the European shop is served from the first site, else from the second",
+        "order": {"channel": "shopify-eu", "country": "NL", "at": "2026-11-27T15:30:00+01:00"},
+        "expect": {"company": "Acme EU", "erp": "sap-1", "nodes": [LOCATION, SECOND], "ships_on": date(2026, 11, 30)},
+    },
+    {
+        "name": "the American shop has its own ERP and site",
+        "order": {"channel": "woo-us", "country": "US"},
+        "expect": {"company": "Acme US", "erp": "sap-2", "nodes": [SECOND]},
+    },
+    {
+        "name": "a pallet is tendered",
+        "shipment": {"node": LOCATION, "country": "DE", "weight": 180},
+        "expect": {"by": "tms", "system": "otm-1"},
+    },
+]  # fmt: skip
+
+
+def write_group(
+    folder: Path, *, hub_port: int, system_port: int, settings: dict[str, Any] | None = None
+) -> None:
+    """The landscape of two companies, with its routing tables and their cases."""
+    write(
+        folder, hub_port=hub_port, system_port=system_port, settings=settings, systems=group_specs(f"http://127.0.0.1:{hub_port}"),
+        policy=GROUP_POLICY,
+    )  # fmt: skip
+    (folder / "routing.yaml").write_text(_HEADER + yaml.safe_dump(GROUP_ROUTING, sort_keys=False))
+    cases = folder / "tests" / "routing"
+    cases.mkdir(parents=True, exist_ok=True)
+    (cases / "group.yaml").write_text(_HEADER + yaml.safe_dump(GROUP_CASES, sort_keys=False))
+
+
+def write(
+    folder: Path, *, hub_port: int, system_port: int, settings: dict[str, Any] | None = None,
+    systems: tuple[SystemSpec, ...] = (), policy: dict[str, Any] | None = None,
+) -> None:  # fmt: skip
     """Write the directory with fresh secrets. Refuses to touch an existing `hub.yaml`."""
     hub_file = folder / "hub.yaml"
     if hub_file.exists():
@@ -64,10 +139,10 @@ def write(folder: Path, *, hub_port: int, system_port: int, settings: dict[str, 
     hub: dict[str, Any] = {
         "settings": {"port": hub_port} | (settings or {}),
         "roles": roles,
-        "policy": {"location": LOCATION},
+        "policy": {"location": LOCATION} | (policy or {}),
     }
     hub_file.write_text(_HEADER + yaml.safe_dump(hub, sort_keys=False))
-    for place, spec in enumerate(specs(f"http://127.0.0.1:{hub_port}")):
+    for place, spec in enumerate(systems or specs(f"http://127.0.0.1:{hub_port}")):
         document: dict[str, Any] = {
             "name": spec.name, "connector": spec.connector, "base_url": f"http://127.0.0.1:{system_port + place}",
         }  # fmt: skip

@@ -82,7 +82,7 @@ def _judge(state: State, bill: Bill, policy: Policy) -> tuple[State, list[Intent
     case = OpenCase(
         f"freight/{bill.carrier}/{state.shipment}", "value", "freight difference",
         f"{bill.carrier} billed {bill.total} for shipment {state.shipment}, {expected or 'nothing'} was expected",
-        f"Bill {bill.invoice} differs by more than {policy.freight_tolerance * 100:f} %. Dispute it with the carrier, or"
+        f"Bill {bill.invoice} differs by more than {(policy.freight_tolerance * 100).normalize():f} %. Dispute it with the carrier, or"
         " retry the case to accept it: the accrual is then adjusted.",
         "finance", f"freight/{bill.invoice}",
     )  # fmt: skip
@@ -126,7 +126,7 @@ def adjust(state: State, bill: Bill, policy: Policy) -> tuple[State, list[Intent
 
 
 def adjusted(state: State, event: Recorded, _policy: Policy) -> Step:
-    invoice = event.about.rpartition("/")[2]
+    invoice = event.about.removeprefix(f"{state.shipment}/")
     bill = next((x for x in state.bills if x.invoice == invoice and x.state == "adjusting"), None)
     if bill is None:
         return Step(state, (), "duplicate")

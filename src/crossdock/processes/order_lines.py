@@ -155,7 +155,7 @@ def _over_case(state: State, line: Line, policy: Policy) -> OpenCase:
     return OpenCase(
         f"over-pick/{state.reference}/{line.line}", "value", "over-pick",
         f"Order {state.number}: {over} of {line.item} more than ordered are in the boxes",
-        f"More than the tolerance of {policy.over_ship_tolerance * 100:f} %. Take them out before the truck leaves, or agree"
+        f"More than the tolerance of {(policy.over_ship_tolerance * 100).normalize():f} %. Take them out before the truck leaves, or agree"
         " with the customer on keeping them.",
         "warehouse", f"over-pick {line.line}",
     )  # fmt: skip

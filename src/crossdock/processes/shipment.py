@@ -9,6 +9,7 @@ from crossdock.model import requests
 from crossdock.model.envelope import Recorded
 from crossdock.model.order import LinesPacked, LinesShipped, LinesUnpacked
 from crossdock.model.shipment import LabelGenerated, LabelledPackage, LoadAccepted, Package, ShipmentPacked
+from crossdock.model.thread import reference_of
 from crossdock.processes import freight, scans
 from crossdock.processes.intents import (
     Bind,
@@ -55,7 +56,7 @@ def _packed(state: State, event: Recorded, policy: Policy) -> Step:
     if state.packages or state.cancelled:
         return _packed_again(state, event, policy)
     state = replace(
-        state, shipment=data.shipment, location=data.location, service=data.service, destination=data.destination,
+        state, shipment=reference_of(event.thread), location=data.location, service=data.service, destination=data.destination,
         packages=data.packages, people=event.sealed, subject=event.subject,
     )  # fmt: skip
     state, intents = _carry(state, policy)

@@ -46,6 +46,7 @@ class Bill(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
 
 class State(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
     shipment: str = ""
+    """What other systems know it by: the warehouse's number behind its name, since two warehouses count alike."""
     location: str = ""
     service: str = "standard"
     destination: Place = Place()

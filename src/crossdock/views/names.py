@@ -36,5 +36,5 @@ def compile_names(systems: Mapping[str, tuple[str, str]], roles: Mapping[str, st
             called.setdefault(connector, called[name])
     called["crossdock"] = "Crossdock"
     longest = sorted(called, key=len, reverse=True)
-    pattern = re.compile(r"(?<![\w/.-])(" + "|".join(map(re.escape, longest)) + r")(?![\w/-])")
+    pattern = re.compile(r"(?<![\w/.(-])(" + "|".join(map(re.escape, longest)) + r")(?![\w/-])")
     return Names(called, {name: roles.get(name, "") for name in systems}, pattern)

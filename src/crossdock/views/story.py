@@ -14,6 +14,7 @@ from crossdock.views.retryable import retryable
 from crossdock.views.sql import blocks
 from crossdock.views.story_material import Material, decode_state, gather, links_of
 from crossdock.views.story_shape import Case, Decision, Entry, Headline, Line, Link, Package, Story
+from crossdock.views.words import plain_number
 
 PAGE: Final = 60
 PAGE_MAX: Final = 200
@@ -82,7 +83,9 @@ def headline(row: Any, state: Any, names: Names) -> Headline:
             facts += [f"with {state.carrier.upper()}"] * bool(state.carrier)
             facts += [f"freight bill number {state.pro}"] * bool(state.pro)
             facts += [f"to {state.destination.country}"] * bool(state.destination.country)
-            return Headline(f"Shipment {state.shipment}", tuple(facts), state.freight, "freight")
+            return Headline(
+                f"Shipment {plain_number(state.shipment)}", tuple(facts), state.freight, "freight"
+            )
         case _:
             kind, _, rest = row["thread_key"].partition("/")
             return Headline(f"{kind.capitalize()} {rest.rpartition('/')[2]}", (names.plain(rest),))

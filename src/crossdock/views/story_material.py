@@ -71,13 +71,17 @@ def decode_state(row: Any) -> Any:
     return decoder.decode(row["state"]) if decoder else None
 
 
+def shipment_keys(shipment: str, systems: tuple[str, ...]) -> list[str]:
+    """A reference names its warehouse; a bare number, as an earlier release kept it, may be any system's."""
+    return [f"shipment/{shipment}"] if "/" in shipment else [f"shipment/{x}/{shipment}" for x in systems]
+
+
 def links_of(state: Any, systems: tuple[str, ...]) -> list[str]:
-    """Keys of the threads that a state names. A shipment's number does not say which system gave it: all are tried."""
+    """Keys of the threads that a state names."""
     match state:
         case Order():
-            return [f"shipment/{system}/{part.shipment}" for part in state.parts for system in systems][
-                :LINKED_MAX
-            ]
+            keys = (shipment_keys(part.shipment, systems) for part in state.parts)
+            return [key for some in keys for key in some][:LINKED_MAX]
         case Shipment():
             packages = (*state.packages, *state.departed_early)
             return list(dict.fromkeys(f"order/{x.order}" for p in packages for x in p.lines))[:LINKED_MAX]

@@ -7,6 +7,7 @@ from crossdock.processes.order_state import State as Order
 from crossdock.processes.shipment import State as Shipment
 from crossdock.views.names import Names
 from crossdock.views.story_material import Material
+from crossdock.views.retryable import FREIGHT, HOLD
 from crossdock.views.story_shape import Case, Milestone, Said, Tone
 from crossdock.views.words import ask, counted
 
@@ -99,6 +100,10 @@ def _cased(cases: list[Case], trouble: list[Any], names: Names) -> list[Said]:
         then = f"Once it is settled in {names.of(trouble[0]['account'])}, retry the case: the same effect is tried again."
     elif case.key == "hold":
         then = "It is checked again by itself, or at once when the case is retried."
+    elif case.key.startswith(FREIGHT):
+        then = "Retry the case to accept the bill."
+    elif case.key.startswith(HOLD):
+        then = "Retry the case to release the hold."
     else:
         then = "It goes on once the case is settled."
     return [Said(f"{what}Case C-{case.number}{more}, {case.owner}. {then}")]

@@ -20,6 +20,11 @@ def counted(number: int, thing: str) -> str:
     return f"{number} {thing}" if number == 1 else f"{number} {thing}{'es' if thing.endswith('x') else 's'}"
 
 
+def plain_number(reference: str) -> str:
+    """`wms-1/S-77` → "S-77": the number as the people who gave it say it."""
+    return reference.rpartition("/")[2]
+
+
 _MILESTONES: Final = {
     "created": "knows the parcel", "picked_up": "picked the parcel up", "in_transit": "has the parcel in transit",
     "arrived": "has the parcel at a depot", "out_for_delivery": "has the parcel out for delivery",
@@ -89,21 +94,25 @@ EVENTS: Final[dict[str, Say]] = {
     "order.cancellationAnswered.v1": lambda who, d: (
         f"{who} stopped the order" if d.accepted else f"{who} could not stop the order{_because(d.reason)}"
     ),
-    "order.packed.v1": lambda _, d: f"{counted(len(d.lines), 'line')} packed in shipment {d.shipment}",
+    "order.packed.v1": lambda _, d: (
+        f"{counted(len(d.lines), 'line')} packed in shipment {plain_number(d.shipment)}"
+    ),
     "order.shortPicked.v1": lambda who, d: (
         f"{who} could not find {_quantities(d.lines)} at {d.location}{_because(d.reason)}"
     ),
     "order.unpacked.v1": lambda _, d: (
-        f"{counted(len(d.lines), 'line')} taken out of shipment {d.shipment} again{_because(d.reason)}"
+        f"{counted(len(d.lines), 'line')} taken out of shipment {plain_number(d.shipment)} again{_because(d.reason)}"
     ),
     "order.undeliverable.v1": lambda _, d: (
-        f"Shipment {d.shipment} was {d.outcome}: {_quantities(d.lines)} did not reach the customer"
+        f"Shipment {plain_number(d.shipment)} was {d.outcome}: {_quantities(d.lines)} did not reach the customer"
     ),
     "order.held.v1": lambda who, d: f"{d.by or who} held the order ({d.hold}): {d.reason}",
     "order.holdReleased.v1": lambda who, d: f"{d.by or who} released the hold: {d.hold}",
-    "order.shipped.v1": lambda _, d: f"{counted(len(d.lines), 'line')} left with shipment {d.shipment}",
+    "order.shipped.v1": lambda _, d: (
+        f"{counted(len(d.lines), 'line')} left with shipment {plain_number(d.shipment)}"
+    ),
     "order.delivered.v1": lambda _, d: (
-        f"Shipment {d.shipment} was delivered{' in part' if d.partial else ''}"
+        f"Shipment {plain_number(d.shipment)} was delivered{' in part' if d.partial else ''}"
     ),
     "salesOrder.posted.v1": lambda who, d: f"{who} created sales order {d.document}",
     "salesOrder.changed.v1": lambda who, d: f"{who} changed sales order {d.document} to what is fulfilled",
@@ -122,7 +131,7 @@ EVENTS: Final[dict[str, Say]] = {
         f"{who} recorded that the parcel is {spoken(d.milestone)}"
     ),
     "label.generated.v1": _labelled,
-    "label.attached.v1": lambda who, d: f"{who} has the label of shipment {d.shipment}",
+    "label.attached.v1": lambda who, d: f"{who} has the label of shipment {plain_number(d.shipment)}",
     "label.voided.v1": lambda who, d: f"{who} voided the label {d.shipment_id}",
     "label.reprintRequested.v1": lambda _, d: f"{d.by} asked for a new label{_because(d.reason)}",
     "load.tendered.v1": lambda who, d: f"{who} took load {d.load} and asks carriers",

@@ -199,7 +199,9 @@ def _of_an_earlier_life(scan: dict[str, Any]) -> dict[str, Any]:
     day = datetime.strptime(scan["localActivityDate"], "%Y%m%d").replace(tzinfo=UTC)
     earlier = f"{day - timedelta(days=EARLIER_LIFE_DAYS):%Y%m%d}"
     delivered = {"type": "D", "code": "FS", "description": "Delivered, signed for"}
-    dates = {name: earlier for name in ("localActivityDate", "gmtActivityDate") if name in scan}
+    dates: dict[str, Any] = {
+        name: earlier for name in ("localActivityDate", "gmtActivityDate") if name in scan
+    }
     return {**scan, **dates, "activityStatus": delivered}
 
 

@@ -1,0 +1,57 @@
+"""Two companies on one hub, with ten systems as twins: what experts check is tried from the outside, one by one.
+
+The hub lives as long as the session; every test has items and orders of its own, and switches off what it switched on.
+"""
+
+import asyncio
+from collections.abc import AsyncIterator, Iterator
+from pathlib import Path
+
+import aiohttp
+import pytest
+import yaml
+
+from crossdock.demo.day import prepare
+from crossdock.demo.twins import Twins
+from e2e.running import Api, RunningHub, start, stop
+from scenarios.group import Group, open_books
+
+POLICY = {
+    "unknown_item": "hold", "master_authority": {"item": "sap-1"}, "recheck_seconds": 60, "parent_wait_seconds": 1200,
+}  # fmt: skip
+
+
+@pytest.fixture(scope="session")
+def group_hub(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[RunningHub, Twins]]:
+    directory = tmp_path_factory.mktemp("group")
+    prepare(directory, settings={"business_clock_rate": 20.0}, group=True)
+    _edit(directory / "hub.yaml")
+    hub = start(directory)
+    twins = Twins(hub.configured, hub.url, seed=1, pace_seconds=0.05)
+    for process in twins.processes.values():
+        process.start()
+    try:
+        asyncio.run(open_books(hub, twins))
+        yield hub, twins
+    finally:
+        for process in twins.processes.values():
+            process.stop()
+        stop(hub)
+    logs = "".join(process.log.read_text(errors="replace") for process in twins.processes.values())
+    assert "Traceback (most recent call last)" not in logs, logs[-4000:]
+
+
+def _edit(path: Path) -> None:
+    hub = yaml.safe_load(path.read_text())
+    hub["policy"] |= POLICY
+    path.write_text(yaml.safe_dump(hub))
+
+
+@pytest.fixture
+async def group(group_hub: tuple[RunningHub, Twins], request: pytest.FixtureRequest) -> AsyncIterator[Group]:
+    """Trade with the twins; they behave again afterwards."""
+    hub, twins = group_hub
+    async with aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=60)) as session:
+        made = Group(Api(hub, session), twins, seed=sum(request.node.name.encode()))
+        yield made
+        await made.calm()
