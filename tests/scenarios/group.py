@@ -59,7 +59,7 @@ class Group(Trade):
             return await super().until(reference, *phases)
         except AssertionError as error:
             story = await self.story(f"order/{reference}")
-            said = story['sentence']
+            said = story["sentence"]
             trouble = [f"{x['called']}: {x['trouble']}" for x in story["systems"] if x["trouble"]]
             raise AssertionError(f"{error}: {story['phase']}. {said} {trouble} {story['linked']}") from None
 
@@ -72,7 +72,13 @@ class Group(Trade):
         await self.twin(shop, f"/orders/{number}/edit", changes, "POST")
 
     async def story(self, thread: str) -> dict[str, Any]:
-        found = await self.api.get(f"/v1/threads/story/{thread}")
+        """As soon as anybody has heard of it."""
+
+        async def look() -> Any:
+            answer = await self.api.call("GET", f"/v1/threads/story/{thread}")
+            return answer.json() if answer.status == 200 else None
+
+        found = await eventually(look, what=f"somebody has heard of {thread}")
         assert isinstance(found, dict)
         return found
 

@@ -1,5 +1,6 @@
 """The order while its goods move: allocation, packing, departure, goods issue, milestones, delivery, invoice."""
 
+from decimal import Decimal
 from typing import Any
 
 import msgspec
@@ -128,15 +129,10 @@ def shipped(state: State, event: Recorded, policy: Policy) -> Step:
     )
     state = _with_part(state, part)
     state, told = tell_erp_lines(state, policy)
-    fulfil = requests.CreateFulfilment(
-        state.reference, part.shipment, part.location or node_of(state, policy), part.carrier, part.tracking, part.lines
-    )  # fmt: skip
-    # A channel that cancelled the order has nothing left to fulfil; a person settles it with the customer.
-    in_channel = (Do("fulfilment.create", state.channel, part.shipment, fulfil, state.reference, priority=4),)
     intents: list[Intent] = [
         *moves,
         *told,
-        *(() if state.cancel else in_channel),
+        *_fulfil(state, part, policy),
         *notify(
             state, "shipped", policy, shipment=part.shipment, carrier=part.carrier, tracking=part.tracking,
             at=event.occurred_at,
@@ -145,6 +141,31 @@ def shipped(state: State, event: Recorded, policy: Policy) -> Step:
     if state.sales_order:
         intents += post_goods_issue(state, part, policy)
     return Step(roll_up(state), tuple(intents))
+
+
+def _fulfil(state: State, part: Part, policy: Policy) -> tuple[Do, ...]:
+    """The channel shows what left, up to what it sold. One that cancelled the order has nothing left to fulfil; a person
+    settles that with the customer.
+    """
+    sold: dict[str, Decimal] = {}
+    for line in state.lines:
+        sold[line.line] = sold.get(line.line, Decimal(0)) + line.ordered
+    for other in state.parts:
+        for x in other.lines if other.shipment != part.shipment and other.shipped_at else ():
+            sold[x.line] = sold.get(x.line, Decimal(0)) - x.quantity.value
+    shown: list[LineShipped] = []
+    for x in part.lines:
+        quantity = min(x.quantity.value, sold.get(x.line, Decimal(0)))
+        if quantity > 0:
+            sold[x.line] -= quantity
+            shown.append(replace(x, quantity=Quantity(quantity, x.quantity.unit)))
+    if state.cancel or not shown:
+        return ()
+    node = part.location or node_of(state, policy)
+    payload = requests.CreateFulfilment(
+        state.reference, part.shipment, node, part.carrier, part.tracking, tuple(shown)
+    )
+    return (Do("fulfilment.create", state.channel, part.shipment, payload, state.reference, priority=4),)
 
 
 def tell_erp_lines(state: State, policy: Policy) -> tuple[State, list[Intent]]:
