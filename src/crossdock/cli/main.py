@@ -7,7 +7,7 @@ import sys
 
 import typer
 
-from crossdock.cli import bench, config, demo, find, hub, migrate, prove, send, trace
+from crossdock.cli import backup, bench, config, demo, find, hub, migrate, prove, send, trace
 
 app = typer.Typer(
     name="crossdock", help="Logistics integration hub: orders, stock, shipments and ERP postings the same everywhere.",
@@ -22,6 +22,7 @@ bench.register(app)
 prove.register(app)
 config.register(app)
 migrate.register(app)
+backup.register(app)
 
 
 def run() -> None:
