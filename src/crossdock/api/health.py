@@ -25,6 +25,7 @@ async def startup(request: Request[Any, Any, Any]) -> dict[str, str]:
 async def ready(request: Request[Any, Any, Any]) -> Response[bytes]:
     hub = context(request)
     reasons = []
+    paused = None
     if hub.admission.shedding:
         reasons.append(hub.admission.shedding)
     try:
@@ -33,9 +34,12 @@ async def ready(request: Request[Any, Any, Any]) -> Response[bytes]:
         )
         if owned < 64:
             reasons.append(f"{64 - owned} of 64 partitions have no worker")
+        paused = await hub.reader.fetchval("select paused_reason from hub")
     except LOST:
         reasons.append("the database is away")
-    body = {"status": "ready" if not reasons else "not ready", "reasons": reasons}
+    body: dict[str, Any] = {"status": "ready" if not reasons else "not ready", "reasons": reasons}
+    if paused is not None:  # no reason to turn senders away: what they send is taken and processed
+        body["paused"] = paused
     return Response(
         msgspec.json.encode(body), status_code=200 if not reasons else 503, media_type="application/json"
     )

@@ -119,5 +119,7 @@ def status(hub: HubOption = Path(), as_json: JsonOption = False) -> None:
     sys.stdout.write(f"http://{found['bind']}:{found['port']}  {health['status']}\n")
     for reason in health["reasons"]:
         sys.stdout.write(f"  {reason}\n")
+    if "paused" in health:
+        sys.stdout.write(f"  deliveries are paused: {health['paused']}. Next: crossdock resume --hub {hub}\n")
     for name, pid in sorted(found["pids"].items()):  # type: ignore[attr-defined]
         sys.stdout.write(f"  {name:14} pid {pid}\n")

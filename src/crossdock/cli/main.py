@@ -7,7 +7,7 @@ import sys
 
 import typer
 
-from crossdock.cli import bench, config, demo, find, hub, master, migrate, prove, send, trace
+from crossdock.cli import backup, bench, config, demo, find, hub, master, migrate, prove, send, trace
 
 app = typer.Typer(
     name="crossdock", help="Logistics integration hub: orders, stock, shipments and ERP postings the same everywhere.",
@@ -23,6 +23,7 @@ prove.register(app)
 config.register(app)
 migrate.register(app)
 master.register(app)
+backup.register(app)
 
 
 def run() -> None:

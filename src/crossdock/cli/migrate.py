@@ -5,7 +5,7 @@ import json
 import sys
 from collections.abc import Awaitable, Callable
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 import typer
 
@@ -16,6 +16,9 @@ if TYPE_CHECKING:
     import asyncpg
 
     from crossdock.store.migrate import Migration
+
+
+T = TypeVar("T")
 
 
 def register(app: typer.Typer) -> None:
@@ -31,19 +34,17 @@ def plan(hub: HubOption = Path(), *, as_json: JsonOption = False) -> None:
     """Say which migrations this release would apply."""
     from crossdock.store import migrate
 
-    _say(asyncio.run(_with_database(hub, migrate.pending)), "pending", as_json)
+    _say(asyncio.run(with_database(hub, migrate.pending)), "pending", as_json)
 
 
 def up(hub: HubOption = Path(), *, as_json: JsonOption = False) -> None:
     """Apply what is pending, each migration in a transaction of its own."""
     from crossdock.store import migrate
 
-    _say(asyncio.run(_with_database(hub, migrate.up)), "applied", as_json)
+    _say(asyncio.run(with_database(hub, migrate.up)), "applied", as_json)
 
 
-async def _with_database(
-    folder: Path, work: "Callable[[asyncpg.Connection], Awaitable[list[Migration]]]"
-) -> "list[Migration]":
+async def with_database(folder: Path, work: "Callable[[asyncpg.Connection], Awaitable[T]]") -> T:
     """With `database_url` at any time; the hub's own PostgreSQL only while the hub runs."""
     from crossdock.errors import Misconfigured
     from crossdock.runtime.hub import load_hub
@@ -58,7 +59,7 @@ async def _with_database(
     except LOST as error:
         raise Misconfigured("database_url", f"the database does not answer: {error}") from None
     try:
-        return list(await work(connection))
+        return await work(connection)
     finally:
         await connection.close()
 

@@ -42,12 +42,18 @@ create table if not exists counter (name text primary key, value integer) withou
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TwinSetup:
-    """How one twin is started. `pace_seconds` is the time between two steps of its own work."""
+    """How one twin is started. `pace_seconds` is the time between two steps of its own work.
+
+    A twin that does not speak HTTP listens at `base_url` itself (`app.cleanup_ctx`); its control surface is then
+    served on a port of its own.
+    """
 
     name: str
     system: str
     hub_url: str
     books: Path
+    base_url: str = ""
+    """The account's address at this twin."""
     seed: int = 1
     pace_seconds: float = 0.2
     settings: Mapping[str, str] = field(default_factory=dict)

@@ -20,7 +20,10 @@ from crossdock.runtime.hub import Hub
 
 @dataclass
 class TwinProcess:
-    """One running twin; `restart` brings a killed one back with its books."""
+    """One running twin; `keep_alive` brings a killed one back with its books.
+
+    `url` is where its control surface is: at the account's address, or beside it where that does not speak HTTP.
+    """
 
     system: str
     connector: str
@@ -68,16 +71,16 @@ class Twins:
             account = hub.account(name)
             setup = {
                 "name": system.connector, "system": name, "hub_url": hub_url, "books": str(folder / f"{name}.db"),
-                "seed": seed, "pace_seconds": pace_seconds, "settings": dict(account.settings), "secrets": dict(account.secrets),
+                "base_url": system.base_url, "seed": seed, "pace_seconds": pace_seconds, "settings": dict(account.settings), "secrets": dict(account.secrets),
             }  # fmt: skip
             self.processes[name] = TwinProcess(
-                name, system.connector, system.base_url, setup, folder / f"{name}.log"
+                name, system.connector, _control_url(system.base_url), setup, folder / f"{name}.log"
             )
         self._session: aiohttp.ClientSession | None = None
 
     async def start(self) -> None:
         for process in self.processes.values():
-            await _until_port_is_free(process.url)
+            await _until_port_is_free(process.setup["base_url"])
             process.start()
         self._session = aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=20))
         await asyncio.gather(*(self._until_up(name) for name in self.processes))
@@ -137,6 +140,16 @@ class Twins:
             await self._session.close()
         for process in self.processes.values():
             process.stop()
+
+
+def _control_url(base_url: str) -> str:
+    """A free port for the control surface of a twin that speaks something else than HTTP at its address."""
+    place = urlsplit(base_url)
+    if place.scheme in ("http", "https"):
+        return base_url
+    with socket.socket() as probe:
+        probe.bind((place.hostname, 0))
+        return f"http://{place.hostname}:{probe.getsockname()[1]}"
 
 
 async def _until_port_is_free(url: str) -> None:

@@ -22,14 +22,15 @@ from crossdock.runtime.budget import Breaker, Budget
 from crossdock.runtime.hub import Hub
 from crossdock.runtime.lanes import Entry, Lanes, entry_of
 from crossdock.runtime.outcomes import Outcomes
+from crossdock.runtime.resuming import IN_DOUBT
 from crossdock.runtime.target import Target, open_target
 from crossdock.runtime.wake import EFFECTS, LOG, Waker, listen
 from crossdock.store import delivery as table
-from crossdock.store import processes
+from crossdock.store import pause, processes
 from crossdock.store.delivery import Outcome
 from crossdock.store.effects import State
 from crossdock.store.keys import Keyring
-from crossdock.store.pool import LOST, connect, open_pool
+from crossdock.store.pool import LOST, Connection, connect, open_pool
 
 LOAD_MAX = 2000
 POLL_SECONDS = 1.0
@@ -45,6 +46,8 @@ class AccountRunner:
     ) -> None:  # fmt: skip
         self.name = name
         self.wake = asyncio.Event()
+        self.resumed_at: datetime | None = None
+        """Since when this hub goes on after a restore; what older threads want is looked up before it is sent."""
         self._pool, self._keyring, self._outcomes = pool, keyring, outcomes
         manifest, system = hub.manifest(name), hub.landscape.systems[name]
         limits = manifest.limits
@@ -108,12 +111,25 @@ class AccountRunner:
                 self._lanes.parked = await table.parked_lanes(connection, self.name)
                 self._fresh = False
             rows = await table.open_effects(connection, self.name, self._cursor, LOAD_MAX)
+            doubted = await self._doubt(connection, rows)
         now, wall = asyncio.get_running_loop().time(), datetime.now(UTC)
         for row in rows:
             self._cursor = (row["xid"], row["seq"])
             if row["id"] not in self._lanes.known:
-                self._lanes.add(self._adopt(row, now, wall))
+                entry = self._adopt(row, now, wall)
+                if entry.id in doubted:
+                    entry.state, entry.deadline_at = State.OUTCOME_UNKNOWN, self.resumed_at
+                self._lanes.add(entry)
         return len(rows)
+
+    async def _doubt(self, connection: Connection, rows: Sequence[Any]) -> set[UUID]:
+        if self.resumed_at is None:
+            return set()
+        kinds = {kind for kind, traits in self._traits.items() if traits.idempotency in IN_DOUBT}
+        new = [
+            r["id"] for r in rows if r["state"] == State.PENDING and not r["attempts"] and r["kind"] in kinds
+        ]
+        return await table.doubt(connection, new, self.resumed_at) if new else set()
 
     def _adopt(self, row: Any, now: float, wall: datetime) -> Entry:
         """An open effect as found. One that was being sent by somebody who is gone has an unknown outcome."""
@@ -260,6 +276,7 @@ class Delivery:
         self.waker = Waker(hub.dsn)
         self._runners: dict[str, tuple[AccountRunner, asyncio.Task[None]]] = {}
         self._closed: set[str] = set()
+        self._paused: str | None = None
 
     async def run(self) -> None:
         """Until cancelled; then the accounts are given back."""
@@ -292,6 +309,16 @@ class Delivery:
         for runner, _ in self._runners.values():
             runner.wake.set()
 
+    def _is_paused(self, stands: pause.Standing) -> bool:
+        """Said when it begins and when it ends; accounts stay leased, so that nobody else sends either."""
+        if stands.paused_reason != self._paused:
+            self._paused = stands.paused_reason
+            if self._paused is None:
+                _log.info("delivery_resumed")
+            else:
+                _log.warning("delivery_paused", reason=self._paused)
+        return self._paused is not None
+
     def _cannot_open(self, name: str, reason: str, outcomes: Outcomes) -> None:
         """Said once; the account is tried again with every lease, and all others go on."""
         if name not in self._closed:
@@ -308,18 +335,21 @@ class Delivery:
                 async with pool.acquire() as connection:
                     await processes.seen(connection, self.id, "delivery", os.getpid(), lease)
                     mine = await table.claim_accounts(connection, self.id, names, lease)
-                    generation = await connection.fetchval("select generation from hub")
+                    stands = await pause.standing(connection)
             except (*LOST, asyncpg.QueryCanceledError, asyncpg.LockNotAvailableError):
                 await asyncio.sleep(0.2)
                 continue
+            if self._is_paused(stands):
+                mine = set()
             for name in set(self._runners) - mine:
                 runner, task = self._runners.pop(name)
                 task.cancel()
                 await runner.close()
             for name in sorted(mine - set(self._runners)):
                 try:
-                    target = open_target(self.hub, name, keyring, transport, generation)
+                    target = open_target(self.hub, name, keyring, transport, stands.generation)
                     runner = AccountRunner(self.hub, name, pool, keyring, outcomes, target)
+                    runner.resumed_at = stands.resumed_at
                 except Misconfigured as error:
                     self._cannot_open(name, str(error), outcomes)
                     continue

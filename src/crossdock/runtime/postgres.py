@@ -24,8 +24,11 @@ import asyncpg
 import psutil
 
 from crossdock.errors import Misconfigured
+from crossdock.runtime.wal_archive import archive_settings
 
 MAJOR = 18
+RESTORING = ".restoring"
+"""Behind the data directory's name until a restore is finished."""
 ROOT_HOME = Path("/var/lib/crossdock")
 _SOCKET_PATH_MAX = 90
 _CONF = """
@@ -170,14 +173,27 @@ def _reachable(binaries: Path) -> Path:
 class Postgres:
     """One cluster as our child. `run` keeps it alive until `stop`."""
 
-    def __init__(self, place: Place) -> None:
+    def __init__(self, place: Place, wal_archive: Path | None = None) -> None:
         self.place = place
+        self._wal_archive = wal_archive
         self._child: subprocess.Popen[bytes] | None = None
 
-    def prepare(self) -> None:
-        """Create and initialise the cluster when there is none; settings are written anew each time."""
+    def prepare(self, more: str = "") -> None:
+        """Create and initialise the cluster when there is none; settings are written anew each time.
+
+        `more` are settings of this start alone.
+        """
+        unfinished = self.place.data.with_name(f"{self.place.data.name}{RESTORING}")
+        if unfinished.exists():
+            raise Misconfigured(
+                str(unfinished), "a restore was not finished: run `crossdock backup restore` again"
+            )
         self._make_directory(self.place.data.parent)
         self._make_directory(self.place.sockets)
+        archive = ""
+        if self._wal_archive is not None:
+            archive = archive_settings(self._wal_archive)
+            self._make_directory(self._wal_archive)
         if not (self.place.data / "PG_VERSION").exists():
             self._initdb()
         version = (self.place.data / "PG_VERSION").read_text().strip()
@@ -187,9 +203,12 @@ class Postgres:
             )
         self._write(
             "postgresql.auto.conf",
-            f"# Written by crossdock at every start.{_CONF}unix_socket_directories = '{self.place.sockets}'\n",
+            f"# Written by crossdock at every start.{_CONF}unix_socket_directories = '{self.place.sockets}'\n{archive}{more}",
         )
-        self._write("pg_hba.conf", "local all crossdock peer map=hub\n")
+        self._write(
+            "pg_hba.conf",
+            "".join(f"local {what} crossdock peer map=hub\n" for what in ("all", "replication")),
+        )
         users = {self.place.account.pw_name, pwd.getpwuid(os.geteuid()).pw_name}
         self._write("pg_ident.conf", "".join(f"hub {user} crossdock\n" for user in sorted(users)))
 

@@ -68,7 +68,10 @@ class Supervisor:
                 await self._until_port_is_free()
             if not self.hub.settings.database_url:
                 bin_dir = Path(self.hub.settings.bin_dir) if self.hub.settings.bin_dir else None
-                self._postgres = Postgres(place_for(self.hub.folder, bin_dir))
+                archive = self.hub.settings.wal_archive
+                self._postgres = Postgres(
+                    place_for(self.hub.folder, bin_dir), self.hub.folder / archive if archive else None
+                )
                 self._postgres.prepare()
                 await self._postgres.start()
             await self._prepare_database()

@@ -34,6 +34,18 @@ async def parked_lanes(connection: Connection, account: str) -> dict[bytes, int]
     return {row["lane"]: row["seq"] for row in rows}
 
 
+_DOUBT = """
+update effect e set state = 3, deadline_at = $2 where e.id = any($1) and e.state = 0 and e.attempts = 0
+    and exists (select 1 from event v where v.thread = e.thread and v.occurred_at < $2)
+returning e.id
+"""
+
+
+async def doubt(connection: Connection, ids: Sequence[UUID], resumed_at: datetime) -> set[UUID]:
+    """New effects of threads from before a restored hub went on: the lost hub may have wanted and done the same."""
+    return {row["id"] for row in await connection.fetch(_DOUBT, ids, resumed_at)}
+
+
 _MARK = """
 with picked as (
     select id from effect where id = any($1) and state in (0, 2) order by id for update skip locked

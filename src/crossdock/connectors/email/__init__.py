@@ -1,0 +1,1 @@
+"""E-mail: tells customers over SMTP what becomes of their order."""

@@ -1,0 +1,75 @@
+"""A mail server among those that tell the customer: nothing but a landscape file is needed for it."""
+
+import socket
+from collections.abc import AsyncIterator, Callable
+from pathlib import Path
+
+import aiohttp
+import pytest
+import yaml
+
+from crossdock.demo import trade
+from crossdock.demo.twins import Twins
+from e2e.running import Api, RunningHub, eventually, rows, stop
+from e2e.trading import Trade, open_books
+
+NAME = "mail"
+
+
+def add_mail(directory: Path) -> None:
+    """`systems/mail.yaml`, and one more to notify in `hub.yaml`."""
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    system = {
+        "name": NAME, "connector": "email", "base_url": f"smtp://127.0.0.1:{port}",
+        "settings": {"sender": "orders@shop.example.com", "starttls": "no"},
+    }  # fmt: skip
+    (directory / "systems" / f"{NAME}.yaml").write_text(yaml.safe_dump(system))
+    hub = yaml.safe_load((directory / "hub.yaml").read_text())
+    hub["roles"]["notify"].append(NAME)
+    (directory / "hub.yaml").write_text(yaml.safe_dump(hub))
+
+
+@pytest.fixture
+async def mailing(start_hub: Callable[..., RunningHub]) -> AsyncIterator[Trade]:
+    hub = start_hub("mail", settings={"business_clock_rate": 20.0}, edit=add_mail)
+    twins = Twins(hub.configured, hub.url, seed=1, pace_seconds=0.05)
+    for process in twins.processes.values():
+        process.start()
+    try:
+        await open_books(hub, twins)
+        async with aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=60)) as session:
+            yield Trade(Api(hub, session), twins)
+    finally:
+        for process in twins.processes.values():
+            process.stop()
+        stop(hub)
+
+
+async def test_customers_get_mail_once_at_most(mailing: Trade) -> None:
+    """Approved and shipped are told; where the answer is lost the mail is not sent again, and a person is asked."""
+    sku = next(iter(trade.products()))
+    reference = await mailing.order((sku, 1))
+    await mailing.until(reference, "completed")
+
+    async def told() -> set[str]:
+        sent = {row["reference"].partition("|")[0] for row in await mailing.journal(NAME, "customer.notify")}
+        return sent if sent >= {"approved", "shipped"} else set()
+
+    await eventually(told, what="the customer was told twice")
+    messages = await mailing.twin(NAME, "/messages")
+    assert all("@" in message["envelope"][1] for message in messages)
+
+    await mailing.twin(NAME, "/quirks", {"answer_lost": 1.0}, "PUT")
+    lost = await mailing.order((sku, 1))
+    await mailing.until(lost, "completed")
+
+    async def asked() -> bool:
+        unclear = await rows(mailing.api.hub, "select 1 from effect where account = $1 and state = 6", NAME)
+        cases = await mailing.api.get("/v1/cases")
+        return bool(unclear) and bool(cases["cases"])
+
+    await eventually(asked, what="a person is asked")
+    sent = [row["reference"] for row in await mailing.journal(NAME, "customer.notify")]
+    assert len(sent) == len(set(sent)) >= 3
