@@ -24,6 +24,7 @@ from crossdock.api import (
     events,
     find,
     health,
+    now,
     orders,
     problems,
     receive,
@@ -43,7 +44,7 @@ def api_app(hub: Hub) -> Litestar:
         route_handlers=[
             receive.receive, events.append_one, events.append_batch, events.noop, orders.take_order, actions.retry_case,
             actions.resume_thread, cases.list_cases, threads.list_threads, threads.count_phases, health.live, health.ready, health.startup, health.metrics,
-            find.find, *story.HANDLERS, console.router(),
+            find.find, now.now, *story.HANDLERS, console.router(),
         ],
         lifespan=[lambda app: context.opened(app, hub)],
         exception_handlers={

@@ -15,6 +15,7 @@ from crossdock.api.problems import Problem
 from crossdock.runtime.admission import Admission
 from crossdock.runtime.hub import Hub
 from crossdock.runtime.intake import Intake
+from crossdock.runtime.throughput import sample
 from crossdock.runtime.wake import Waker
 from crossdock.store import access
 from crossdock.store.pool import LOST, open_pool, until_served
@@ -89,7 +90,8 @@ async def opened(app: Litestar, hub: Hub) -> AsyncIterator[None]:
     app.state.context = made
     intake.start()
     await until_served(made.read_keys)
-    tasks = [asyncio.create_task(made.watch_keys()), asyncio.create_task(made.admission.watch())]
+    work = (made.watch_keys(), made.admission.watch(), sample(reader))
+    tasks = [asyncio.create_task(one) for one in work]
     try:
         yield
     finally:
