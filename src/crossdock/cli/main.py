@@ -7,7 +7,7 @@ import sys
 
 import typer
 
-from crossdock.cli import bench, config, demo, find, hub, migrate, prove, send, trace
+from crossdock.cli import bench, config, demo, doctor, find, hub, migrate, prove, send, trace
 
 app = typer.Typer(
     name="crossdock", help="Logistics integration hub: orders, stock, shipments and ERP postings the same everywhere.",
@@ -21,6 +21,7 @@ demo.register(app)
 bench.register(app)
 prove.register(app)
 config.register(app)
+doctor.register(app)
 migrate.register(app)
 
 
