@@ -7,7 +7,7 @@ import sys
 
 import typer
 
-from crossdock.cli import bench, config, demo, doctor, find, hub, migrate, prove, send, trace
+from crossdock.cli import bench, config, demo, doctor, find, hub, migrate, prove, send, tail, trace
 
 app = typer.Typer(
     name="crossdock", help="Logistics integration hub: orders, stock, shipments and ERP postings the same everywhere.",
@@ -16,6 +16,7 @@ app = typer.Typer(
 hub.register(app)
 find.register(app)
 trace.register(app)
+tail.register(app)
 send.register(app)
 demo.register(app)
 bench.register(app)
