@@ -21,8 +21,10 @@ CERTIFICATE_DAYS = 21
 async def certificates(hub: Hub) -> list[Check]:
     """Of every https address, each host once."""
     hosts: dict[tuple[str, int], str] = {}
-    for name, system in hub.landscape.systems.items():
-        url = urlsplit(system.base_url)
+    called = [(name, system.base_url) for name, system in hub.landscape.systems.items()]
+    called += [(name, one.url) for name, one in hub.landscape.subscriptions.items()]
+    for name, address in called:
+        url = urlsplit(address)
         if url.scheme == "https" and url.hostname:
             hosts.setdefault((url.hostname, url.port or 443), name)
     return list(await asyncio.gather(*(_certificate(*place, name) for place, name in hosts.items())))

@@ -58,6 +58,17 @@ def _targets(now: Now, called: set[str]) -> Iterator[Check]:
     for target in now.targets:
         if target.account in called:
             yield _target(now, target)
+        elif target.account.startswith("subscription/"):
+            yield _subscriber(now, target)
+
+
+def _subscriber(now: Now, target: Target) -> Check:
+    name = f"subscriber {target.called}"
+    if target.failing_since:
+        since = lasting((now.as_of - target.failing_since).total_seconds())
+        remedy = f"See the subscriber, and subscriptions/{target.called}.yaml; nothing is lost meanwhile."
+        return Check("fail", name, f"takes nothing for {since}: {target.last_failure}", remedy)
+    return Check("ok", name, f"took {target.delivered} messages")
 
 
 def _target(now: Now, target: Target) -> Check:

@@ -42,6 +42,7 @@ async def read_now(connection: Connection, names: Names) -> Now:
         samples = await connection.fetch(sql["samples"], (MINUTES + 1) * 60 // TICK_SECONDS)
         behind = await connection.fetchrow(sql["lag"], BEHIND_MAX)
         targets = await connection.fetch(sql["targets"], OPEN_EFFECTS_MAX)
+        subscribers = await connection.fetch(sql["subscribers"])
         flows = await connection.fetch(sql["flows"], OPEN_EFFECTS_MAX)
         owners = await connection.fetch(sql["owners"], CASES_MAX)
         waiting = await connection.fetch(sql["waiting"], list(_KINDS), THREADS_MAX)
@@ -56,7 +57,10 @@ async def read_now(connection: Connection, names: Names) -> Now:
         as_of=totals["now"], empty=bool(empty),
         behind=Behind(behind["events"], behind["oldest"], behind["events"] >= BEHIND_MAX, totals["unowned"]),
         last_event_at=totals["processed_at"],
-        targets=sorted((_target(row, flows, names) for row in targets if row["name"] in names.systems), key=_worst_first),
+        targets=sorted(
+            [_target(row, flows, names) for row in targets if row["name"] in names.systems] + [_subscriber(row) for row in subscribers],
+            key=_worst_first,
+        ),
         flows=[_flow(row, targets, names) for row in flows],
         cases=[Cases(row["owner"], row["count"], row["oldest"]) for row in owners],
         waiting=[_waiting(row, oldest, names) for row in waiting],
@@ -73,7 +77,7 @@ async def read_stamp(connection: Connection) -> str:
     assert row is not None
     last = row["processed_at"]
     moved = int(last.timestamp()) // 5 if last else 0
-    return f"{row['tick']}.{moved}.{row['last_case']}.{row['cases']}.{row['accounts']}"
+    return f"{row['tick']}.{moved}.{row['last_case']}.{row['cases']}.{row['accounts']}.{row['subscribers']}"
 
 
 def _target(row: Any, flows: Sequence[Any], names: Names) -> Target:
@@ -82,6 +86,15 @@ def _target(row: Any, flows: Sequence[Any], names: Names) -> Target:
         row["name"], names.of(row["name"]), names.roles.get(row["name"], ""), row["failing_since"],
         names.plain(row["last_failure"] or "") if row["failing_since"] else "", row["last_success_at"] is not None,
         row["owned"], waiting, row["parked_effects"], row["parked_lanes"], row["parked_since"], row["parked_thread"] or "",
+    )  # fmt: skip
+
+
+def _subscriber(row: Any) -> Target:
+    """A subscriber is a target too; what it has not got yet is in the feed, not in the journal."""
+    failing = row["failing_since"]
+    return Target(
+        f"subscription/{row['name']}", row["name"], "Subscriber", failing, (row["last_failure"] or "") if failing else "",
+        row["last_success_at"] is not None, row["owned"], 0, 0, 0, None, "", row["delivered"], row["next_at"],
     )  # fmt: skip
 
 

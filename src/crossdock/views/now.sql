@@ -9,6 +9,11 @@ cross join lateral (
 ) p
 order by a.name
 
+-- name: subscribers
+select name, coalesce(disabled_at, failing_since) as failing_since, last_failure, last_success_at,
+    lease_until > clock_timestamp() as owned, delivered, next_at
+from subscription where lease_until > clock_timestamp() - interval '1 minute' order by name
+
 -- name: flows
 select a.name as account, f.*
 from account a
@@ -61,4 +66,5 @@ select not exists (select 1 from thread_state) as empty
 select (select max(tick) from throughput) as tick, (select max(processed_at) from partition) as processed_at,
     (select max(id) from cases) as last_case,
     (select count(*) from (select 1 from cases where state = 'open' limit 1000) n) as cases,
-    (select md5(string_agg(name || coalesce(failing_since::text, ''), ' ' order by name)) from account) as accounts
+    (select md5(string_agg(name || coalesce(failing_since::text, ''), ' ' order by name)) from account) as accounts,
+    (select md5(string_agg(name || coalesce(failing_since::text, ''), ' ' order by name)) from subscription) as subscribers

@@ -40,6 +40,10 @@ class Target(msgspec.Struct, frozen=True):
     parked_lanes: int
     parked_since: datetime | None
     parked_thread: str
+    delivered: int = 0
+    """Of a subscriber: messages it took."""
+    next_at: datetime | None = None
+    """Of a subscriber: when a message that it did not take is sent again."""
 
 
 class Cases(msgspec.Struct, frozen=True):
