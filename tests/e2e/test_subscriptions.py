@@ -148,7 +148,7 @@ async def test_nothing_is_lost_over_refusals_and_a_restart(feeding: Api, receive
 
     await eventually(failing, what="the subscriber is seen failing")
     found = await feeding.get("/v1/now")
-    assert "flaky has been failing since" in found["sentence"]
+    assert "Subscriber flaky has been failing since" in found["sentence"]
     assert set(receiver.items("flaky refused")) == {wanted[0]}
     refused = {headers["webhook-id"] for headers, _ in receiver.got["flaky refused"]}
 

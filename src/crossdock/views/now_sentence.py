@@ -48,7 +48,8 @@ def _failing(now: Now) -> list[Said]:
     failing = sorted((t for t in now.targets if t.failing_since), key=lambda t: str(t.failing_since))
     for t in failing[:_NAMED_MAX]:
         why = f": {t.last_failure.rstrip('.')}" if t.last_failure else ""
-        pieces += [Said(f"{t.called} has been failing since"), Said(at=t.failing_since)]
+        who = f"Subscriber {t.called}" if t.role == "Subscriber" else t.called
+        pieces += [Said(f"{who} has been failing since"), Said(at=t.failing_since)]
         held = (
             f" {counted(t.waiting, 'effect')} {'waits' if t.waiting == 1 else 'wait'} for it."
             if t.waiting
