@@ -22,9 +22,11 @@ from crossdock.api import (
     cases,
     context,
     events,
+    feed,
     find,
     health,
     master,
+    now,
     orders,
     problems,
     receive,
@@ -44,7 +46,7 @@ def api_app(hub: Hub) -> Litestar:
         route_handlers=[
             receive.receive, events.append_one, events.append_batch, events.noop, orders.take_order, actions.retry_case,
             actions.resume_thread, cases.list_cases, threads.list_threads, threads.count_phases, health.live, health.ready, health.startup, health.metrics,
-            find.find, master.read_master, *story.HANDLERS, console.router(),
+            find.find, now.now, feed.read_feed, master.read_master, *story.HANDLERS, console.router(),
         ],
         lifespan=[lambda app: context.opened(app, hub)],
         exception_handlers={
@@ -62,16 +64,20 @@ def api_app(hub: Hub) -> Litestar:
 def run_api(hub: Hub) -> None:
     """Serve until a signal comes."""
     _log_to_stderr()
+    served = api_app(hub)
     config = uvicorn.Config(
-        api_app(hub), host=hub.settings.bind, port=hub.settings.port, log_config=None, access_log=False, loop="uvloop",
+        served, host=hub.settings.bind, port=hub.settings.port, log_config=None, access_log=False, loop="uvloop",
         http="httptools", lifespan="on", timeout_keep_alive=75, timeout_graceful_shutdown=5, server_header=False,
         date_header=False, backlog=2048,
     )  # fmt: skip
     server = uvicorn.Server(config)
 
     def finish() -> None:
-        """Requests under way are answered first; a cancelled server would cut them."""
+        """Requests under way are answered first; a cancelled server would cut them. Those that wait are sent home."""
         server.should_exit = True
+        opened = served.state.get("context")
+        if opened is not None:
+            opened.end()
 
     _with_parent_watch(server.serve, finish)
 

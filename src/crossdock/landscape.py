@@ -1,14 +1,14 @@
 """The landscape: which systems there are, who serves what, and the company's rules. YAML in git.
 
-`hub.yaml` holds settings, roles and policy; `systems/*.yaml` one system each; `routing.yaml` the tables of nodes and
-carriers. A secret is always a reference:
+`hub.yaml` holds settings, roles and policy; `systems/*.yaml` one system each, `subscriptions/*.yaml` one subscriber
+each; `routing.yaml` the tables of nodes and carriers. A secret is always a reference:
 `${env:NAME}`, `${file:path}` (relative to the landscape). A literal secret is refused.
 """
 
 import os
 import re
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any, Literal
 
 import msgspec
 
@@ -32,6 +32,24 @@ class System(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     concurrency: int | None = None
 
 
+class Subscription(msgspec.Struct, frozen=True, forbid_unknown_fields=True, rename={"from_": "from"}):
+    """Somebody who is sent events as they happen, and which of their fields."""
+
+    name: Annotated[str, msgspec.Meta(pattern=r"^[a-z0-9][a-z0-9_-]{0,62}$")]
+    url: str
+    secret: str
+    """Reference to a Standard Webhooks secret (`whsec_` and base64)."""
+    fields: Annotated[tuple[str, ...], msgspec.Meta(min_length=1)]
+    """What is sent besides `id`, `type` and `time`: dotted paths. There is no "everything"."""
+    types: tuple[str, ...] = ()
+    where: str = ""
+    from_: Literal["now", "beginning"] = "now"
+    secret_previous: str = ""
+    """Signs as well while the secret is being changed."""
+    allow_private: bool = False
+    """Permits an address that is not public."""
+
+
 class Roles(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Which system plays which part in the founding process."""
 
@@ -51,6 +69,7 @@ class Landscape(msgspec.Struct, frozen=True):
     """Overrides of `processes.policy.Policy`, by field name."""
     routing: dict[str, Any] = {}
     """`routing.yaml` as written: the tables of `processes.routing.Routing`."""
+    subscriptions: dict[str, Subscription] = {}
 
 
 class _Hub(msgspec.Struct, forbid_unknown_fields=True):
@@ -73,7 +92,9 @@ def load_landscape(folder: Path) -> Landscape:
                     str(path), f"secrets.{name} is written out: use ${{env:…}} or ${{file:…}}"
                 )
         systems[system.name] = system
-    landscape = Landscape(folder, systems, hub.roles, hub.policy, _read_routing(folder / "routing.yaml"))
+    landscape = Landscape(
+        folder, systems, hub.roles, hub.policy, _read_routing(folder / "routing.yaml"), _subscriptions(folder)
+    )
     for role in ("erp", "warehouse", "carrier"):
         _known(landscape, f"roles.{role}", getattr(hub.roles, role))
     for role in ("channels", "notify", "follow"):
@@ -89,6 +110,19 @@ def _read_routing(path: Path) -> dict[str, Any]:
     found = read_yaml(path)
     if not isinstance(found, dict):
         raise Misconfigured(str(path), "must be a mapping of tables: nodes, calendars, orders, transport")
+    return found
+
+
+def _subscriptions(folder: Path) -> dict[str, Subscription]:
+    found: dict[str, Subscription] = {}
+    for path in sorted((folder / "subscriptions").glob("*.yaml")):
+        one = _read(path, Subscription)
+        if one.name != path.stem:
+            raise Misconfigured(str(path), f"name is {one.name}: name the file after it")
+        for key, value in (("secret", one.secret), ("secret_previous", one.secret_previous or one.secret)):
+            if not _REFERENCE.match(value):
+                raise Misconfigured(str(path), f"{key} is written out: use ${{env:…}} or ${{file:…}}")
+        found[one.name] = one
     return found
 
 

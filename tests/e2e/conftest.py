@@ -4,6 +4,7 @@ Both live as long as the session; every test brings its own order numbers. A hub
 """
 
 import asyncio
+import json
 from collections.abc import AsyncIterator, Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -13,6 +14,7 @@ import pytest
 
 from crossdock.demo.day import prepare
 from crossdock.demo.twins import Twins
+from e2e.browser import Browser, Page
 from e2e.running import Api, RunningHub, start, stop
 from e2e.trading import Trade, open_books
 
@@ -81,3 +83,17 @@ async def trading(
         for name in twins.processes:
             quirks = await made.twin(name, "/quirks")
             await made.twin(name, "/quirks", dict.fromkeys(quirks, 0.0), "PUT")
+
+
+@pytest.fixture
+async def page(trading: Trade, tmp_path: Path) -> AsyncIterator[Page]:
+    """A browser that is logged in to the hub that trades; it must have nothing to complain of."""
+    async with Browser(tmp_path / "profile") as browser:
+        tab = await browser.tab()
+        await tab.look()
+        await tab.open(trading.api.hub.url + "/login")
+        await tab.js(f"document.getElementById('token').value = {json.dumps(trading.api.hub.token)}")
+        await tab.js("document.querySelector('main form').submit()")
+        await tab.until("document.querySelector('.live') !== null", "the console is open")
+        yield tab
+        assert browser.complaints == []

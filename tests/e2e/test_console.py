@@ -3,13 +3,11 @@
 import json
 import re
 from collections.abc import AsyncIterator
-from pathlib import Path
 
 import aiohttp
 import pytest
-import pytest_asyncio
 
-from e2e.browser import CHROMIUM, Browser, Page
+from e2e.browser import CHROMIUM, Page
 from e2e.running import RunningHub, eventually
 from e2e.trading import Trade
 
@@ -93,20 +91,6 @@ async def test_too_many_wrong_tokens_close_the_door(person: aiohttp.ClientSessio
     answers = [(await _log_in(person, hub, "xd_0badc0de_wrong")).status for _ in range(11)]
     assert answers[0] == 403
     assert answers[-1] == 429
-
-
-@pytest_asyncio.fixture
-async def page(trading: Trade, tmp_path: Path) -> AsyncIterator[Page]:
-    """A browser that is logged in to the hub that trades; it must have nothing to complain of."""
-    async with Browser(tmp_path / "profile") as browser:
-        tab = await browser.tab()
-        await tab.look()
-        await tab.open(trading.api.hub.url + "/login")
-        await tab.js(f"document.getElementById('token').value = {json.dumps(trading.api.hub.token)}")
-        await tab.js("document.querySelector('main form').submit()")
-        await tab.until("document.querySelector('.live') !== null", "the console is open")
-        yield tab
-        assert browser.complaints == []
 
 
 @needs_browser

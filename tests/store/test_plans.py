@@ -11,7 +11,7 @@ import pytest
 
 from crossdock.model.thread import PARTITIONS, hash16
 from crossdock.runtime.admission import _COUNT
-from crossdock.store import batch, delivery, log
+from crossdock.store import batch, delivery, feed, log
 from crossdock.store.pool import connect
 from crossdock.store.segments import current_segment
 from crossdock.views.sql import blocks
@@ -27,6 +27,8 @@ insert into effect (id, p, thread, thread_key, kind, account, object, lane, mode
 select md5('f' || n)::uuid, n % 64, decode(md5((n / 10)::text), 'hex'), 'order/x/' || n / 10, 'goods_issue.post', 'sap-' || n % 5,
     'S-' || n, decode(md5((n % 4000)::text), 'hex'), 1 + n % 3, case when n % 200 = 0 then 0 when n % 999 = 0 then 5 else 10 end, {SEGMENT}, '49' || n
 from generate_series(1, {ROWS}) n;
+insert into account (name) select 'sap-' || n from generate_series(0, 4) n;
+insert into throughput (tick, appended, processed, delivered) select n, n, n, n from generate_series(1, 1080) n;
 insert into effect_body (segment, effect, connector, sealed) select segment, id, 'sap_s4', 'x' from effect;
 insert into attempt (segment, effect, no, deadline_at) select segment, id, 1, now() from effect;
 insert into dedupe (key, content, expires_on, event_id)
@@ -52,6 +54,8 @@ _CURSORS = ([0, 1, 2], [1, 1, 1], [0, 0, 0], [0, 0, 0])
 HOT: dict[str, tuple[str, tuple[Any, ...], str]] = {
     "read the log": (log._READ, (*_CURSORS, 100, 0, 1), "event"),
     "read the log, all partitions": (log._READ, (list(range(PARTITIONS)), [1] * PARTITIONS, [0] * PARTITIONS, [0] * PARTITIONS, 64, 0, 1), "event"),
+    "read the feed": (feed._READ, (list(range(PARTITIONS)), [1] * PARTITIONS, [0] * PARTITIONS, [0] * PARTITIONS, 32, 0, 1), "event"),
+    "the newest of the feed": (feed._NEWEST, (20, 1), "event"),
     "count what waits": (_COUNT, (1000,), "event"),
     "decide duplicates": (log._DEDUPE, ([hash16("a"), hash16("b")], [b"x"] * 2, [date(2026, 12, 24)] * 2, ["a", "b"]), "dedupe"),
     "open effects of an account": (delivery._OPEN, ("sap-1", 0, 0, 100), "effect"),
@@ -63,6 +67,12 @@ HOT: dict[str, tuple[str, tuple[Any, ...], str]] = {
     "find by handling unit": (blocks("find.sql")["by_unit"], ("340123450000000017", 50), "thread_state"),
     "find by message": (blocks("find.sql")["message"], ("6f1e6a0e-6f2c-5c7e-9d53-0d1c0f0a7c11",), "message"),
     "find by case": (blocks("find.sql")["by_case"], (77, 50), "case_link"),
+    "now: targets": (blocks("now.sql")["targets"], (5000,), "effect"),
+    "now: flows": (blocks("now.sql")["flows"], (5000,), "effect"),
+    "now: cases": (blocks("now.sql")["owners"], (10_000,), "cases"),
+    "now: what is waited for": (blocks("now.sql")["waiting"], (["order", "shipment"], 50_000), "thread_state"),
+    "now: what is not processed": (blocks("now.sql")["lag"], (10_000,), "event"),
+    "now: its stamp": (blocks("now.sql")["stamp"], (), "cases"),
     "a story's events": (blocks("story.sql")["events"], ([_THREAD], 0, None, 50), "event"),
     "a story's effects": (blocks("story.sql")["effects"], ([_THREAD], None, 50), "effect"),
     "a story's cases": (blocks("story.sql")["cases"], ([_THREAD],), "case_link"),

@@ -49,7 +49,7 @@ COMMANDS = commands(typer.main.get_command(app))
 
 
 def fields(shape: type[msgspec.Struct]) -> list[str]:
-    return [field.name for field in msgspec.structs.fields(shape)]
+    return [field.encode_name for field in msgspec.structs.fields(shape)]
 
 
 def test_every_command_is_named() -> None:
@@ -75,7 +75,8 @@ def test_every_setting_is_named_with_its_variable() -> None:
 
 def test_every_landscape_key_is_named() -> None:
     """docs/reference/landscape.md: systems, roles, and the company's rules."""
-    names = [*fields(landscape.System), *fields(landscape.Roles), *fields(landscape._Hub), *fields(Policy)]
+    shapes = (landscape.System, landscape.Roles, landscape.Subscription, landscape._Hub, Policy)
+    names = [name for shape in shapes for name in fields(shape)]
 
     assert missing(sorted(set(names)), page("landscape")) == []
 

@@ -14,7 +14,7 @@ TOKEN_LENGTH_MAX = 200
 
 @dataclass(frozen=True, slots=True)
 class Identity:
-    """Who is calling. `operator` may do everything; `events` may append."""
+    """Who is calling. `operator` may do everything; `events` may append, `feed` may follow the log."""
 
     id: str
     name: str

@@ -15,7 +15,8 @@ from crossdock.api.problems import Problem
 from crossdock.runtime.admission import Admission
 from crossdock.runtime.hub import Hub
 from crossdock.runtime.intake import Intake
-from crossdock.runtime.wake import Waker
+from crossdock.runtime.throughput import sample
+from crossdock.runtime.wake import LOG, Waker, listen
 from crossdock.store import access
 from crossdock.store.pool import LOST, open_pool, until_served
 
@@ -31,7 +32,20 @@ class Context:
     admission: Admission
     waker: Waker
     keys: dict[str, Key] = field(default_factory=dict)
+    news: asyncio.Event = field(default_factory=asyncio.Event)
+    """Set at the next wake-up of the log, and then replaced."""
+    ending: bool = False
+    """The process is asked to stop: nobody is kept waiting any more."""
     _verified: dict[str, tuple[Key, Identity]] = field(default_factory=dict)
+
+    def ring(self) -> None:
+        """Something was appended: whoever waits for it looks again."""
+        heard, self.news = self.news, asyncio.Event()
+        heard.set()
+
+    def end(self) -> None:
+        self.ending = True
+        self.ring()
 
     def identify(self, request: Request[Any, Any, Any], scope: str) -> Identity:
         """The caller, by bearer token. Raises a 401 or 403 problem."""
@@ -90,7 +104,8 @@ async def opened(app: Litestar, hub: Hub) -> AsyncIterator[None]:
     app.state.context = made
     intake.start()
     await until_served(made.read_keys)
-    tasks = [asyncio.create_task(made.watch_keys()), asyncio.create_task(made.admission.watch())]
+    work = (made.watch_keys(), made.admission.watch(), sample(reader), listen(hub.dsn, LOG, made.ring))
+    tasks = [asyncio.create_task(one) for one in work]
     try:
         yield
     finally:

@@ -73,6 +73,7 @@ def problems(folder: Path) -> Iterator[Finding]:
         yield _error(error.setting, error.reason)
         return
     yield from _secrets(hub)
+    yield from _subscription_secrets(hub)
     yield from _roles(hub)
 
 
@@ -101,6 +102,31 @@ def _secrets(hub: "Hub") -> Iterator[Finding]:
                 yield Finding(
                     level="error", place=f"{where}.{key}", problem=problem, remedy="Write it there."
                 )
+
+
+def _subscription_secrets(hub: "Hub") -> Iterator[Finding]:
+    """Each leads to a value that can sign."""
+    from datetime import UTC, datetime
+
+    from crossdock.errors import Misconfigured
+    from crossdock.landscape import resolve_secret
+    from crossdock.runtime.subscriber import sign
+
+    for name, one in hub.landscape.subscriptions.items():
+        for key, reference in (("secret", one.secret), ("secret_previous", one.secret_previous)):
+            place = f"{hub.folder / 'subscriptions'}/{name}.yaml: {key}"
+            try:
+                if reference:
+                    sign(
+                        resolve_secret(hub.folder, place, reference),
+                        place,
+                        "msg_lint",
+                        datetime.now(UTC),
+                        b"",
+                    )
+            except Misconfigured as error:
+                remedy = f"Put the value where {reference} points, or point elsewhere."
+                yield Finding(level="error", place=place, problem=error.reason, remedy=remedy)
 
 
 def _roles(hub: "Hub") -> Iterator[Finding]:

@@ -98,7 +98,7 @@ def status(hub: HubOption = Path(), as_json: JsonOption = False) -> None:
     """Which processes run, and whether the hub takes and processes events."""
     import asyncio
 
-    from crossdock.client import Client
+    from crossdock.client import Client, Refused, Unreachable
 
     found = read_status(hub)
     if found is None:
@@ -108,13 +108,24 @@ def status(hub: HubOption = Path(), as_json: JsonOption = False) -> None:
             note("Not running. Start it with: crossdock up --hub " + str(hub))
         raise typer.Exit(1)
 
-    async def ready() -> Any:
+    async def ready() -> tuple[Any, list[Any]]:
         async with Client(hub) as client:
-            return await client.get("/health/ready", accept=(200, 503))
+            health = await client.get("/health/ready", accept=(200, 503))
+            try:
+                targets = (await client.get("/v1/now"))["targets"]
+            except (Unreachable, Refused):  # the database is away, say: `health` tells
+                targets = []
+            return health, [t for t in targets if t["role"] == "Subscriber"]
 
-    health = asyncio.run(ready())
+    health, subscribers = asyncio.run(ready())
     if as_json:
-        sys.stdout.write(json.dumps({"running": True, **found, "health": health}) + "\n")
+        whole = {
+            "running": True,
+            **found,
+            "health": health,
+            "subscriptions": [_subscription(x) for x in subscribers],
+        }
+        sys.stdout.write(json.dumps(whole) + "\n")
         return
     sys.stdout.write(f"http://{found['bind']}:{found['port']}  {health['status']}\n")
     for reason in health["reasons"]:
@@ -123,3 +134,11 @@ def status(hub: HubOption = Path(), as_json: JsonOption = False) -> None:
         sys.stdout.write(f"  deliveries are paused: {health['paused']}. Next: crossdock resume --hub {hub}\n")
     for name, pid in sorted(found["pids"].items()):  # type: ignore[attr-defined]
         sys.stdout.write(f"  {name:14} pid {pid}\n")
+    for x in subscribers:
+        state = f"failing: {x['last_failure']}" if x["failing_since"] else f"took {x['delivered']} messages"
+        sys.stdout.write(f"  subscriber {x['called']}: {state}\n")
+
+
+def _subscription(target: dict[str, Any]) -> dict[str, Any]:
+    names = ("delivered", "failing_since", "last_failure", "next_at", "owned")
+    return {"name": target["called"]} | {name: target[name] for name in names}

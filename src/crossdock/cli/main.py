@@ -7,7 +7,9 @@ import sys
 
 import typer
 
-from crossdock.cli import backup, bench, config, demo, find, hub, master, migrate, prove, send, trace
+from crossdock.cli import (
+    backup, bench, config, demo, doctor, find, hub, master, migrate, prove, send, tail, trace,
+)  # fmt: skip
 
 app = typer.Typer(
     name="crossdock", help="Logistics integration hub: orders, stock, shipments and ERP postings the same everywhere.",
@@ -16,11 +18,13 @@ app = typer.Typer(
 hub.register(app)
 find.register(app)
 trace.register(app)
+tail.register(app)
 send.register(app)
 demo.register(app)
 bench.register(app)
 prove.register(app)
 config.register(app)
+doctor.register(app)
 migrate.register(app)
 master.register(app)
 backup.register(app)

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 import aiohttp
 import msgspec
+from aiohttp.abc import AbstractResolver
 
 ANSWER_BYTES_MAX = 4 * 1024 * 1024
 
@@ -44,9 +45,9 @@ class Answer:
 class Transport:
     """Shared by all accounts of a delivery process; cookies are the connectors' own business."""
 
-    def __init__(self, *, connections_max: int = 256) -> None:
+    def __init__(self, *, connections_max: int = 256, resolver: AbstractResolver | None = None) -> None:
         self._session = aiohttp.ClientSession(
-            connector=aiohttp.TCPConnector(limit=connections_max, keepalive_timeout=30),
+            connector=aiohttp.TCPConnector(limit=connections_max, keepalive_timeout=30, resolver=resolver),
             cookie_jar=aiohttp.DummyCookieJar(),
             auto_decompress=True,
             trust_env=False,

@@ -9,6 +9,7 @@ from crossdock.api import actions
 from crossdock.api.context import context
 from crossdock.api.problems import Problem
 from crossdock.api.story import names_of
+from crossdock.console.now import open_cases
 from crossdock.console.render import headers, page
 from crossdock.console.sessions import acting, entered
 from crossdock.store import access
@@ -19,18 +20,20 @@ PAGE = 50
 
 
 @get("/cases", include_in_schema=False)
-async def list_cases(request: Request[Any, Any, Any], done: str = "", before: int = 0) -> Response[str]:
-    """Open cases, newest first, each with what a retry would do. `done` is the case that was just retried."""
+async def list_cases(
+    request: Request[Any, Any, Any], done: str = "", before: int = 0, owner: str = ""
+) -> Response[str]:
+    """Open cases (of one owner), newest first, each with what a retry would do. `done` was just retried."""
     hub, session = context(request), await entered(request)
     names = names_of(hub.hub)
     async with hub.reader.acquire() as connection:
-        rows = await view.list_cases(connection, before=before, limit=PAGE)
+        rows = await view.list_cases(connection, before=before, limit=PAGE, owner=owner)
         plans = await retry_view.plans(connection, [row["id"] for row in rows], names)
         closed = await view.list_cases(connection, state="closed", limit=5)
     told = [row | {"title": names.plain(row["title"]), "detail": names.plain(row["detail"])} for row in rows]
     return page(
         request, "cases.html", session, cases=told, plans=plans, closed=closed, done=done, names=names,
-        open_cases=len(told), more=rows[-1]["id"] if len(rows) == PAGE else 0,
+        open_cases=await open_cases(hub), owner=owner, more=rows[-1]["id"] if len(rows) == PAGE else 0,
     )  # fmt: skip
 
 

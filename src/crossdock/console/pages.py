@@ -1,36 +1,21 @@
-"""The pages: Now, Find, the story, lineage, and the stamp that tells a page that it is old."""
+"""The pages: Find, the story, lineage, and the stamp that tells a page that it is old."""
 
 from typing import Any
 
 import msgspec
 from litestar import Request, Response, get, post
 
-from crossdock.api.context import Context, context
+from crossdock.api.context import context
 from crossdock.api.problems import Problem
 from crossdock.api.story import names_of, read_chain
+from crossdock.console.now import open_cases
 from crossdock.console.render import ASSETS, SECURITY, asset, headers, page
 from crossdock.console.sessions import Session, acting, entered
 from crossdock.model.thread import KEY_LENGTH_MAX
-from crossdock.views import cases as cases_view
 from crossdock.views import find as find_view
 from crossdock.views import story as story_view
 
-CASES_SHOWN = 8
 LINE_COLUMNS = ("ordered", "open", "reserved", "allocated", "picked", "shipped", "delivered")
-
-
-@get("/", include_in_schema=False)
-async def now(request: Request[Any, Any, Any]) -> Response[str]:
-    """Is anything on fire, and where."""
-    hub, session = context(request), await entered(request)
-    names = names_of(hub.hub)
-    async with hub.reader.acquire() as connection:
-        seen = await find_view.overview(connection, names)
-        cases = await cases_view.list_cases(connection, limit=100)
-    told = [case | {"title": names.plain(case["title"])} for case in cases]
-    return page(
-        request, "now.html", session, seen=seen, cases=told[:CASES_SHOWN], open_cases=len(told), names=names
-    )
 
 
 @get("/find", include_in_schema=False)
@@ -136,12 +121,3 @@ def story_path(thread: str) -> str:
     from urllib.parse import quote
 
     return f"/o/{quote(thread)}"
-
-
-async def open_cases(hub: Context) -> int:
-    async with hub.reader.acquire() as connection:
-        found = await connection.fetchval(
-            "select count(*) from (select 1 from cases where state = 'open' limit 1000) n"
-        )
-    assert isinstance(found, int)
-    return found

@@ -61,6 +61,7 @@ def _environment() -> jinja2.Environment:
         "when": when,
         "spoken": spoken,
         "instant": instant,
+        "rate": rate,
     }
     found.globals |= {"asset": asset_url, "version": __version__}
     return found
@@ -103,6 +104,15 @@ def money(value: Money | None) -> str:
     return f"{value.currency}{THIN}{int(whole):,}".replace(",", THIN) + "." + rest.ljust(2, "0")
 
 
+def rate(per_second: float | None) -> str:
+    """`12.4 per s`; slow things by the minute. A dash where nobody counted, which is not nothing."""
+    if per_second is None:
+        return "—"
+    if per_second < 1:
+        return f"{number(round(per_second * 60))} per min"
+    return f"{number(Decimal(f'{per_second:.1f}') if per_second < 100 else round(per_second))} per s"
+
+
 def short(text: str, size: int = 18) -> str:
     """The two ends of a long id."""
     return text if len(text) <= size else f"{text[: size // 2]}…{text[-(size // 2 - 1) :]}"
@@ -115,14 +125,20 @@ def instant(at: datetime) -> str:
 def when(at: datetime | None, show: str = "clock", now: datetime | None = None) -> Markup:
     """A `time` element. The browser turns it into the viewer's zone; without a script it says UTC.
 
-    show: clock (14:02), age (18 min ago), both (14:02, 18 min ago).
+    show: clock (14:02), age (18 min ago), lasting (18 min), both (14:02, 18 min ago).
     """
     if at is None:
         return Markup('<span class="none">—</span>')
     at = at.astimezone(UTC)
     now = now or datetime.now(UTC)
     clock = f"{at:%H:%M}" if at.date() == now.date() else f"{at:%a %d %b %H:%M}"
-    text = {"clock": f"{clock} UTC", "age": ago(at, now), "both": f"{clock} UTC ({ago(at, now)})"}[show]
+    age = ago(at, now)
+    text = {
+        "clock": f"{clock} UTC",
+        "age": age,
+        "lasting": age.removesuffix(" ago"),
+        "both": f"{clock} UTC ({age})",
+    }[show]
     return Markup('<time datetime="{}" data-show="{}" title="{}">{}</time>').format(
         instant(at), show, f"{at:%Y-%m-%d %H:%M:%S} UTC", text
     )

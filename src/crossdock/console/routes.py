@@ -3,7 +3,7 @@
 from litestar import Router
 
 from crossdock.api.problems import Problem
-from crossdock.console import cases, login, pages
+from crossdock.console import cases, login, now, pages
 from crossdock.console.sessions import LoginNeeded
 
 
@@ -12,7 +12,7 @@ def router() -> Router:
     return Router(
         path="/",
         route_handlers=[
-            login.login_form, login.login, login.logout, pages.now, pages.find, pages.story, pages.lineage, pages.reveal,
+            login.login_form, login.login, login.logout, now.now, now.stamp, pages.find, pages.story, pages.lineage, pages.reveal,
             pages.stamp, pages.static, cases.list_cases, cases.retry,
         ],
         exception_handlers={Problem: login.on_problem, LoginNeeded: login.to_login},

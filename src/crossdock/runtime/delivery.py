@@ -23,6 +23,7 @@ from crossdock.runtime.hub import Hub
 from crossdock.runtime.lanes import Entry, Lanes, entry_of
 from crossdock.runtime.outcomes import Outcomes
 from crossdock.runtime.resuming import IN_DOUBT
+from crossdock.runtime.subscriber import Subscribers
 from crossdock.runtime.target import Target, open_target
 from crossdock.runtime.wake import EFFECTS, LOG, Waker, listen
 from crossdock.store import delivery as table
@@ -286,6 +287,7 @@ class Delivery:
         tasks = [
             asyncio.create_task(outcomes.run()),
             asyncio.create_task(listen(self.hub.dsn, EFFECTS, self._ring)),
+            asyncio.create_task(Subscribers(self.hub, self.id, pool).run()),
         ]
         try:
             await self._lease(pool, transport, outcomes)

@@ -7,13 +7,17 @@ from pathlib import Path
 import msgspec
 
 from crossdock.access.sealing import HubKey, load_hub_key
+from crossdock.condition import compile_condition
+from crossdock.connect import addresses
 from crossdock.connect.contract import Account, Connector
 from crossdock.connect.discovery import installed
 from crossdock.connect.manifest import Manifest
 from crossdock.errors import Misconfigured
-from crossdock.landscape import Landscape, System, load_landscape, resolve_secret
+from crossdock.landscape import Landscape, Subscription, System, load_landscape, resolve_secret
+from crossdock.model.registry import EVENTS, short_type
 from crossdock.processes.policy import Policy
 from crossdock.processes.routing import Routing, zone
+from crossdock.runtime import projection
 from crossdock.runtime.postgres import place_for
 from crossdock.settings import Settings, load_settings
 
@@ -67,6 +71,8 @@ def load_hub(folder: Path, **flags: object) -> Hub:
     landscape = load_landscape(folder)
     for name, system in landscape.systems.items():
         _check_system(folder, name, system)
+    for name, subscription in landscape.subscriptions.items():
+        _check_subscription(f"{folder / 'subscriptions' / name}.yaml", subscription)
     key = load_hub_key(Path(settings.hub_key) if settings.hub_key else folder / PRIVATE / "hub.key")
     dsn = settings.database_url
     if not dsn:
@@ -89,6 +95,31 @@ def _check_system(folder: Path, name: str, system: System) -> None:
             raise Misconfigured(where, f"{kind}.{unknown[0]} is unknown to {system.connector}")
         if missing:
             raise Misconfigured(where, f"{kind}.{missing[0]} is required: {declared[missing[0]].describe}")
+
+
+def _check_subscription(where: str, subscription: Subscription) -> None:
+    wrong = addresses.objection(subscription.url, allow_private=subscription.allow_private)
+    if wrong:
+        raise Misconfigured(f"{where}: url", wrong)
+    for type_ in subscription.types:
+        if short_type(type_) not in EVENTS:
+            raise Misconfigured(
+                f"{where}: types", f"there is no event {type_}: docs/reference/events.md has them"
+            )
+    for path in subscription.fields:
+        if wrong := projection.objection(path) or _unheard_of(path, subscription.types):
+            raise Misconfigured(f"{where}: fields", wrong)
+    if subscription.where:
+        compile_condition(subscription.where, f"{where}: where")
+
+
+def _unheard_of(path: str, types: tuple[str, ...]) -> str:
+    """Why no event could ever fill this field, or empty."""
+    shapes = [EVENTS[short_type(type_)] for type_ in types] or list(EVENTS.values())
+    known = {field.encode_name for shape in shapes for field in msgspec.structs.fields(shape)}
+    head, _, rest = path.partition(".")
+    name = rest.partition(".")[0]
+    return f"no event of these types has {head}.{name}" if rest and name not in known else ""
 
 
 def _policy(landscape: Landscape) -> Policy:

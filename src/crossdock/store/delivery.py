@@ -103,9 +103,15 @@ class Outcome:
 
 
 _DONE = """
-update effect e set state = 10, document = n.document, settled_at = clock_timestamp(), reason = null, next_at = null
-from (select * from unnest($1::uuid[], $2::text[]) as u (id, document) order by id) n
-where e.id = n.id and e.state < 10 returning e.id, e.account, e.lane
+with done as (
+    update effect e set state = 10, document = n.document, settled_at = clock_timestamp(), reason = null, next_at = null
+    from (select * from unnest($1::uuid[], $2::text[]) as u (id, document) order by id) n
+    where e.id = n.id and e.state < 10 returning e.id, e.account
+), counted as (
+    update account a set delivered = a.delivered + n.count
+    from (select account, count(*) from done group by account order by account) n where a.name = n.account
+)
+select id from done
 """
 _OTHER = """
 update effect e set state = n.state, next_at = n.next_at, reason = n.reason

@@ -9,10 +9,11 @@ PAGE_MAX = 500
 
 
 async def list_cases(
-    connection: Connection, *, state: str = "open", before: int = 0, limit: int = 100
+    connection: Connection, *, state: str = "open", before: int = 0, limit: int = 100, owner: str = ""
 ) -> list[dict[str, Any]]:  # fmt: skip
-    """Newest first; `before` is the last number of the page before."""
-    rows = await connection.fetch(blocks("cases.sql")["list_cases"], state, before, min(limit, PAGE_MAX))
+    """Newest first; `before` is the last number of the page before, `owner` those of one owner only."""
+    sql = blocks("cases.sql")["list_cases"]
+    rows = await connection.fetch(sql, state, before, min(limit, PAGE_MAX), owner)
     return [dict(row) for row in rows]
 
 

@@ -18,7 +18,6 @@ from crossdock.views.story_shape import Link
 from crossdock.views.words import thing
 
 HITS_MAX: Final = 50
-OPEN_COUNTED_MAX: Final = 100_000
 _HIDDEN: Final = frozenset({"identifier"})
 """Threads that only lead to another one."""
 
@@ -137,20 +136,3 @@ async def _hits(connection: Connection, found: _Found, names: Names) -> list[Hit
         linked = [link_of(others[k], decode_state(others[k]), names) for k in keys[thread] if k in others]
         hits.append(Hit(link_of(row, states[thread], names), tuple(reasons), tuple(linked)))
     return hits[:HITS_MAX]
-
-
-async def overview(connection: Connection, names: Names) -> dict[str, Any]:
-    """What the landing page says: open objects by what they wait on, the ones that wait longest, systems that fail."""
-    sql, kinds = blocks("find.sql"), ["order", "shipment", "message"]
-    async with connection.transaction(isolation="repeatable_read", readonly=True):
-        waiting = await connection.fetch(sql["open_by_phase"], kinds, OPEN_COUNTED_MAX)
-        oldest = await connection.fetch(sql["oldest_waiting"], kinds, OPEN_COUNTED_MAX, 10)
-        failing = await connection.fetch(blocks("story.sql")["accounts"])
-        now = await connection.fetchval("select clock_timestamp()")
-        empty = not waiting and not await connection.fetchval("select exists (select 1 from thread_state)")
-    return {
-        "waiting": [dict(row) | {"waiting_on": names.plain(row["waiting_on"]), "owner": names.of(row["owner"])} for row in waiting],
-        "oldest": [link_of(row, decode_state(row), names) for row in oldest],
-        "failing": [dict(row) | {"called": names.of(row["name"])} for row in failing],
-        "capped": sum(row["count"] for row in waiting) >= OPEN_COUNTED_MAX, "now": now, "empty": empty,
-    }  # fmt: skip

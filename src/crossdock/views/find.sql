@@ -34,14 +34,3 @@ select event_id, first_at from dedupe where key = any($1)
 select distinct thread from event
 where (event_id = $1 or starts_with(event_id, $1 || '/') or starts_with(event_id, $1 || '#'))
     and recorded_at between $2::timestamptz - interval '1 second' and $2::timestamptz + interval '10 seconds' limit $3
-
--- name: open_by_phase
-select kind, phase, waiting_on, owner, count(*) as count, min(waiting_since) as oldest
-from (select kind, phase, waiting_on, owner, waiting_since from thread_state where not done and kind = any($1) limit $2) open
-group by kind, phase, waiting_on, owner
-order by count(*) desc limit 30
-
--- name: oldest_waiting
-select thread, thread_key, kind, state, phase, waiting_on, waiting_since, done, updated_at
-from (select * from thread_state where not done and kind = any($1) limit $2) open
-order by waiting_since limit $3

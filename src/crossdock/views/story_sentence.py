@@ -146,7 +146,7 @@ def spoken(pieces: tuple[Said, ...], now: datetime) -> str:
     """The sentence as plain text, instants in UTC with their age."""
     words = [piece.text if piece.at is None else clock(piece.at, now) for piece in pieces]
     text = " ".join(words)
-    return text.replace(" .", ".")
+    return text.replace(" .", ".").replace(" :", ":")
 
 
 def clock(at: datetime, now: datetime) -> str:

@@ -36,7 +36,7 @@
       const at = new Date(one.dateTime);
       if (Number.isNaN(at.getTime())) continue;
       const show = one.dataset.show;
-      const text = show === "age" ? age(at) : show === "both" ? clock(at) + " (" + age(at) + ")" : clock(at);
+      const text = show === "age" ? age(at) : show === "lasting" ? age(at).replace(/ ago$/, "") : show === "both" ? clock(at) + " (" + age(at) + ")" : clock(at);
       if (one.textContent !== text) one.textContent = text;
       one.title = fullOf.format(at) + " " + zone + "\n" + at.toISOString().slice(0, 19).replace("T", " ") + " UTC";
     }

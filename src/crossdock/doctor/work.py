@@ -1,0 +1,98 @@
+"""Whether the work has owners and gets done: leases of partitions and accounts, what is behind, what waits for whom."""
+
+from collections.abc import AsyncIterator, Iterator
+
+from crossdock.api.story import names_of
+from crossdock.doctor.check import Check, graded, lasting
+from crossdock.runtime.hub import Hub
+from crossdock.store.pool import Connection
+from crossdock.views.now import read_now
+from crossdock.views.now_shape import Now, Target
+
+BEHIND_SECONDS = (10.0, 60.0)
+WAITING_SECONDS = 120.0
+_PARTITIONS = """
+select count(*) filter (where c.lease_until > clock_timestamp() and w.id is not null) as owned, count(*) as all,
+    count(distinct c.owner) filter (where c.lease_until > clock_timestamp()) as workers, max(c.epoch) as epoch,
+    max(c.processed_at) as processed_at
+from partition c left join process w on w.id = c.owner and w.seen_at > clock_timestamp() - interval '30 seconds'
+"""
+
+
+async def examine(connection: Connection, hub: Hub) -> AsyncIterator[Check]:
+    """Reads what the Now page reads, and the leases."""
+    row = await connection.fetchrow(_PARTITIONS)
+    assert row is not None
+    if row["owned"] < row["all"]:
+        text = f"{row['all'] - row['owned']} of {row['all']} have no living worker"
+        yield Check("fail", "partitions", text, "Start workers (crossdock up); see log/worker-*.log.")
+    else:
+        workers = row["workers"]
+        yield Check("ok", "partitions", f"all {row['all']} owned by {workers} worker{'' if workers == 1 else 's'}, newest epoch {row['epoch']}")  # fmt: skip
+    now = await read_now(connection, names_of(hub))
+    yield _behind(now)
+    called = {name for name in hub.landscape.systems if hub.manifest(name).effects}
+    for check in _targets(now, called):
+        yield check
+
+
+def _behind(now: Now) -> Check:
+    behind = now.behind
+    if behind.oldest is None:
+        return Check("ok", "lag", "every event is processed")
+    seconds = (now.as_of - behind.oldest).total_seconds()
+    text = (
+        f"{behind.events}{' or more' if behind.capped else ''} events wait, the oldest for {lasting(seconds)}"
+    )
+    level = graded(seconds, BEHIND_SECONDS)
+    remedy = "" if level == "ok" else "See partitions and open transactions above; then more workers."
+    return Check(level, "lag", text, remedy)
+
+
+def _targets(now: Now, called: set[str]) -> Iterator[Check]:
+    known = {t.account for t in now.targets}
+    for name in sorted(called - known):
+        yield Check(
+            "fail", f"account {name}", "no delivery process ever had it", "Start delivery (crossdock up)."
+        )
+    for target in now.targets:
+        if target.account in called:
+            yield _target(now, target)
+        elif target.account.startswith("subscription/"):
+            yield _subscriber(now, target)
+
+
+def _subscriber(now: Now, target: Target) -> Check:
+    name = f"subscriber {target.called}"
+    if target.failing_since:
+        since = lasting((now.as_of - target.failing_since).total_seconds())
+        remedy = f"See the subscriber, and subscriptions/{target.called}.yaml; nothing is lost meanwhile."
+        return Check("fail", name, f"takes nothing for {since}: {target.last_failure}", remedy)
+    return Check("ok", name, f"took {target.delivered} messages")
+
+
+def _target(now: Now, target: Target) -> Check:
+    name = f"account {target.account}"
+    oldest = min((f.oldest for f in now.flows if f.account == target.account), default=None)
+    seconds = (now.as_of - oldest).total_seconds() if oldest else 0.0
+    waits = f"{target.waiting} effects wait, the oldest for {lasting(seconds)}" if oldest else "nothing waits"
+    if not target.owned:
+        return Check("fail", name, f"no delivery process serves it; {waits}", "Start delivery (crossdock up); see log/delivery-*.log.")  # fmt: skip
+    if target.failing_since:
+        since = lasting((now.as_of - target.failing_since).total_seconds())
+        return Check("fail", name, f"failing for {since}: {target.last_failure}; {waits}", "See the system; then crossdock doctor --targets.")  # fmt: skip
+    if target.parked:
+        return Check(
+            "warn",
+            name,
+            f"{target.parked} effects need a person; {waits}",
+            "Settle and retry the cases: console, Cases.",
+        )
+    if seconds > WAITING_SECONDS:
+        return Check(
+            "warn",
+            name,
+            waits,
+            "Its rate may be too low for what comes: see rate_per_second and concurrency.",
+        )
+    return Check("ok", name, waits)

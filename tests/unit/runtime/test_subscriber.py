@@ -1,0 +1,57 @@
+"""What a subscriber's answer means, and how it is told."""
+
+from datetime import timedelta
+
+import pytest
+
+from crossdock.connect.transport import Answer
+from crossdock.runtime.subscriber import SCHEDULE, _refusal, _unreached
+
+WAIT = timedelta(seconds=5)
+
+
+def answer(status: int, **headers: str) -> Answer:
+    return Answer(
+        status=status, headers={name.replace("_", "-"): value for name, value in headers.items()}, body=b""
+    )
+
+
+@pytest.mark.parametrize("status", [200, 202, 204, 299])
+def test_2xx_is_taken(status: int) -> None:
+    """And nothing else is."""
+    assert _refusal(answer(status), WAIT) == ("", None)
+
+
+@pytest.mark.parametrize("status", [300, 302, 307, 400, 401, 404, 429, 500, 503])
+def test_everything_else_comes_again(status: int) -> None:
+    """A refusal never loses a message; only 410 ends the subscription."""
+    reason, wait = _refusal(answer(status), WAIT)
+
+    assert str(status) in reason
+    assert wait == WAIT
+    assert _refusal(answer(410), WAIT)[1] is None
+
+
+def test_a_wish_for_later_is_granted() -> None:
+    """Retry-After may make the wait longer, not shorter, and an hour at most."""
+    assert _refusal(answer(503, retry_after="60"), WAIT)[1] == timedelta(seconds=60)
+    assert _refusal(answer(503, retry_after="1"), WAIT)[1] == WAIT
+    assert _refusal(answer(503, retry_after="999999"), WAIT)[1] == timedelta(hours=1)
+
+
+def test_the_schedule_is_the_published_one() -> None:
+    """From seconds to hours, as docs/howto/feed.md says."""
+    assert [wait.total_seconds() for wait in SCHEDULE] == [5, 30, 120, 300, 1800, 7200, 18000, 36000]
+
+
+@pytest.mark.parametrize(
+    ("error", "told"),
+    [
+        ("no connection: Cannot connect to host h:9 ssl:default [Connect call failed ('127.0.0.1', 9)]", "h:9 was not reached"),
+        ("no connection: Cannot connect to host h:9 ssl:default [h resolves to 10.0.0.1, which is not public]", "h:9 was not reached: h resolves to 10.0.0.1, which is not public"),
+        ("no connection: odd", "h:9 was not reached: odd"),
+    ],
+)  # fmt: skip
+def test_who_was_not_reached_is_said_plainly(error: str, told: str) -> None:
+    """Without the library's own words around the reason."""
+    assert _unreached("https://h:9/hook", error) == told
