@@ -55,6 +55,8 @@ class ScheduleLines(msgspec.Struct, frozen=True):
 
 class SalesOrderItem(msgspec.Struct, frozen=True, rename="pascal"):
     sales_order_item: str
+    material: str = ""
+    requested_quantity: Decimal = ZERO
     external_item_id: str = msgspec.field(default="", name="ExternalItemID")
     sales_document_rjcn_reason: str = ""
     production_plant: str = ""
@@ -125,6 +127,18 @@ def _to_line_check(line: str, unit: str, item: SimulatedItem | None) -> LineChec
     return LineCheck(line, known_item=True, confirmed=confirmed, net_price=price)
 
 
-def by_line(items: Iterable[SalesOrderItem]) -> dict[str, SalesOrderItem]:
-    """Sales order items by our own line id, which SAP keeps as ExternalItemID."""
-    return {item.external_item_id: item for item in items if item.external_item_id}
+def item_of(
+    items: Iterable[SalesOrderItem], line: str, *, plant: str = "", material: str = ""
+) -> SalesOrderItem | None:
+    """The item of our line id, which SAP keeps as ExternalItemID. A line that is split over plants or was
+    substituted has several: an open one, of this material, at this plant goes before the others.
+    """
+    return min(
+        (item for item in items if item.external_item_id == line),
+        key=lambda x: (
+            bool(x.sales_document_rjcn_reason),
+            bool(material) and x.material != material,
+            bool(plant) and x.production_plant != plant,
+        ),
+        default=None,
+    )

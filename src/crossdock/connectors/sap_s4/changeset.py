@@ -1,4 +1,4 @@
-"""OData V2 `$batch` with one change set: several PATCHes that SAP applies together or not at all."""
+"""OData V2 `$batch` with one change set: several changes that SAP applies together or not at all."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -15,6 +15,8 @@ CONTENT_TYPE = f"multipart/mixed; boundary={_BATCH}"
 
 @dataclass(frozen=True, slots=True)
 class Change:
+    """A PATCH of what was read under an ETag; without one, a POST of something new."""
+
     path: str
     if_match: str
     fields: dict[str, str]
@@ -26,10 +28,11 @@ def encode(changes: Sequence[Change]) -> bytes:
     ]
     for number, change in enumerate(changes, start=1):
         body = msgspec.json.encode(change.fields)
+        method, guard = ("PATCH", f"If-Match: {change.if_match}\r\n") if change.if_match else ("POST", "")
         head = (
             f"--{_CHANGES}\r\nContent-Type: application/http\r\nContent-Transfer-Encoding: binary\r\n"
-            f"Content-ID: {number}\r\n\r\nPATCH {change.path} HTTP/1.1\r\nContent-Type: application/json\r\n"
-            f"Accept: application/json\r\nIf-Match: {change.if_match}\r\nContent-Length: {len(body)}\r\n\r\n"
+            f"Content-ID: {number}\r\n\r\n{method} {change.path} HTTP/1.1\r\nContent-Type: application/json\r\n"
+            f"Accept: application/json\r\n{guard}Content-Length: {len(body)}\r\n\r\n"
         )
         lines += [head.encode(), body, b"\r\n"]
     lines.append(f"--{_CHANGES}--\r\n--{_BATCH}--\r\n".encode())

@@ -5,17 +5,19 @@ from collections.abc import Awaitable, Callable
 
 from crossdock.connect.contract import Account, Call, CannotTell, Done, LookUp, Outcome, Refused, Unknown
 from crossdock.connect.transport import Transport
-from crossdock.connectors.sap_s4 import delivery, finance, sales
+from crossdock.connectors.sap_s4 import delivery, finance, sales, sales_change
 from crossdock.connectors.sap_s4.session import Ask, Errand, Session, Stop
 from crossdock.errors import Malformed, Misconfigured, Rejected
 
 _SEND: dict[str, Callable[[Session, Errand, Call], Awaitable[Done]]] = {
     "order.check": sales.check,
     "sales_order.create": sales.create,
+    "sales_order.change": sales_change.change,
     "sales_order.cancel": sales.cancel,
     "reservation.update": sales.reserve,
     "goods_issue.post": delivery.post_goods_issue,
     "freight.accrue": finance.accrue,
+    "freight.adjust": finance.adjust,
     "milestone.record": delivery.record_milestone,
     "invoice.release": finance.bill,
 }
@@ -23,6 +25,7 @@ _LOOK_UP: dict[str, Callable[[Session, Errand, Call], Awaitable[LookUp]]] = {
     "sales_order.create": sales.find,
     "goods_issue.post": delivery.find_goods_issue,
     "freight.accrue": finance.find_accrual,
+    "freight.adjust": finance.find_adjustment,
     "invoice.release": finance.find_invoice,
 }
 CHECK_SECONDS = 10.0

@@ -2,7 +2,7 @@
 
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, field, replace
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from decimal import Decimal
 from pathlib import Path
 from uuid import uuid4
@@ -23,7 +23,7 @@ from crossdock.model.money import Money
 from crossdock.model.order import LineAllocation, LineShipped, OrderLine
 from crossdock.model.party import Party, People
 from crossdock.model.quantity import Quantity
-from crossdock.model.shipment import GoodsIssuePosted, Milestone
+from crossdock.model.shipment import FreightShare, GoodsIssuePosted, Milestone
 
 HERE = Path(__file__).parent
 MANIFEST = load_manifest(HERE / "manifest.toml")
@@ -32,10 +32,12 @@ SECRETS = ACCOUNT.secrets
 PAYLOADS = {
     "order.check": requests.CheckOrder,
     "sales_order.create": requests.CreateSalesOrder,
+    "sales_order.change": requests.ChangeSalesOrder,
     "sales_order.cancel": requests.CancelSalesOrder,
     "reservation.update": requests.UpdateReservation,
     "goods_issue.post": requests.PostGoodsIssue,
     "freight.accrue": requests.AccrueFreight,
+    "freight.adjust": requests.AdjustFreight,
     "milestone.record": requests.RecordMilestone,
     "invoice.release": requests.ReleaseInvoice,
 }
@@ -44,6 +46,7 @@ FIXTURES = sorted(
 )
 REFERENCE = "shop-eu/1042"
 SHIPMENT = "S-77"
+BILLED = date(2026, 12, 3)
 DEPARTED = datetime(2026, 11, 24, 21, 30, tzinfo=UTC)
 LINE = OrderLine("14001", "WID-1", Quantity(Decimal(2)), Money(Decimal("12.50"), "EUR"))
 NOBODY = People()
@@ -72,10 +75,28 @@ class Sap:
     def check(self, reference: str = REFERENCE, *lines: OrderLine) -> Call:
         return self.call("order.check", requests.CheckOrder(reference, lines or (LINE,), "SITE1"))
 
-    def goods_issue(self, order: str, quantity: int = 2, shipment: str = SHIPMENT) -> Call:
-        lines = (LineShipped(REFERENCE, "14001", "WID-1", Quantity(Decimal(quantity))),)
-        payload = requests.PostGoodsIssue(shipment, REFERENCE, order, "SITE1", lines, DEPARTED)
+    def change(self, order: str, *lines: OrderLine) -> Call:
+        payload = requests.ChangeSalesOrder(REFERENCE, order, lines, reason="customer")
+        return self.call("sales_order.change", payload)
+
+    def goods_issue(
+        self,
+        order: str,
+        quantity: int = 2,
+        shipment: str = SHIPMENT,
+        *,
+        item: str = "WID-1",
+        location: str = "SITE1",
+    ) -> Call:
+        lines = (LineShipped(REFERENCE, "14001", item, Quantity(Decimal(quantity))),)
+        payload = requests.PostGoodsIssue(shipment, REFERENCE, order, location, lines, DEPARTED)
         return self.call("goods_issue.post", payload)
+
+    def adjustment(self, difference: str, invoice: str = "RDWY-50001", *shares: FreightShare) -> Call:
+        payload = requests.AdjustFreight(
+            SHIPMENT, "RDWY", invoice, "0100000000", Money(Decimal(difference), "EUR"), BILLED, shares
+        )
+        return self.call("freight.adjust", payload)
 
     def freight(self) -> Call:
         amount = Money(Decimal("7.77"), "EUR")
@@ -149,7 +170,7 @@ async def start(books: Path, **settings: str) -> tuple[Twin, web.AppRunner, str,
 
 def master_data(twin: Twin) -> None:
     with twin.books.change():
-        for sku, available in (("WID-1", "100000"), ("RARE", "1")):
+        for sku, available in (("WID-1", "100000"), ("WID-9", "100000"), ("RARE", "1")):
             row = {"price": "12.50", "currency": "EUR", "unit": "EA", "available": available}
             twin.books.put("material", sku, row)
 

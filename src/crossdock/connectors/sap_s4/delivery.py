@@ -8,8 +8,8 @@ import msgspec
 from crossdock.connect.contract import Absent, Call, Done, LookUp, Refused, RetryLater, Unknown
 from crossdock.connect.reading import read
 from crossdock.connectors.sap_s4 import plans
-from crossdock.connectors.sap_s4.answers import Delivery, DocumentFlow, HeaderText, by_line
-from crossdock.connectors.sap_s4.sales import CONFLICTS_MAX, items_of, require_lines
+from crossdock.connectors.sap_s4.answers import Delivery, DocumentFlow, HeaderText, SalesOrderItem, item_of
+from crossdock.connectors.sap_s4.sales import CONFLICTS_MAX, items_of, known
 from crossdock.connectors.sap_s4.session import Ask, Errand, Session, Stop, in_path, literal
 from crossdock.model.shipment import GoodsIssuePosted, MilestoneRecorded
 
@@ -55,12 +55,11 @@ async def _find(session: Session, errand: Errand, key: str) -> Delivery | None:
 
 
 async def _create(session: Session, errand: Errand, plan: plans.GoodsIssuePlan) -> Delivery:
-    items = by_line(await items_of(session, errand, plan.sales_order))
-    require_lines(plan.sales_order, items, [line.line for line in plan.lines])
+    items = await items_of(session, errand, plan.sales_order)
     rows = [
         {
             "ReferenceSDDocument": plan.sales_order,
-            "ReferenceSDDocumentItem": items[line.line].sales_order_item,
+            "ReferenceSDDocumentItem": _issued(items, plan, line).sales_order_item,
             "ActualDeliveryQuantity": f"{line.quantity:f}",
             "DeliveryQuantityUnit": line.unit,
         }
@@ -69,6 +68,21 @@ async def _create(session: Session, errand: Errand, plan: plans.GoodsIssuePlan) 
     body = msgspec.json.encode(plan.header | {"to_DeliveryDocumentItem": {"results": rows}})
     ask = Ask(service=SERVICE, path="A_OutbDeliveryHeader", method="POST", body=body)
     return session.entity(errand, ask, await session.ask(errand, ask), Delivery)
+
+
+def _issued(
+    items: list[SalesOrderItem], plan: plans.GoodsIssuePlan, line: plans.IssuedLine
+) -> SalesOrderItem:
+    """A delivery takes its material from the sales order: what was substituted must stand there first."""
+    found = item_of(items, line.line, plant=plan.plant, material=line.material)
+    item = known(found, plan.sales_order, line.line)
+    if item.material and line.material and item.material != line.material:
+        reason = (
+            f"sales order {plan.sales_order} has {item.material} for line {line.line}, {line.material} was shipped;"
+            " change the sales order first"
+        )
+        raise Stop(Refused(code="other_material", reason=reason))
+    return item
 
 
 async def _header(session: Session, errand: Errand, document: str) -> Delivery:

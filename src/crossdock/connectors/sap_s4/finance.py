@@ -1,4 +1,4 @@
-"""Steps in accounting: accrue freight, and bill a delivery."""
+"""Steps in accounting: accrue freight, adjust it to the carrier's bill, and bill a delivery."""
 
 import re
 from datetime import UTC, datetime
@@ -12,13 +12,15 @@ from crossdock.connectors.sap_s4.answers import BillingDocuments, BillingItem, J
 from crossdock.connectors.sap_s4.journal_entry import (
     CONTENT_TYPE,
     Unreadable,
+    Wording,
+    accrual_wording,
+    adjustment_wording,
     envelope,
-    reference_id,
     to_confirmation,
 )
 from crossdock.connectors.sap_s4.session import Ask, Errand, Session, Stop, literal
 from crossdock.model.order import InvoiceReleased
-from crossdock.model.shipment import FreightAccrued
+from crossdock.model.shipment import FreightAccrued, FreightAdjusted
 
 BILLING = "/sap/opu/odata4/sap/api_billingdocument/srvd_a2x/sap/billingdocument/0001"
 BILLING_READ = "/sap/opu/odata/sap/API_BILLING_DOCUMENT_SRV"
@@ -27,8 +29,36 @@ _ALREADY_BILLED = re.compile(r"already (been )?(completely |fully )?(billed|invo
 
 
 async def accrue(session: Session, errand: Errand, call: Call) -> Done:
-    plan = read(plans.AccrualPlan, call.body)
-    body = envelope(plan, call.effect, datetime.now(UTC))
+    plan = read(plans.FreightPlan, call.body)
+    document = await _post(session, errand, plan, accrual_wording(plan, call.effect))
+    return Done(document=document, receipt=FreightAccrued(document, plan.amount))
+
+
+async def find_accrual(session: Session, errand: Errand, call: Call) -> LookUp:
+    plan = read(plans.FreightPlan, call.body)
+    document = await _find_entry(session, errand, plan, accrual_wording(plan, call.effect))
+    return Done(document=document, receipt=FreightAccrued(document, plan.amount)) if document else Absent()
+
+
+async def adjust(session: Session, errand: Errand, call: Call) -> Done:
+    """Even a first attempt looks: the bill may have been entered under another effect."""
+    plan = read(plans.AdjustmentPlan, call.body)
+    wording = adjustment_wording(plan, call.effect)
+    document = await _find_entry(session, errand, plan.entry, wording)
+    document = document or await _post(session, errand, plan.entry, wording)
+    return Done(document=document, receipt=FreightAdjusted(document, plan.entry.amount))
+
+
+async def find_adjustment(session: Session, errand: Errand, call: Call) -> LookUp:
+    plan = read(plans.AdjustmentPlan, call.body)
+    document = await _find_entry(session, errand, plan.entry, adjustment_wording(plan, call.effect))
+    adjusted = FreightAdjusted(document, plan.entry.amount)
+    return Done(document=document, receipt=adjusted) if document else Absent()
+
+
+async def _post(session: Session, errand: Errand, plan: plans.FreightPlan, wording: Wording) -> str:
+    """The number of a new journal entry."""
+    body = envelope(plan, wording, datetime.now(UTC))
     ask = Ask(
         service=session.journal_entry_path, method="POST", body=body, content_type=CONTENT_TYPE, csrf=False
     )
@@ -39,21 +69,17 @@ async def accrue(session: Session, errand: Errand, call: Call) -> Done:
         raise Stop(Unknown(reason=f"SAP's confirmation makes no sense: {error}")) from None
     if not confirmation.document:
         raise Stop(session.refusal(errand, confirmation.code, confirmation.reason))
-    return _accrued(plan, confirmation.document)
+    return confirmation.document
 
 
-async def find_accrual(session: Session, errand: Errand, call: Call) -> LookUp:
-    plan = read(plans.AccrualPlan, call.body)
-    reference = literal(reference_id(call.effect))
-    condition = f"DocumentReferenceID eq {reference} and CompanyCode eq {literal(plan.company_code)}"
+async def _find_entry(session: Session, errand: Errand, plan: plans.FreightPlan, wording: Wording) -> str:
+    """The number of the journal entry with this reference, or nothing."""
+    reference, company = literal(wording.reference), literal(plan.company_code)
+    condition = f"DocumentReferenceID eq {reference} and CompanyCode eq {company}"
     query = {"$filter": condition, "$select": "AccountingDocument"}
     ask = Ask(service=JOURNAL_READ, path="A_OperationalAcctgDocItemCube", query=query)
     found = await session.many(errand, ask, JournalItem)
-    return _accrued(plan, min(item.accounting_document for item in found)) if found else Absent()
-
-
-def _accrued(plan: plans.AccrualPlan, document: str) -> Done:
-    return Done(document=document, receipt=FreightAccrued(document, plan.amount))
+    return min((item.accounting_document for item in found), default="")
 
 
 async def bill(session: Session, errand: Errand, call: Call) -> Done:

@@ -8,10 +8,12 @@ from hashlib import sha256
 from xml.etree import ElementTree as ET
 from xml.sax.saxutils import escape
 
-from crossdock.connectors.sap_s4.plans import AccrualPlan
+from crossdock.connectors.sap_s4.plans import AdjustmentPlan, FreightPlan
 
 CONTENT_TYPE = "text/xml; charset=utf-8"
 REFERENCE_LENGTH = 16
+ADJUSTS = "Adjusts"
+"""How the header text of an adjustment begins."""
 _HEADER_TEXT_LENGTH_MAX = 25
 _ITEM_TEXT_LENGTH_MAX = 50
 _NO_DOCUMENT = re.compile(r"^[0\s]*$")
@@ -65,44 +67,66 @@ class Confirmation:
     reason: str = ""
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Wording:
+    """What tells one journal entry from another. `reference` is what it is found by."""
+
+    message: str
+    reference: str
+    header: str
+    text: str
+
+
 class Unreadable(Exception):  # named for the reader, as in errors.py
     """An answer that is not the promised confirmation."""
 
 
-def reference_id(effect: str) -> str:
+def reference_id(key: str) -> str:
     """16 characters, the same for every attempt; upper case, because SAP would turn lower case into it."""
-    return b32encode(sha256(effect.encode()).digest()[:10]).decode()
+    return b32encode(sha256(key.encode()).digest()[:10]).decode()
 
 
-def envelope(plan: AccrualPlan, effect: str, now: datetime) -> bytes:
-    """Debit freight cost, credit accrued freight."""
+def accrual_wording(plan: FreightPlan, effect: str) -> Wording:
+    reference = reference_id(effect)
+    return Wording(message=effect, reference=reference, header=f"Freight {plan.carrier}", text=plan.shipment)
+
+
+def adjustment_wording(plan: AdjustmentPlan, effect: str) -> Wording:
+    """The header names the document that is adjusted."""
+    header = f"{ADJUSTS} {plan.accrual} {plan.entry.carrier}"
+    return Wording(message=effect, reference=reference_id(plan.key), header=header, text=plan.key)
+
+
+def envelope(plan: FreightPlan, wording: Wording, now: datetime) -> bytes:
+    """Freight cost in one item, or in one per share, against accrued freight in the last."""
     assignment = _COST_CENTER.format(escape(plan.cost_center)) if plan.cost_center else ""
-    debit = _item(plan, number=1, account=plan.expense_account, assignment=assignment)
-    credit = _item(plan, number=2, account=plan.accrual_account)
+    parts = [(share.order, share.amount) for share in plan.shares] or [(wording.text, plan.amount.amount)]
+    rows = [(plan.expense_account, text, amount, assignment) for text, amount in parts]
+    rows.append((plan.accrual_account, wording.text, -plan.amount.amount, ""))
+    items = [
+        _ITEM.format(
+            number=number,
+            account=escape(account),
+            currency=escape(plan.amount.currency, {'"': "&quot;"}),
+            amount=f"{amount:f}",
+            # The sign and the side say the same: S is debit.
+            side="S" if amount > 0 else "H",
+            text=escape(text[:_ITEM_TEXT_LENGTH_MAX]),
+            assignment=assigned,
+        )
+        for number, (account, text, amount, assigned) in enumerate(rows, start=1)
+    ]
     return _ENVELOPE.format(
-        message=escape(effect),
+        message=escape(wording.message),
         created=now.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ"),
         document_type=escape(plan.document_type),
-        reference=reference_id(effect),
-        header_text=escape(f"Freight {plan.carrier}"[:_HEADER_TEXT_LENGTH_MAX]),
+        reference=wording.reference,
+        header_text=escape(wording.header[:_HEADER_TEXT_LENGTH_MAX]),
         user=escape(plan.user),
         company_code=escape(plan.company_code),
         posting_on=plan.posting_on.isoformat(),
-        items=f"{debit}\n{credit}",
+        items="\n".join(items),
     ).encode()
-
-
-def _item(plan: AccrualPlan, *, number: int, account: str, assignment: str = "") -> str:
-    amount = plan.amount.amount if number == 1 else -plan.amount.amount
-    return _ITEM.format(
-        number=number,
-        account=escape(account),
-        currency=escape(plan.amount.currency, {'"': "&quot;"}),
-        amount=f"{amount:f}",
-        side="S" if number == 1 else "H",
-        text=escape(plan.shipment[:_ITEM_TEXT_LENGTH_MAX]),
-        assignment=assignment,
-    )
 
 
 def to_confirmation(body: bytes) -> Confirmation:

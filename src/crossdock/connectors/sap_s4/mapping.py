@@ -1,19 +1,18 @@
 """Canonical payloads → SAP documents and plans. Pure; what SAP answers is read in `answers.py`."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from datetime import UTC, date, datetime
 from decimal import Decimal
-from functools import cache
 from hashlib import sha256
-from pathlib import Path
 from typing import Any
 
 import msgspec
 
 from crossdock.connect.contract import Account
-from crossdock.connect.manifest import load_manifest
 from crossdock.connectors.sap_s4 import plans
-from crossdock.errors import Misconfigured, Unsupported
+from crossdock.connectors.sap_s4.configured import at_location, plant_of, setting
+from crossdock.connectors.sap_s4.mapping_freight import from_accrual, from_adjustment
+from crossdock.errors import Unsupported
 from crossdock.model import requests
 from crossdock.model.order import OrderLine
 from crossdock.model.party import Party, People
@@ -32,31 +31,6 @@ _SAP_UNITS = {
     "MTR": "M",
 }
 """UN/ECE Recommendation 20 → commercial unit of an English SAP system; others (EA, DZN …) go as they are."""
-
-
-@cache
-def _defaults() -> Mapping[str, str]:
-    manifest = load_manifest(Path(__file__).with_name("manifest.toml"))
-    return {name: field.default for name, field in manifest.settings.items() if field.default is not None}
-
-
-def setting(account: Account, name: str) -> str:
-    """The account's value or the manifest's default. Raises `Misconfigured` where there is neither."""
-    value = account.settings.get(name) or _defaults().get(name)
-    if value is None:
-        raise Misconfigured(f"accounts.{account.name}.settings.{name}", "is required")
-    return value
-
-
-def plant_of(location: str, account: Account) -> str:
-    """`plant` names one plant for all locations, or a list `SITE1=1010, SITE2=1020`."""
-    configured = setting(account, "plant")
-    if not configured:
-        return location
-    if "=" not in configured:
-        return configured
-    pairs = (entry.partition("=") for entry in configured.split(","))
-    return next((plant.strip() for name, _, plant in pairs if name.strip() == location), location)
 
 
 def odata_date(day: date | datetime) -> str:
@@ -83,13 +57,14 @@ def _organisation(account: Account) -> plans.Document:
     }
 
 
-def _item(number: int, line: OrderLine, plant: str) -> plans.Document:
+def _item(number: int, line: OrderLine, location: str, account: Account) -> plans.Document:
+    """A line that names no node of its own ships from the order's `location`."""
     return {
         "SalesOrderItem": str(number),
         "Material": line.item,
         "RequestedQuantity": _decimal(line.ordered.value),
         "RequestedQuantityUnit": sap_unit(line.ordered.unit),
-        "ProductionPlant": plant,
+        "ProductionPlant": plant_of(line.location or location, account),
     }
 
 
@@ -99,7 +74,6 @@ def _numbered(lines: tuple[OrderLine, ...]) -> list[tuple[int, OrderLine]]:
 
 
 def from_check(payload: requests.CheckOrder, _people: People, account: Account) -> plans.CheckPlan:
-    plant = plant_of(payload.location, account)
     numbered = _numbered(payload.lines)
     currencies = [line.unit_price.currency for line in payload.lines if line.unit_price.currency]
     document = _organisation(account) | {
@@ -107,16 +81,15 @@ def from_check(payload: requests.CheckOrder, _people: People, account: Account) 
         "TransactionCurrency": currencies[0] if currencies else setting(account, "currency"),
         "to_Pricing": {},
         "to_Credit": {},
-        "to_Item": {"results": [_item(number, line, plant) for number, line in numbered]},
+        "to_Item": {"results": [_item(number, line, payload.location, account) for number, line in numbered]},
     }
     lines = tuple(plans.CheckedLine(str(number), line.line, line.ordered.unit) for number, line in numbered)
     return plans.CheckPlan(lines, document)
 
 
 def from_sales_order(payload: requests.CreateSalesOrder, people: People, account: Account) -> plans.Document:
-    plant = plant_of(payload.location, account)
     items = [
-        _item(number, line, plant) | {"ExternalItemID": line.line}
+        _item(number, line, payload.location, account) | {"ExternalItemID": line.line}
         for number, line in _numbered(payload.lines)
     ]  # fmt: skip
     document = _organisation(account) | {
@@ -156,6 +129,21 @@ def from_cancel(payload: requests.CancelSalesOrder, _people: People, account: Ac
     return plans.CancelPlan(payload.document, setting(account, "rejection_reason"))
 
 
+def from_change(payload: requests.ChangeSalesOrder, _people: People, account: Account) -> plans.ChangePlan:
+    """A line without a node of its own stays at the plant where SAP has it."""
+    lines = tuple(
+        plans.WantedLine(
+            line=line.line,
+            material=line.item,
+            quantity=line.ordered.value,
+            unit=sap_unit(line.ordered.unit),
+            plant=plant_of(line.location, account) if line.location else "",
+        )
+        for line in payload.lines
+    )
+    return plans.ChangePlan(payload.document, lines, setting(account, "rejection_reason"))
+
+
 def from_reservation(
     payload: requests.UpdateReservation, _people: People, account: Account
 ) -> plans.ReservationPlan:
@@ -167,7 +155,7 @@ def from_reservation(
             allocation.line,
             allocation.quantity.value + (before.quantity if before else 0),
             before.plant if before else plant_of(allocation.location, account),
-            setting(account, "storage_location"),
+            at_location("storage_location", allocation.location, account),
         )
     return plans.ReservationPlan(payload.document, tuple(lines.values()))
 
@@ -184,34 +172,23 @@ def from_goods_issue(
     payload: requests.PostGoodsIssue, _people: People, account: Account
 ) -> plans.GoodsIssuePlan:
     """Packages and lots of one order line are added up: a delivery has one item per sales order item."""
-    quantities: dict[tuple[str, str], Decimal] = {}
+    quantities: dict[tuple[str, str, str], Decimal] = {}
     for shipped in payload.lines:
-        key = (shipped.line, shipped.quantity.unit)
+        key = (shipped.line, shipped.item, shipped.quantity.unit)
         quantities[key] = quantities.get(key, Decimal(0)) + shipped.quantity.value
     header: plans.Document = {
         "BillOfLading": delivery_key(payload.shipment, payload.reference),
         "DeliveryDocumentBySupplier": payload.shipment[:REFERENCE_LENGTH_MAX],
         "ActualGoodsMovementDate": odata_date(payload.departed_at),
     }
-    if point := setting(account, "shipping_point"):
+    if point := at_location("shipping_point", payload.location, account):
         header["ShippingPoint"] = point
-    lines = tuple(plans.IssuedLine(line, value, sap_unit(unit)) for (line, unit), value in quantities.items())
-    return plans.GoodsIssuePlan(str(header["BillOfLading"]), payload.sales_order, header, lines)
-
-
-def from_accrual(payload: requests.AccrueFreight, _people: People, account: Account) -> plans.AccrualPlan:
-    return plans.AccrualPlan(
-        shipment=payload.shipment,
-        carrier=payload.carrier,
-        amount=payload.amount,
-        posting_on=payload.departed_at.date(),
-        company_code=setting(account, "company_code"),
-        document_type=setting(account, "accrual_document_type"),
-        user=setting(account, "accrual_user"),
-        expense_account=setting(account, "freight_expense_account"),
-        accrual_account=setting(account, "freight_accrual_account"),
-        cost_center=setting(account, "cost_center"),
+    lines = tuple(
+        plans.IssuedLine(line, value, sap_unit(unit), item)
+        for (line, item, unit), value in quantities.items()
     )
+    plant = plant_of(payload.location, account)
+    return plans.GoodsIssuePlan(str(header["BillOfLading"]), payload.sales_order, header, lines, plant)
 
 
 def from_milestone(
@@ -243,10 +220,12 @@ def from_invoice(payload: requests.ReleaseInvoice, _people: People, account: Acc
 _FROM: dict[str, Callable[[Any, People, Account], object]] = {
     "order.check": from_check,
     "sales_order.create": from_sales_order,
+    "sales_order.change": from_change,
     "sales_order.cancel": from_cancel,
     "reservation.update": from_reservation,
     "goods_issue.post": from_goods_issue,
     "freight.accrue": from_accrual,
+    "freight.adjust": from_adjustment,
     "milestone.record": from_milestone,
     "invoice.release": from_invoice,
 }

@@ -38,6 +38,24 @@ class CancelPlan(msgspec.Struct, frozen=True):
     rejection_reason: str
 
 
+class WantedLine(msgspec.Struct, frozen=True):
+    """`plant` is empty where it shall stay as it is."""
+
+    line: str
+    material: str
+    quantity: Decimal
+    unit: str
+    plant: str
+
+
+class ChangePlan(msgspec.Struct, frozen=True):
+    """What the document shall say; every other item is rejected."""
+
+    document: str
+    lines: tuple[WantedLine, ...]
+    rejection_reason: str
+
+
 class ReservedLine(msgspec.Struct, frozen=True):
     line: str
     quantity: Decimal
@@ -54,6 +72,8 @@ class IssuedLine(msgspec.Struct, frozen=True):
     line: str
     quantity: Decimal
     unit: str
+    material: str = ""
+    """Empty in bodies of before: then whatever the sales order has."""
 
 
 class GoodsIssuePlan(msgspec.Struct, frozen=True):
@@ -63,9 +83,19 @@ class GoodsIssuePlan(msgspec.Struct, frozen=True):
     sales_order: str
     header: Document
     lines: tuple[IssuedLine, ...]
+    plant: str = ""
 
 
-class AccrualPlan(msgspec.Struct, frozen=True):
+class Share(msgspec.Struct, frozen=True):
+    """What one order bears of a shipment's freight."""
+
+    order: str
+    amount: Decimal
+
+
+class FreightPlan(msgspec.Struct, frozen=True, omit_defaults=True):
+    """Freight cost against accrued freight; a negative amount the other way round."""
+
     shipment: str
     carrier: str
     amount: Money
@@ -76,6 +106,15 @@ class AccrualPlan(msgspec.Struct, frozen=True):
     expense_account: str
     accrual_account: str
     cost_center: str
+    shares: tuple[Share, ...] = ()
+
+
+class AdjustmentPlan(msgspec.Struct, frozen=True):
+    """`key` tells the bill of one shipment from all others: the entry is found by it."""
+
+    key: str
+    accrual: str
+    entry: FreightPlan
 
 
 class MilestonePlan(msgspec.Struct, frozen=True):

@@ -9,7 +9,7 @@ from crossdock.connectors.sap_s4.answers import (
     SalesOrder,
     SalesOrderItem,
     Simulation,
-    by_line,
+    item_of,
     to_order_checked,
 )
 from crossdock.connectors.sap_s4.changeset import Change
@@ -59,21 +59,25 @@ async def cancel(session: Session, errand: Errand, call: Call) -> Done:
         items = await items_of(session, errand, plan.document)
         fields = {"SalesDocumentRjcnReason": plan.rejection_reason}
         open_items = (item for item in items if not item.sales_document_rjcn_reason)
-        changes = [Change(_item_path(plan.document, item), item.metadata.etag, fields) for item in open_items]
-        if await _apply(session, errand, changes):
+        changes = [Change(item_path(plan.document, item), item.metadata.etag, fields) for item in open_items]
+        if await apply(session, errand, changes):
             return Done(document=plan.document, receipt=SalesOrderCancelled(plan.document))
-    raise Stop(_contended())
+    raise Stop(contended())
 
 
 async def reserve(session: Session, errand: Errand, call: Call) -> Done:
     plan = read(plans.ReservationPlan, call.body)
     for _ in range(CONFLICTS_MAX):
-        items = by_line(await items_of(session, errand, plan.document, expand="to_ScheduleLine"))
-        require_lines(plan.document, items, [line.line for line in plan.lines])
-        changes = [change for line in plan.lines for change in _moves(plan.document, items[line.line], line)]
-        if await _apply(session, errand, changes):
+        items = await items_of(session, errand, plan.document, expand="to_ScheduleLine")
+        found = [(item_of(items, line.line, plant=line.plant), line) for line in plan.lines]
+        changes = [
+            change
+            for item, line in found
+            for change in _moves(plan.document, known(item, plan.document, line.line), line)
+        ]
+        if await apply(session, errand, changes):
             return Done(document=plan.document, receipt=ReservationUpdated(plan.document))
-    raise Stop(_contended())
+    raise Stop(contended())
 
 
 def _moves(order: str, item: SalesOrderItem, wanted: plans.ReservedLine) -> list[Change]:
@@ -85,7 +89,7 @@ def _moves(order: str, item: SalesOrderItem, wanted: plans.ReservedLine) -> list
     if wanted.storage_location and wanted.storage_location != item.storage_location:
         fields["StorageLocation"] = wanted.storage_location
     if fields:
-        changes.append(Change(_item_path(order, item), item.metadata.etag, fields))
+        changes.append(Change(item_path(order, item), item.metadata.etag, fields))
     schedule = item.schedule.results[0] if item.schedule.results else None
     if schedule is not None and schedule.confd_order_qty_by_matl_avail_check != wanted.quantity:
         keys = {
@@ -104,14 +108,13 @@ async def items_of(session: Session, errand: Errand, order: str, expand: str = "
     return await session.many(errand, Ask(service=SERVICE, path=path, query=query), SalesOrderItem)
 
 
-def require_lines(order: str, items: dict[str, SalesOrderItem], lines: list[str]) -> None:
-    missing = [line for line in lines if line not in items]
-    if missing:
-        reason = f"sales order {order} has no item for line {', '.join(missing)}"
-        raise Stop(Refused(code="unknown_line", reason=reason))
+def known(item: SalesOrderItem | None, order: str, line: str) -> SalesOrderItem:
+    if item is None:
+        raise Stop(Refused(code="unknown_line", reason=f"sales order {order} has no item for line {line}"))
+    return item
 
 
-async def _apply(session: Session, errand: Errand, changes: list[Change]) -> bool:
+async def apply(session: Session, errand: Errand, changes: list[Change]) -> bool:
     """True when all changes are in SAP; False when somebody else changed the order after it was read."""
     if not changes:
         return True
@@ -134,9 +137,9 @@ def _path(entity_set: str, keys: dict[str, str]) -> str:
     return f"{entity_set}({','.join(f'{name}={in_path(value)}' for name, value in keys.items())})"
 
 
-def _item_path(order: str, item: SalesOrderItem) -> str:
+def item_path(order: str, item: SalesOrderItem) -> str:
     return _path("A_SalesOrderItem", {"SalesOrder": order, "SalesOrderItem": item.sales_order_item})
 
 
-def _contended() -> RetryLater:
+def contended() -> RetryLater:
     return RetryLater(reason="the sales order keeps changing in SAP while we change it", after_seconds=5.0)

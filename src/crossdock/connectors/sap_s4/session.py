@@ -15,7 +15,7 @@ import msgspec
 from crossdock.connect.contract import Account, Refused, RetryLater, Unknown
 from crossdock.connect.reading import read
 from crossdock.connect.transport import Answer, NoAnswer, NotSent, Transport
-from crossdock.connectors.sap_s4.mapping import setting
+from crossdock.connectors.sap_s4.configured import setting
 from crossdock.errors import Malformed, Rejected
 
 S = TypeVar("S", bound=msgspec.Struct)

@@ -13,6 +13,7 @@ import pytest
 from crossdock.connect.transport import Answer
 from crossdock.connectors.sap_s4 import changeset, journal_entry, mapping, plans
 from crossdock.connectors.sap_s4.answers import Simulation, to_order_checked
+from crossdock.connectors.sap_s4.configured import plant_of
 from crossdock.connectors.sap_s4.conftest import (
     ACCOUNT,
     DEPARTED,
@@ -22,6 +23,7 @@ from crossdock.connectors.sap_s4.conftest import (
     PAYLOADS,
     SHIP_TO,
 )
+from crossdock.connectors.sap_s4.mapping_freight import from_accrual
 from crossdock.connectors.sap_s4.session import _error_of
 from crossdock.errors import Misconfigured, Unsupported
 from crossdock.model import requests
@@ -87,7 +89,7 @@ def test_location_maps_to_plant(configured: str, location: str, plant: str) -> N
     """One plant for all, a list, or the location itself."""
     account = replace(ACCOUNT, settings={**ACCOUNT.settings, "plant": configured})
 
-    assert mapping.plant_of(location, account) == plant
+    assert plant_of(location, account) == plant
 
 
 def test_delivery_key_fits_and_differs() -> None:
@@ -109,9 +111,9 @@ def test_envelope_is_balanced_well_formed_and_escaped() -> None:
     """Partner text cannot break the envelope; debit and credit cancel out."""
     amount = Money(Decimal("7.77"), "EUR")
     payload = requests.AccrueFreight("S<7>", "ups & co", amount, DEPARTED)
-    plan = mapping.from_accrual(payload, People(), ACCOUNT)
+    plan = from_accrual(payload, People(), ACCOUNT)
 
-    root = ET.fromstring(journal_entry.envelope(plan, "0b9c7b0e-5f7a-4c39-9f5a-2f1f6f0d9c11", DEPARTED))
+    root = ET.fromstring(journal_entry.envelope(plan, journal_entry.accrual_wording(plan, "e-1"), DEPARTED))
 
     entry = next(root.iter("JournalEntry"))
     amounts = [Decimal(item.findtext("AmountInTransactionCurrency", "")) for item in entry.iter("Item")]

@@ -16,7 +16,7 @@ from collections.abc import Awaitable, Callable
 from aiohttp import web
 
 from crossdock.connect.twin import Twin, lose_answer
-from crossdock.connectors.sap_s4 import twin_delivery, twin_finance, twin_sales
+from crossdock.connectors.sap_s4 import twin_change, twin_delivery, twin_finance, twin_sales
 from crossdock.connectors.sap_s4.twin_odata import Asked, Handler, Problem, Reply, asked
 
 _COOKIE = "SAP_SESSIONID_S4H_100"
@@ -34,9 +34,9 @@ _SERVICES: dict[tuple[str, str, str], Handler] = {
     ("POST", _SALES, "A_SalesOrder"): twin_sales.create_order,
     ("GET", _SALES, "A_SalesOrder"): twin_sales.read_orders,
     ("GET", _SALES, "A_SalesOrder/to_Item"): twin_sales.read_orders,
-    ("PATCH", _SALES, "A_SalesOrderItem"): twin_sales.patch_item,
-    ("PATCH", _SALES, "A_SalesOrderScheduleLine"): twin_sales.patch_item,
-    ("POST", _SALES, "$batch"): twin_sales.batch,
+    ("PATCH", _SALES, "A_SalesOrderItem"): twin_change.patch_item,
+    ("PATCH", _SALES, "A_SalesOrderScheduleLine"): twin_change.patch_item,
+    ("POST", _SALES, "$batch"): twin_change.batch,
     ("POST", _DELIVERY, "A_OutbDeliveryHeader"): twin_delivery.create_delivery,
     ("GET", _DELIVERY, "A_OutbDeliveryHeader"): twin_delivery.read_deliveries,
     ("PATCH", _DELIVERY, "A_OutbDeliveryHeader"): twin_delivery.patch_header,

@@ -28,6 +28,8 @@ from crossdock.connectors.sap_s4.twin_odata import (
 from crossdock.connectors.sap_s4.twin_sales import order_of
 
 FIRST_DELIVERY = 80_000_000
+OVERDELIVERY_TOLERANCE = Decimal("0.10")
+"""Share of the ordered quantity that may be delivered beyond it, over all deliveries of the item."""
 FIRST_MATERIAL_DOCUMENT = 4_900_000_000
 
 
@@ -75,8 +77,9 @@ def _deliver(order: Fields, row: Fields) -> Fields:
     if item["SalesDocumentRjcnReason"]:
         raise Problem(400, "VL/371", f"Item {key} of document {order['number']} is rejected")
     wanted = quantity(row, "ActualDeliveryQuantity")
-    open_quantity = Decimal(item["RequestedQuantity"]) - Decimal(item["delivered"])
-    if not wanted or wanted > open_quantity:
+    ordered = Decimal(item["RequestedQuantity"])
+    open_quantity = ordered - Decimal(item["delivered"])
+    if not wanted or wanted > open_quantity + ordered * OVERDELIVERY_TOLERANCE:
         message = f"Only {open_quantity:f} of item {key} of document {order['number']} are open for delivery"
         raise Problem(400, "VL/363", message)
     item["delivered"] = f"{Decimal(item['delivered']) + wanted:.3f}"

@@ -8,7 +8,8 @@ from typing import Any
 from xml.etree import ElementTree as ET
 from xml.sax.saxutils import escape
 
-from crossdock.connect.twin import Twin
+from crossdock.connect.twin import Books, Twin
+from crossdock.connectors.sap_s4.journal_entry import ADJUSTS
 from crossdock.connectors.sap_s4.twin_delivery import delivery_of, quantities_of, reference_of
 from crossdock.connectors.sap_s4.twin_odata import (
     Asked,
@@ -43,11 +44,9 @@ def post_journal_entry(twin: Twin, request: Asked) -> Reply:
     reference = entry.findtext("DocumentReferenceID", "")
     items = entry.findall("Item")
     _validate(twin, entry, items)
-    shipment = items[0].findtext("DocumentItemText", "")
     books = twin.books
     with books.change():
         number = f"{books.next_number('journal_entry', FIRST_JOURNAL_ENTRY):010d}"
-        amount = items[0].findtext("AmountInTransactionCurrency", "")
         year = entry.findtext("PostingDate", "")[:4]
         document = {
             "number": number, "company": company, "year": year, "reference": reference,
@@ -55,9 +54,31 @@ def post_journal_entry(twin: Twin, request: Asked) -> Reply:
         }  # fmt: skip
         books.put("journal_entry", number, document)
         add_to_index(books, "journal_entry", reference, number)
-        books.journal("freight.accrue", shipment, number, {"amount": amount, "reference": reference})
+        _journal(books, entry, items, number)
     note = _LOG.format("605(RW)", "1", f"Document posted successfully: BKPFF {number}{company}{year}")
     return _confirmation(number, company, year, "1", note)
+
+
+def _journal(books: Books, entry: ET.Element, items: list[ET.Element], number: str) -> None:
+    """The last item is the accrual; the others are the cost, one for each order that bears a share of it."""
+    *costs, accrual = items
+    effect = (
+        "freight.adjust" if entry.findtext("DocumentHeaderText", "").startswith(ADJUSTS) else "freight.accrue"
+    )
+    key = accrual.findtext("DocumentItemText", "")
+    detail: dict[str, Any] = {
+        "amount": f"{-_amount(accrual):f}",
+        "reference": entry.findtext("DocumentReferenceID", ""),
+        "posted_on": entry.findtext("PostingDate", ""),
+    }
+    shares = {item.findtext("DocumentItemText", ""): f"{_amount(item):f}" for item in costs}
+    if set(shares) != {key}:
+        detail["shares"] = shares
+    books.journal(effect, key, number, detail)
+
+
+def _amount(item: ET.Element) -> Decimal:
+    return Decimal(item.findtext("AmountInTransactionCurrency", ""))
 
 
 def refused(problem: Problem) -> Reply:
@@ -107,9 +128,12 @@ def _validate(twin: Twin, entry: ET.Element, items: list[ET.Element]) -> None:
         if not _ACCOUNT.match(account):
             raise Problem(200, "506(F5)", f"G/L account {account} is not defined in the chart of accounts")
         try:
-            balance += Decimal(item.findtext("AmountInTransactionCurrency", ""))
+            amount = _amount(item)
         except InvalidOperation:
             raise Problem(200, "021(SRT)", "AmountInTransactionCurrency is no number") from None
+        if item.findtext("DebitCreditCode") != ("S" if amount > 0 else "H"):
+            raise Problem(200, "016(F5)", "Amount and debit/credit code contradict each other")
+        balance += amount
     if len(items) < 2 or balance != 0:
         raise Problem(200, "702(F5)", "Balance in transaction currency")
 
