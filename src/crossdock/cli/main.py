@@ -8,7 +8,19 @@ import sys
 import typer
 
 from crossdock.cli import (
-    backup, bench, config, demo, doctor, find, hub, master, migrate, prove, send, tail, trace,
+    backup,
+    bench,
+    config,
+    demo,
+    doctor,
+    find,
+    hub,
+    master,
+    migrate,
+    prove,
+    send,
+    tail,
+    trace,
 )  # fmt: skip
 
 app = typer.Typer(

@@ -6,8 +6,8 @@ from typing import Any, Final
 from crossdock.processes.order_state import State as Order
 from crossdock.processes.shipment import State as Shipment
 from crossdock.views.names import Names
-from crossdock.views.story_material import Material
 from crossdock.views.retryable import FREIGHT, HOLD
+from crossdock.views.story_material import Material
 from crossdock.views.story_shape import Case, Milestone, Said, Tone
 from crossdock.views.words import ask, counted
 
