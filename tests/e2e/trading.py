@@ -79,12 +79,10 @@ async def open_books(hub: RunningHub, twins: Twins) -> None:
 
 
 async def books_of(trading: Trade) -> Books:
-    """What all six systems wrote down themselves."""
+    """What all systems wrote down themselves."""
     journals = {name: await trading.twin(name, "/journal") for name in trading.twins.processes}
-    return Books(
-        journals, await trading.twin("shopify-eu", "/orders"), await trading.twin("wms-1", "/orders"),
-        await trading.twin("ups-1", "/parcels"),
-    )  # fmt: skip
+    orders = {f"shopify-eu/{x['id']}": x for x in await trading.twin("shopify-eu", "/orders")}
+    return Books(journals, orders, await trading.twin("ups-1", "/parcels"))
 
 
 async def until_books_tie(trading: Trade) -> None:

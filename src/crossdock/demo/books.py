@@ -13,10 +13,15 @@ Amounts = dict[str, Decimal]
 NOTHING = Decimal(0)
 ONCE = (
     "sales_order.create", "sales_order.cancel", "delivery.create", "goods_issue.post", "freight.accrue", "invoice.release",
-    "label.create", "fulfilment.create", "order.cancel", "warehouse_order.release", "warehouse_order.cancel",
-    "customer.notify", "shipment.departed",
+    "fulfilment.create", "order.cancel", "warehouse_order.release", "warehouse_order.cancel", "customer.notify",
+    "shipment.departed",
 )  # fmt: skip
 """Effects that may stand once in the books for one reference, whatever happened on the way."""
+UNDONE_BY = {"label.create": "label.void", "load.tender": "load.cancel"}
+"""Effects that may stand once more than they were taken back."""
+SHOPS = {"shopify": "fulfilment.create", "woocommerce": "fulfilment.create"}
+SECOND_COMPANY = ("woo-us", "wms-2")
+"""Its shop's orders, and whatever leaves its warehouse as freight, are booked in the second ERP."""
 
 
 @dataclass
@@ -24,8 +29,8 @@ class Books:
     """Everything the twins wrote down, by system."""
 
     journals: dict[str, list[dict[str, Any]]]
-    shop_orders: list[dict[str, Any]]
-    warehouse_orders: list[dict[str, Any]]
+    shop_orders: dict[str, dict[str, Any]]
+    """By reference: `cancelled`, `lines` (`sku`, `quantity`), and `fulfilments` where the shop tells them."""
     parcels: list[dict[str, Any]]
     _counts: dict[tuple[str, str], Counter[str]] = field(default_factory=dict)
 
@@ -33,9 +38,16 @@ class Books:
         """How often each reference has this effect in the system's journal."""
         found = self._counts.get((system, effect))
         if found is None:
-            found = Counter(row["reference"] for row in self.journals[system] if row["effect"] == effect)
+            found = Counter(row["reference"] for row in self.rows(system, effect))
             self._counts[system, effect] = found
         return found
+
+    def rows(self, system: str, effect: str) -> list[dict[str, Any]]:
+        return [row for row in self.journals.get(system, ()) if row["effect"] == effect]
+
+    def erp(self, name: str) -> str:
+        """Where an order (by its shop) or a shipment (by its warehouse) is booked."""
+        return "sap-2" if name.partition("/")[0] in SECOND_COMPANY and "sap-2" in self.journals else "sap-1"
 
 
 @dataclass
@@ -46,88 +58,121 @@ class Findings:
     differences: list[str] = field(default_factory=list)
 
 
+Left = dict[str, dict[str, Amounts]]
+"""Order reference → shipment → what left with it."""
+
+
 async def read_books(twins: Twins) -> Books:
     journals = {name: await twins.journal(name) for name in twins.processes}
-    return Books(
-        journals, await twins.get("shopify-eu", "/_twin/orders"), await twins.get("wms-1", "/_twin/orders"),
-        await twins.get("ups-1", "/_twin/parcels"),
-    )  # fmt: skip
+    orders: dict[str, dict[str, Any]] = {}
+    for name, process in twins.processes.items():
+        if process.connector in SHOPS:
+            for order in await twins.get(name, "/_twin/orders"):
+                orders[f"{name}/{order['id']}"] = order
+    return Books(journals, orders, await twins.get("ups-1", "/_twin/parcels"))
 
 
 def compare(books: Books, held: set[str]) -> Findings:
     """Tie the books order by order; `held` are orders whose credit was refused for good."""
-    found = Findings()
-    for system, journal in books.journals.items():
-        counts = Counter((row["effect"], row["reference"]) for row in journal if row["effect"] in ONCE)
-        found.doubled += [
-            f"{system}: {effect} for {ref}, {n} times" for (effect, ref), n in counts.items() if n > 1
-        ]
-    placed = set(books.keys("shopify-eu", "order.placed"))
-    cancelled = {f"shopify-eu/{order['id']}" for order in books.shop_orders if order["cancelled"]}
-    departed = books.keys("wms-1", "shipment.departed")
-    shipments: dict[str, set[str]] = {}
-    for order in books.warehouse_orders:
-        if order["shipment"] and order["shipment"] in departed:
-            shipments.setdefault(order["reference"], set()).add(order["shipment"])
+    found = Findings(doubled=_doubled(books))
+    left = _left(books)
+    placed = {reference for system in books.journals for reference in books.keys(system, "order.placed")}
     for reference in sorted(placed):
-        if reference in shipments:
-            for shipment in sorted(shipments[reference]):
-                _tie_shipped(books, found, reference, shipment, in_shop=reference not in cancelled)
+        order = books.shop_orders.get(reference, {})
+        cancelled = bool(order.get("cancelled")) or order.get("status") == "cancelled"
+        if reference in left:
+            for shipment in sorted(left[reference]):
+                _tie_shipped(books, found, reference, shipment, in_shop=not cancelled)
+            _tie_quantities(books, found, reference, left[reference], cancelled=cancelled)
         else:
-            _tie_unshipped(books, found, reference, closed=reference in cancelled, held=reference in held)
-    _tie_quantities(
-        books, found, {reference: shipments[reference] for reference in shipments.keys() & placed}
-    )
+            _tie_unshipped(books, found, reference, closed=cancelled, held=reference in held)
     _tie_order_of_effects(books, found)
     return found
 
 
+def _doubled(books: Books) -> list[str]:
+    """Whatever stands more often than it may."""
+    found: list[str] = []
+    for system, journal in books.journals.items():
+        counts = Counter((row["effect"], row["reference"]) for row in journal)
+        for (effect, reference), n in counts.items():
+            undone = counts[UNDONE_BY[effect], reference] if effect in UNDONE_BY else 0
+            if (effect in ONCE or effect in UNDONE_BY) and n - undone > 1:
+                found.append(f"{system}: {effect} for {reference}, {n} times")
+    return found
+
+
+def _left(books: Books) -> Left:
+    """What the warehouses say went out of the door."""
+    left: Left = {}
+    for system in books.journals:
+        for row in books.rows(system, "shipment.departed"):
+            for line in row["detail"]["lines"]:
+                reference = line["reference"].partition("~")[0]
+                amounts = left.setdefault(reference, {}).setdefault(f"{system}/{row['key']}", {})
+                _add(amounts, ((line["item"], line["quantity"]),))
+    return left
+
+
 def _tie_shipped(books: Books, found: Findings, reference: str, shipment: str, *, in_shop: bool) -> None:
     """A truck left with it: every book must say so, once. A shop that cancelled too late has nothing to fulfil."""
-    both = f"{shipment}|{reference}"
-    needed = (
-        ("sap-1", "sales_order.create", reference), ("sap-1", "goods_issue.post", both), ("sap-1", "invoice.release", both),
-        ("sap-1", "freight.accrue", shipment), ("ups-1", "label.create", shipment), ("shopify-eu", "fulfilment.create", both),
-        ("crm", "customer.notify", f"shipped|{reference}|{shipment}"), ("portal", "customer.notify", f"shipped|{reference}|{shipment}"),
-        ("crm", "milestone.record", f"{both}|delivered"), ("portal", "milestone.record", f"{both}|delivered"),
-        ("sap-1", "milestone.record", f"{both}|delivered"),
-    )  # fmt: skip
+    both, erp = f"{shipment}|{reference}", books.erp(reference)
+    end = _end(books, shipment)
+    needed = [
+        (erp, "sales_order.create", reference), (erp, "goods_issue.post", both),
+        (books.erp(shipment), "freight.accrue", shipment),
+        *((name, "customer.notify", f"shipped|{reference}|{shipment}") for name in ("crm", "portal")),
+        *((name, "milestone.record", f"{both}|{end}") for name in ("crm", "portal", erp)),
+    ]  # fmt: skip
+    if end == "delivered":
+        needed.append((erp, "invoice.release", both))
+    shop = reference.partition("/")[0]
+    if in_shop and shop.startswith("shopify"):
+        needed.append((shop, "fulfilment.create", both))
     for system, effect, key in needed:
-        if effect == "fulfilment.create" and not in_shop:
-            continue
         if not books.keys(system, effect)[key]:
             found.lost.append(f"{reference} left as {shipment}, and {system} has no {effect}")
+    if not books.keys("ups-1", "label.create")[shipment] and not books.keys("otm-1", "load.tender")[shipment]:
+        found.lost.append(f"{reference} left as {shipment}, and ups-1 has no label.create")
 
 
-def _tie_quantities(books: Books, found: Findings, shipped: dict[str, set[str]]) -> None:
-    """What the customer ordered is what left, what the ERP posted and billed, and what the shop shows as shipped."""
-    said: dict[str, dict[str, Amounts]] = {reference: {} for reference in shipped}
-    sold: dict[str, Amounts] = {}
-    for order in books.shop_orders:
-        reference = f"shopify-eu/{order['id']}"
-        _add(sold.setdefault(reference, {}), ((x["sku"], x["quantity"]) for x in order["lines"]))
-        for fulfilment in order["fulfilments"]:
-            amounts = said.get(reference, {}).setdefault("shopify-eu shows as shipped", {})
-            _add(amounts, ((x["sku"], x["quantity"]) for x in fulfilment["lines"]))
-    for row in books.warehouse_orders:
-        if row["shipment"] in shipped.get(row["reference"], ()):
-            amounts = said[row["reference"]].setdefault("wms-1 shipped", {})
-            _add(amounts, ((x["item"], x["quantity"]) for x in row["lines"]))
-    for row in books.journals["sap-1"]:
-        who, reference = _ERP_SAYS.get(row["effect"], ""), row["reference"].partition("|")[2]
-        if who and reference in said:
-            _add(said[reference].setdefault(who, {}), row["detail"]["quantities"].items())
-    for reference, voices in sorted(said.items()):
-        for who, amounts in voices.items():
-            wanted = sold[reference]
-            found.differences += [
-                f"{reference}: {who} {amounts.get(item, NOTHING)} of {item}, {wanted.get(item, NOTHING)} were sold"
-                for item in sorted(wanted.keys() | amounts.keys())
-                if wanted.get(item, NOTHING) != amounts.get(item, NOTHING)
-            ]
+def _end(books: Books, shipment: str) -> str:
+    """How its way ended, by the carriers' books."""
+    ends = {parcel.get("status", "delivered") for parcel in books.parcels if parcel["reference"] == shipment}
+    return next((end for end in ("lost", "returned") if end in ends), "delivered")
 
 
-_ERP_SAYS = {"goods_issue.post": "sap-1 posted", "invoice.release": "sap-1 billed"}
+def _tie_quantities(
+    books: Books, found: Findings, reference: str, left: dict[str, Amounts], *, cancelled: bool
+) -> None:
+    """What left is what the ERP posted and billed; the customer got what was ordered, or one piece more of it."""
+    out: Amounts = {}
+    arrived: Amounts = {}
+    for shipment, amounts in left.items():
+        _add(out, amounts.items())
+        _add(arrived, amounts.items() if _end(books, shipment) == "delivered" else ())
+    for effect, said, wanted in (("goods_issue.post", "posted", out), ("invoice.release", "billed", arrived)):
+        erp, booked = books.erp(reference), {}
+        for row in books.rows(erp, effect):
+            if row["reference"].partition("|")[2] == reference:
+                _add(booked, row["detail"]["quantities"].items())
+        found.differences += [
+            f"{reference}: {erp} {said} {booked.get(item, NOTHING)} of {item}, {wanted.get(item, NOTHING)} left"
+            for item in sorted(wanted.keys() | booked.keys())
+            if wanted.get(item, NOTHING) != booked.get(item, NOTHING)
+        ]
+    order = books.shop_orders[reference]
+    sold = sum((Decimal(str(x["quantity"])) for x in order["lines"]), NOTHING)
+    gone = sum(out.values(), NOTHING)
+    if not cancelled and not sold <= gone <= sold + len(order["lines"]):
+        found.differences.append(f"{reference}: {sold} pieces were sold, {gone} left")
+    for fulfilment in order.get("fulfilments", ()):
+        shown = sum((Decimal(str(x["quantity"])) for x in fulfilment["lines"]), NOTHING)
+        carried = sum(left.get(fulfilment["shipment"], {}).values(), NOTHING)
+        if not carried - len(order["lines"]) <= shown <= carried:
+            found.differences.append(
+                f"{reference}: the shop shows {shown} pieces in {fulfilment['shipment']}, {carried} left"
+            )
 
 
 def _add(amounts: Amounts, pairs: Iterable[tuple[str, Any]]) -> None:
@@ -137,25 +182,25 @@ def _add(amounts: Amounts, pairs: Iterable[tuple[str, Any]]) -> None:
 
 def _tie_unshipped(books: Books, found: Findings, reference: str, *, closed: bool, held: bool) -> None:
     """It never left: nothing may be posted for it, and somebody must have said why."""
-    posted = [key for key in books.keys("sap-1", "goods_issue.post") if key.endswith(f"|{reference}")]
+    erp = books.erp(reference)
+    posted = [key for key in books.keys(erp, "goods_issue.post") if key.endswith(f"|{reference}")]
     if posted:
         found.differences.append(f"{reference} never left, but goods issue was posted: {posted[0]}")
-    if closed and books.keys("sap-1", "sales_order.create")[reference] and not books.keys("sap-1", "sales_order.cancel")[reference]:  # fmt: skip
+    if closed and books.keys(erp, "sales_order.create")[reference] and not books.keys(erp, "sales_order.cancel")[reference]:  # fmt: skip
         found.differences.append(f"{reference} is cancelled in the shop, its sales order stands")
     if not closed and not held:
         found.lost.append(f"{reference} was placed, did not leave, and nobody cancelled or held it")
 
 
 def _tie_order_of_effects(books: Books, found: Findings) -> None:
-    """Goods issue before invoice, sales order before goods issue, per order."""
-    first: dict[tuple[str, str], int] = {}
-    for row in books.journals["sap-1"]:
-        first.setdefault((row["effect"], row["reference"]), row["id"])
-    for (effect, key), place in first.items():
-        if effect == "invoice.release" and first.get(("goods_issue.post", key), place + 1) > place:
-            found.violations.append(f"{key}: invoice before goods issue")
-        if (
-            effect == "goods_issue.post"
-            and first.get(("sales_order.create", key.partition("|")[2]), place + 1) > place
-        ):
-            found.violations.append(f"{key}: goods issue before its sales order")
+    """Goods issue before invoice, sales order before goods issue, per order and ERP."""
+    for erp in (name for name in books.journals if name.startswith("sap")):
+        first: dict[tuple[str, str], int] = {}
+        for row in books.journals[erp]:
+            first.setdefault((row["effect"], row["reference"]), row["id"])
+        for (effect, key), place in first.items():
+            if effect == "invoice.release" and first.get(("goods_issue.post", key), place + 1) > place:
+                found.violations.append(f"{key}: invoice before goods issue")
+            order = key.partition("|")[2]
+            if effect == "goods_issue.post" and first.get(("sales_order.create", order), place + 1) > place:
+                found.violations.append(f"{key}: goods issue before its sales order")

@@ -34,10 +34,12 @@ def lines_of(order: OrderReceived | Change) -> tuple[Line, ...]:
 def changed(state: State, event: Recorded, policy: Policy) -> Step:
     """Another version of an order that we have. An older one that comes late changes nothing."""
     order: OrderReceived = event.data
-    if state.sequence is not None and event.sequence is not None and event.sequence <= state.sequence:
+    if state.sequence is not None and event.sequence is not None and event.sequence < state.sequence:
         return Step(state, (), "stale")
     if state.phase in CLOSED or state.cancel:
         return Step(state, (), "stale")
+    if event.sequence is not None and event.sequence == state.sequence:
+        return Step(state, (_two_bodies(state),), "stale")
     change = Change(
         order.lines, order.total, order.destination, order.service, order.promised_on, event.sealed, event.subject,
         order.people_mark,
@@ -60,6 +62,16 @@ def _too_late(state: State) -> OpenCase:
         f"order-changed/{state.reference}", "value", "order change",
         f"Order {state.number} was changed in {state.channel} too late to follow",
         "The earlier version is being fulfilled. Settle the difference with the customer: a second order, or a return.",
+        "customer service", "changed",
+    )  # fmt: skip
+
+
+def _two_bodies(state: State) -> OpenCase:
+    return OpenCase(
+        f"order-changed/{state.reference}", "value", "order change",
+        f"Order {state.number} came from {state.channel} twice with different content and one time of change",
+        "The first is being fulfilled, since nothing tells which is newer. Have the order saved again in the channel, or"
+        " settle the difference with the customer.",
         "customer service", "changed",
     )  # fmt: skip
 

@@ -8,12 +8,12 @@ import pytest
 
 from crossdock.demo.books import ONCE, Books, compare
 
-REFERENCE, SHIPMENT = "shopify-eu/1", "S-1"
+REFERENCE, SHIPMENT = "shopify-eu/1", "wms-1/S-1"
 BOTH = f"{SHIPMENT}|{REFERENCE}"
 _WRITTEN = (
     ("shopify-eu", "order.placed", REFERENCE), ("sap-1", "sales_order.create", REFERENCE),
     ("wms-1", "warehouse_order.release", REFERENCE), ("ups-1", "label.create", SHIPMENT),
-    ("wms-1", "shipment.departed", SHIPMENT), ("sap-1", "goods_issue.post", BOTH), ("sap-1", "freight.accrue", SHIPMENT),
+    ("wms-1", "shipment.departed", "S-1"), ("sap-1", "goods_issue.post", BOTH), ("sap-1", "freight.accrue", SHIPMENT),
     ("shopify-eu", "fulfilment.create", BOTH), ("crm", "customer.notify", f"shipped|{REFERENCE}|{SHIPMENT}"),
     ("portal", "customer.notify", f"shipped|{REFERENCE}|{SHIPMENT}"), ("crm", "milestone.record", f"{BOTH}|delivered"),
     ("portal", "milestone.record", f"{BOTH}|delivered"), ("sap-1", "milestone.record", f"{BOTH}|delivered"),
@@ -31,29 +31,22 @@ def books() -> Books:
     }
     for number, (system, effect, reference) in enumerate(_WRITTEN, 1):
         row = {"id": number, "effect": effect, "reference": reference, "key": str(number), "detail": {}}
+        if effect == "shipment.departed":
+            row |= {"key": "S-1", "detail": {"lines": _line("WID-1", 2) + _line("CBL-1", 1)}}
         if effect in ("goods_issue.post", "invoice.release"):
             row["detail"] = {"quantities": {"WID-1": "2.000", "CBL-1": "1.000"}}
         journals[system].append(row)
     sold = [{"sku": "WID-1", "quantity": 2}, {"sku": "CBL-1", "quantity": 1}]
+    order = {
+        "id": 1, "cancelled": False, "lines": sold, "fulfilments": [{"shipment": SHIPMENT, "lines": deepcopy(sold)}],
+    }  # fmt: skip
     return Books(
-        journals,
-        [
-            {
-                "id": 1,
-                "cancelled": False,
-                "lines": sold,
-                "fulfilments": [{"shipment": SHIPMENT, "lines": deepcopy(sold)}],
-            }
-        ],
-        [
-            {
-                "reference": REFERENCE,
-                "shipment": SHIPMENT,
-                "lines": [{"item": x["sku"], "quantity": str(x["quantity"])} for x in sold],
-            }
-        ],
-        [{"tracking": "1Z1", "reference": SHIPMENT}],
+        journals, {REFERENCE: order}, [{"tracking": "1Z1", "reference": SHIPMENT, "status": "delivered"}]
     )
+
+
+def _line(item: str, quantity: int) -> list[dict[str, str]]:
+    return [{"reference": REFERENCE, "line": item, "item": item, "quantity": str(quantity)}]
 
 
 def without(found: Books, system: str, effect: str) -> Books:
@@ -80,7 +73,7 @@ def test_whatever_is_missing_is_lost(system: str, effect: str, _reference: str) 
 def test_whatever_stands_twice_is_doubled(system: str, effect: str, reference: str) -> None:
     """The same effect for the same reference, under another number."""
     doctored = books()
-    detail = {"quantities": {}}
+    detail = {"quantities": {}, "lines": []}
     doctored.journals[system].append(
         {"id": 99, "effect": effect, "reference": reference, "key": "99", "detail": detail}
     )
@@ -93,7 +86,7 @@ def not_departed(found: Books) -> Books:
 
 
 def cancelled(found: Books) -> Books:
-    found.shop_orders[0]["cancelled"] = True
+    found.shop_orders[REFERENCE]["cancelled"] = True
     return found
 
 
@@ -162,20 +155,20 @@ def erp(effect: str) -> Callable[[Books], Any]:
 
 
 def warehouse(found: Books) -> None:
-    found.warehouse_orders[0]["lines"].pop()
+    found.journals["wms-1"][-1]["detail"]["lines"].pop()
 
 
 def shop(found: Books) -> None:
-    found.shop_orders[0]["fulfilments"][0]["lines"][0]["quantity"] = 1
+    found.shop_orders[REFERENCE]["fulfilments"][0]["lines"][0]["quantity"] = 4
 
 
 @pytest.mark.parametrize(
     ("doctor", "said"),
     [
-        (erp("goods_issue.post"), f"{REFERENCE}: sap-1 posted 3.000 of WID-1, 2 were sold"),
-        (erp("invoice.release"), f"{REFERENCE}: sap-1 billed 3.000 of WID-1, 2 were sold"),
-        (warehouse, f"{REFERENCE}: wms-1 shipped 0 of CBL-1, 1 were sold"),
-        (shop, f"{REFERENCE}: shopify-eu shows as shipped 1 of WID-1, 2 were sold"),
+        (erp("goods_issue.post"), f"{REFERENCE}: sap-1 posted 3.000 of WID-1, 2 left"),
+        (erp("invoice.release"), f"{REFERENCE}: sap-1 billed 3.000 of WID-1, 2 left"),
+        (warehouse, f"{REFERENCE}: 3 pieces were sold, 2 left"),
+        (shop, f"{REFERENCE}: the shop shows 5 pieces in {SHIPMENT}, 3 left"),
     ],
     ids=["posted", "billed", "shipped", "shown"],
 )
@@ -184,4 +177,4 @@ def test_a_quantity_that_differs_is_a_difference(doctor: Callable[[Books], Any],
     doctored = books()
     doctor(doctored)
 
-    assert compare(doctored, set()).differences == [said]
+    assert said in compare(doctored, set()).differences
