@@ -152,7 +152,8 @@ def _tie_quantities(
         _add(out, amounts.items())
         _add(arrived, amounts.items() if _end(books, shipment) == "delivered" else ())
     for effect, said, wanted in (("goods_issue.post", "posted", out), ("invoice.release", "billed", arrived)):
-        erp, booked = books.erp(reference), {}
+        erp = books.erp(reference)
+        booked: Amounts = {}
         for row in books.rows(erp, effect):
             if row["reference"].partition("|")[2] == reference:
                 _add(booked, row["detail"]["quantities"].items())
