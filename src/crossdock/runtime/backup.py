@@ -14,8 +14,8 @@ import msgspec
 from crossdock import __version__
 from crossdock.access.sealing import HubKey
 from crossdock.errors import Conflict, Misconfigured
-from crossdock.runtime.physical_backup import run_program, verify_base
 from crossdock.runtime.hub import Hub
+from crossdock.runtime.physical_backup import run_program, verify_base
 from crossdock.runtime.postgres import MAJOR, find_binaries, place_for
 from crossdock.runtime.wal_archive import first_segment, last_without_gap
 from crossdock.settings import Settings
