@@ -6,7 +6,7 @@ from typing import Any
 from e2e.running import eventually
 from scenarios.group import Group
 
-PALLET = ("WID-1", 100)
+PALLET = ("WID-1", 1000)
 
 
 async def heavy(group: Group, **quirks: float) -> tuple[str, str]:

@@ -63,6 +63,32 @@ def crossdock(*arguments: str | Path) -> subprocess.CompletedProcess[str]:
     return done
 
 
+def refused(*arguments: str | Path) -> str:
+    """What a command says that ends with 1."""
+    with pytest.raises(AssertionError) as told:
+        crossdock(*arguments)
+    assert "Traceback" not in str(told.value)
+    return str(told.value)
+
+
+def is_careful(copy: Path, target: Path) -> None:
+    """A changed byte, a file too many and a missing key are told by name, and nothing is left that could be started."""
+    for victim in (copy / "base" / "global" / "pg_control", copy / "landscape" / "hub.yaml"):
+        right = victim.read_bytes()
+        victim.write_bytes(bytes([right[0] ^ 1]) + right[1:])
+        assert str(victim) in refused("backup", "verify", copy)
+        victim.write_bytes(right)
+    stray = copy / "base" / "stray"
+    stray.touch()
+    assert str(stray) in refused("backup", "restore", copy, "--hub", target)
+    stray.unlink()
+    other = target.with_name("other.key")
+    other.touch(mode=0o600)
+    other.write_text("ab" * 32 + "\n")
+    assert "another hub's key" in refused("backup", "restore", copy, "--hub", target, "--key", other)
+    assert not place_for(target, None).data.exists()
+
+
 async def journalled(trading: Trade) -> Counter[tuple[str, str, str]]:
     journals = {name: await trading.twin(name, "/journal") for name in trading.twins.processes}
     return Counter(
@@ -114,6 +140,7 @@ async def test_a_restored_hub_repeats_nothing(trading: Trade, tmp_path: Path) ->
     before = await journalled(trading)
     end(old)
 
+    is_careful(copy, directory)
     held = json.loads(crossdock("backup", "verify", copy, "--json").stdout)
     assert held["archived"]
     until = held["backup"]["ended_at"]

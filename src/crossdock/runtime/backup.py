@@ -14,8 +14,8 @@ import msgspec
 from crossdock import __version__
 from crossdock.access.sealing import HubKey
 from crossdock.errors import Conflict, Misconfigured
-from crossdock.runtime.base_backup import run_program, verify_base
 from crossdock.runtime.hub import Hub
+from crossdock.runtime.physical_backup import run_program, verify_base
 from crossdock.runtime.postgres import MAJOR, find_binaries, place_for
 from crossdock.runtime.wal_archive import first_segment, last_without_gap
 from crossdock.settings import Settings
@@ -124,10 +124,13 @@ def _base_backup(hub: Hub, base: Path) -> None:
 
 
 def _copy_landscape(hub: Hub, target: Path, *, with_key: bool) -> None:
-    """`hub.yaml` and `systems/`; with the key also the files that secrets are read from."""
-    wanted = [hub.folder / "hub.yaml", *sorted((hub.folder / "systems").glob("*.yaml"))]
+    """The landscape's own files; with the key also the files that secrets are read from."""
+    patterns = ("hub.yaml", "routing.yaml", "systems/*.yaml", "subscriptions/*.yaml", "tests/routing/*.yaml")
+    wanted = [path for pattern in patterns for path in sorted(hub.folder.glob(pattern))]
     if with_key:
         references = [text for s in hub.landscape.systems.values() for text in s.secrets.values()]
+        subscribers = hub.landscape.subscriptions.values()
+        references += [text for s in subscribers for text in (s.secret, s.secret_previous) if text]
         secrets = [hub.folder / r[7:-1] for r in references if r.startswith("${file:")]
         wanted += [path for path in secrets if path.is_file() and path.resolve().is_relative_to(hub.folder)]
         shutil.copyfile(key_file(hub.folder, hub.settings), target / KEY)

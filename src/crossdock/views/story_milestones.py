@@ -42,11 +42,18 @@ def milestones(m: Material) -> list[Milestone]:
 def _first(m: Material, type_: str, *, shipments: bool = False) -> datetime | None:
     """When it first happened; events are newest first."""
     rows = m.events if shipments else m.own_events
-    return next((e["occurred_at"] for e in reversed(rows) if e["type"] == type_), None)
+    return next((_happened(e) for e in reversed(rows) if e["type"] == type_), None)
 
 
 def _last(m: Material, type_: str) -> datetime | None:
-    return next((e["occurred_at"] for e in m.own_events if e["type"] == type_), None)
+    return next((_happened(e) for e in m.own_events if e["type"] == type_), None)
+
+
+def _happened(event: Any) -> datetime:
+    """When it happened, by whoever said so; nothing happened after we had heard of it."""
+    at = min(event["occurred_at"], event["recorded_at"])
+    assert isinstance(at, datetime)
+    return at
 
 
 def _share(done: int, of: int) -> str:
@@ -114,7 +121,10 @@ def _scans(m: Material) -> dict[tuple[str, str], datetime]:
     for e in reversed(m.events):
         if e["type"] == "shipment.milestoneReached.v1":
             data: Any = decode(e["type"], e["data"])
-            found[data.milestone, data.classifier] = data.at or e["occurred_at"]
+            at = data.at or e["occurred_at"]
+            found[data.milestone, data.classifier] = (
+                min(at, e["recorded_at"]) if data.classifier == "ACT" else at
+            )
     return found
 
 
