@@ -157,10 +157,21 @@ async def _start(stage: Stage, url: str) -> None:
     await stage.client.__aexit__()
     stage.client = await _entered(stage.hub, url)  # a new hub's token is there now
     if not await stage.twins.get("wms-1", "/_twin/stock"):
-        await stage.twins.send("PUT", "sap-1", "/_twin/materials", trade.materials())
-        await stage.twins.send("PUT", "shopify-eu", "/_twin/products", trade.products())
-        await stage.twins.send("PUT", "wms-1", "/_twin/stock", trade.stock())
+        await _open_books(stage)
         await _until_stock(stage)
+
+
+async def _open_books(stage: Stage) -> None:
+    """Master data and opening stock, as each kind of system keeps them."""
+    for name, process in stage.twins.processes.items():
+        match process.connector:
+            case "sap_s4":
+                await stage.twins.send("PUT", name, "/_twin/materials", trade.materials())
+            case "shopify" | "woocommerce":
+                await stage.twins.send("PUT", name, "/_twin/products", trade.products())
+            case "manhattan_wms":
+                await stage.twins.send("PUT", name, "/_twin/stock", trade.stock())
+                await stage.twins.send("PUT", name, "/_twin/substitutes", trade.SUBSTITUTES)
 
 
 async def _entered(hub: Hub, url: str) -> Client:
@@ -171,8 +182,9 @@ async def _entered(hub: Hub, url: str) -> Client:
 async def _until_stock(stage: Stage) -> None:
     """Opening stock must be in the ledger before the first order asks for it."""
     for _ in range(300):
-        found = await stage.client.get("/v1/threads", kind="stock")
-        if len(found["threads"]) >= len(trade.stock()):
+        found = await stage.client.get("/v1/threads", kind="stock", limit="500")
+        sites = sum(process.connector == "manhattan_wms" for process in stage.twins.processes.values())
+        if len(found["threads"]) >= sites * len(trade.stock()):
             return
         await asyncio.sleep(0.1)
     raise TimeoutError("the opening stock did not arrive")
@@ -180,12 +192,17 @@ async def _until_stock(stage: Stage) -> None:
 
 async def place(stage: Stage, wish: trade.Wish) -> str:
     """One order into the shop; returns its reference."""
-    [made] = await stage.twins.send_surely("POST", "shopify-eu", "/_twin/orders", {"orders": [wish.spec]})
-    reference = f"shopify-eu/{made['id']}"
+    [made] = await stage.twins.send_surely("POST", wish.shop, "/_twin/orders", {"orders": [wish.spec]})
+    reference = f"{wish.shop}/{made['id']}"
     stage.placed[reference] = wish
     if wish.cancel_after is not None:
         await asyncio.sleep(wish.cancel_after)
-        await stage.twins.send_surely("POST", "shopify-eu", f"/_twin/orders/{made['id']}/cancel", {})
+        await stage.twins.send_surely("POST", wish.shop, f"/_twin/orders/{made['id']}/cancel", {})
+    if wish.edit_after is not None:
+        await asyncio.sleep(wish.edit_after)
+        first = wish.spec["lines"][0]
+        change = {"quantities": {first["sku"]: first["quantity"] + 1}}
+        await stage.twins.send_surely("POST", wish.shop, f"/_twin/orders/{made['id']}/edit", change)
     return reference
 
 

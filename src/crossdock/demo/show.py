@@ -32,7 +32,7 @@ async def run(folder: Path, *, orders: int, seed: int, leave: bool, as_json: boo
             f"the hub in {folder} is running already: end that demo, or: crossdock down --hub {folder}"
         )
     fresh = not (folder / "hub.yaml").exists()
-    hub = prepare(folder, port=None if leave else 8400, settings={"business_clock_rate": 20.0})
+    hub = prepare(folder, port=None if leave else 8400, settings={"business_clock_rate": 20.0}, group=True)
     screen.print(f"Starting hub and {len(hub.landscape.systems)} twins in {folder} …")
     stage = await open_stage(hub, seed=seed, pace_seconds=PACE_SECONDS)
     try:
@@ -64,7 +64,7 @@ def _say_where(screen: Console, stage: Stage) -> None:
 async def _day(
     screen: Console, stage: Stage, orders: int, seed: int, began: float
 ) -> tuple[Report, Findings]:
-    wishes = trade.wishes(orders, seed)
+    wishes = trade.group_wishes(orders, seed)
     with Progress(
         TextColumn("{task.description:28}"), BarColumn(40), MofNCompleteColumn(), TimeElapsedColumn(), console=screen, transient=False,
     ) as bars:  # fmt: skip
@@ -76,7 +76,7 @@ async def _day(
             bars.update(tasks[name], completed=done)
 
         first = asyncio.create_task(_first_order(stage, began))
-        await stage.twins.quirks(trade.FAULTS)
+        await stage.twins.quirks(trade.GROUP_FAULTS)
         await place_all(stage, wishes, per_second=max(8.0, orders / 60), progress=progress)
         seconds = await first
         await asyncio.sleep(2.0)

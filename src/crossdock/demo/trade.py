@@ -1,11 +1,12 @@
 """A seeded day of trade: what customers order, what they regret, and what goes wrong meanwhile."""
 
 import random
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from decimal import Decimal
 from typing import Any
 
 UNKNOWN_ITEM = "GHOST-9"
+SECOND_SHOP = "woo-us"
 CURRENCY = "EUR"
 OPENING_STOCK = 100_000
 _CATALOGUE = {
@@ -33,6 +34,9 @@ class Wish:
     """"" fine; "blocked" for good; "released" after a while."""
     cancel_after: float | None = None
     """Seconds after placing until the customer cancels."""
+    shop: str = "shopify-eu"
+    edit_after: float | None = None
+    """Seconds after placing until the customer wants one piece more of the first line."""
 
 
 def materials() -> dict[str, dict[str, str]]:
@@ -57,6 +61,27 @@ def wishes(count: int, seed: int) -> list[Wish]:
     """`count` orders; the first is an ordinary one, so that there is something to look at soon."""
     rng = random.Random(seed)
     return [_wish(rng, ordinary=number == 0) for number in range(count)]
+
+
+def group_wishes(count: int, seed: int) -> list[Wish]:
+    """As `wishes`, over two shops; some are pallets, and some are changed after they were placed."""
+    rng = random.Random(seed + 7)
+    found = []
+    for number, wish in enumerate(wishes(count, seed)):
+        plain = number > 0 and not wish.unknown_item and not wish.credit and wish.cancel_after is None
+        roll = rng.random()
+        if plain and roll < 0.15:
+            spec = {"lines": wish.spec["lines"], "currency": CURRENCY}
+            found.append(replace(wish, spec=spec, shop=SECOND_SHOP))
+        elif plain and roll < 0.23:
+            first, *rest = wish.spec["lines"]
+            pallet = {**first, "quantity": rng.randrange(80, 200)}
+            found.append(replace(wish, spec=wish.spec | {"lines": [pallet, *rest]}))
+        elif plain and roll < 0.31:
+            found.append(replace(wish, edit_after=rng.uniform(0.0, 2.0)))
+        else:
+            found.append(wish)
+    return found
 
 
 def _wish(rng: random.Random, *, ordinary: bool) -> Wish:
@@ -117,3 +142,19 @@ FAULTS: dict[str, dict[str, float]] = {
     "signed_webhook": {"answer_lost": 0.05, "unavailable": 0.05, "throttle_429": 0.03},
 }  # fmt: skip
 """The demo's weather: shares of cases in which each twin misbehaves as its partner is known to."""
+GROUP_FAULTS: dict[str, dict[str, float]] = FAULTS | {
+    "woocommerce": {"answer_lost": 0.05, "unavailable": 0.05},
+    "manhattan_wms": FAULTS["manhattan_wms"] | {
+        "short_pick": 0.04, "over_pick": 0.03, "substitute": 0.04, "split_packages": 0.10, "split_shipments": 0.06, "merge_orders": 0.05,
+    },
+    "ups": FAULTS["ups"] | {
+        "attempt_failed": 0.05, "held": 0.04, "returned": 0.02, "lost": 0.02, "local_time_only": 0.10, "reused_number": 0.03,
+    },
+    "oracle_otm": {
+        "answer_lost": 0.05, "unavailable": 0.05, "throttle_429": 0.03, "token_expired": 0.03, "duplicate_event": 0.15,
+        "reordered_event": 0.10, "late_status": 0.10, "garbage_status": 0.05, "carrier_declines": 0.20, "reweighed": 0.20,
+        "duplicate_freight_bill": 0.15, "double_billed": 0.05,
+    },
+}  # fmt: skip
+"""The weather of two companies: less, more and other goods than ordered, parcels that do not arrive, disputed freight."""
+SUBSTITUTES = {"WID-1": "WID-2", "CBL-1": "CBL-2", "GAD-2": "GAD-1"}

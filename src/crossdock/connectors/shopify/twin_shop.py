@@ -129,6 +129,7 @@ class Shop:
         for line in order["lines"]:
             if line["sku"] in wish.get("quantities", {}):
                 wanted = int(wish["quantities"][line["sku"]])
+                line.setdefault("first", line["quantity"])
                 line["open"] += wanted - line.get("current", line["quantity"])
                 line["current"] = wanted
                 line["quantity"] = max(line["quantity"], wanted)
