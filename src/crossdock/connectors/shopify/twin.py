@@ -135,6 +135,10 @@ def _demo_routes(shop: Shop) -> list[web.RouteDef]:
     ]
 
 
+SHOWN: Final = ("id", "sku", "quantity", "open", "price", "first", "current")
+"""Of a line; `first` and `current` where the customer edited the order."""
+
+
 def _shown(order: Mapping[str, Any]) -> dict[str, Any]:
     skus = {line["id"]: line["sku"] for line in order["lines"]}
     fulfilments = [
@@ -154,8 +158,6 @@ def _shown(order: Mapping[str, Any]) -> dict[str, Any]:
         "fulfilment_status": status_of(order).lower(),
         "cancelled": bool(order["cancelled_at"]),
         "cancel_reason": order["cancel_reason"],
-        "lines": [
-            {key: line[key] for key in ("id", "sku", "quantity", "open", "price")} for line in order["lines"]
-        ],
+        "lines": [{key: line[key] for key in SHOWN if key in line} for line in order["lines"]],
         "fulfilments": fulfilments,
     }
