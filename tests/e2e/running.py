@@ -25,7 +25,7 @@ from crossdock.runtime.hub import Hub, load_hub
 from crossdock.runtime.postgres import place_for
 
 READY_SECONDS = 60.0
-SETTLED_SECONDS = 40.0
+SETTLED_SECONDS = 90.0
 
 
 @dataclass
