@@ -21,8 +21,8 @@ PARTS: Final[tuple[Part, ...]] = (
 WAYS_FORWARD: Final[dict[Part, tuple[Part, ...]]] = {
     "reserved": ("open", "backordered"),
     "allocated": ("reserved",),
-    "picked": ("allocated", "reserved"),
-    "shipped": ("picked", "allocated", "reserved"),
+    "picked": ("allocated", "reserved", "open", "backordered"),
+    "shipped": ("picked", "allocated", "reserved", "open", "backordered"),
     "cancelled": ("open", "backordered", "reserved", "allocated", "picked"),
     "backordered": ("open", "allocated", "reserved", "picked"),
     "short_closed": ("open", "backordered", "allocated", "reserved", "picked"),

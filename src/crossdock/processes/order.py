@@ -11,13 +11,18 @@ import msgspec
 
 from crossdock.model import requests
 from crossdock.model.envelope import Recorded
-from crossdock.model.master import MasterDataAwaited
-from crossdock.model.money import Money
-from crossdock.model.order import LineCheck, OrderChecked, OrderReceived
+from crossdock.model.order import OrderReceived
 from crossdock.model.quantity import Quantity
+from crossdock.model.registry import decode, encode
 from crossdock.model.stock import ClaimLine, StockPlace
-from crossdock.model.thread import identifier_thread
-from crossdock.processes import order_cancel, order_change, order_release, order_ship, order_trouble
+from crossdock.processes import (
+    order_cancel,
+    order_change,
+    order_check,
+    order_release,
+    order_ship,
+    order_trouble,
+)
 from crossdock.processes.intents import (
     Claim,
     ClearTimer,
@@ -25,12 +30,9 @@ from crossdock.processes.intents import (
     Do,
     Intent,
     Move,
-    OpenCase,
     Publish,
-    SetTimer,
     Step,
     Summary,
-    Tell,
 )  # fmt: skip
 from crossdock.processes.lines import Part
 from crossdock.processes.order_lines import move_lines, reserve
@@ -38,9 +40,11 @@ from crossdock.processes.order_state import (
     BEFORE_RELEASE,
     CLOSED,
     VERSION,
+    Early,
     State,
     as_ordered,
     erp_of,
+    gone,
     initial,
     lines_mark,
     node_of,
@@ -59,7 +63,36 @@ replace = msgspec.structs.replace
 def step(state: State, event: Recorded, policy: Policy) -> Step:
     """One event: what the order is now, and what must follow. Unknown types change nothing."""
     handler = HANDLERS.get(event.type)
-    return handler(of_today(state, policy), event, policy) if handler else Step(state, (), "ignored")
+    if handler is None:
+        return Step(state, (), "ignored")
+    if state.phase == "new" and event.type in OF_GOODS:
+        return _keep(state, event)
+    return handler(of_today(state, policy), event, policy)
+
+
+def _keep(state: State, event: Recorded) -> Step:
+    """Goods move before we have heard of their order: it is told first once it comes."""
+    if len(state.early) >= WAITING_MAX:
+        return Step(state, (), "ignored")
+    kept = Early(
+        event.type, encode(event.data), event.occurred_at, event.recorded_at, event.source, event.about
+    )
+    return Step(replace(state, early=(*state.early, kept)), (), "waiting")
+
+
+def _catch_up(state: State, event: Recorded, policy: Policy) -> tuple[State, tuple[Intent, ...]]:
+    """What was kept happens now, before anything is asked for."""
+    intents: list[Intent] = []
+    for x in state.early:
+        then = Recorded(
+            thread=event.thread, type=x.type, data=decode(x.type, x.data), id=event.id, source=x.source, about=x.about,
+            occurred_at=x.occurred_at, recorded_at=x.recorded_at,
+        )  # fmt: skip
+        done = HANDLERS[x.type](state, then, policy)
+        assert isinstance(done.state, State)
+        state = done.state
+        intents += done.intents
+    return replace(state, early=()), tuple(intents)
 
 
 def _received(state: State, event: Recorded, policy: Policy) -> Step:
@@ -76,9 +109,13 @@ def _received(state: State, event: Recorded, policy: Policy) -> Step:
         total=order.total, destination=order.destination, service=order.service, promised_on=order.promised_on,
         people=event.sealed, subject=event.subject, people_mark=order.people_mark, content=content, sequence=event.sequence,
     )  # fmt: skip
-    if state.cancel:
-        return order_cancel.cancel_now(state, policy)
-    return begin(replace(state, phase="checking"), policy, event)
+    state, before = _catch_up(replace(state, phase="checking"), event, policy)
+    if not state.cancel:
+        return _with(before, begin(state, policy, event))
+    cancelled = order_cancel.cancel_now(state, policy)
+    assert isinstance(cancelled.state, State)
+    before += cancelled.intents
+    return _with(before, begin(cancelled.state, policy, event) if gone(state) else Step(cancelled.state))
 
 
 def begin(state: State, policy: Policy, event: Recorded | None) -> Step:
@@ -105,11 +142,11 @@ def proceed(state: State, policy: Policy) -> Step:
     asked: tuple[Intent, ...] = ()
     claims = any(x.open for x in state.lines)
     if policy.erp_check == "beside" and not state.checks:
-        state, asked = _ask(state, policy)
+        state, asked = order_check.ask(state, policy)
     if claims and policy.claim_when == "received":
         return _with(asked, _claim(state, policy))
     if policy.erp_check == "wait" and not state.checked:
-        state, check = _ask(state, policy)
+        state, check = order_check.ask(state, policy)
         return Step(replace(state, phase="checking"), (*asked, *check))
     if claims:
         return _with(asked, _claim(state, policy))
@@ -133,71 +170,21 @@ def _stand(state: State, hold: str) -> Step:
     return Step(replace(state, phase="held", hold=hold))
 
 
-def _ask(state: State, policy: Policy) -> tuple[State, tuple[Intent, ...]]:
-    generation = state.checks
-    payload = requests.CheckOrder(
-        state.reference, as_ordered(state), node_of(state, policy), state.destination
-    )
-    do = Do(
-        "order.check",
-        erp_of(state, policy),
-        state.reference,
-        payload,
-        state.reference,
-        generation,
-        priority=1,
-    )
-    return replace(state, checks=generation + 1), (do,)
-
-
 def _checked(state: State, event: Recorded, policy: Policy) -> Step:
     """The ERP's answer; one that comes while the order goes on already can only stop it or be noted."""
     if state.checked or state.phase in CLOSED:
         return Step(state, (), "stale")
     if state.phase not in BEFORE_RELEASE:
-        return _checked_beside(state, event, policy)
+        return order_check.checked_beside(state, event, policy)
     if state.phase != "checking" and policy.erp_check == "wait":
         return Step(state, (), "stale")
-    refused = _refusal(state, event.data, policy)
+    refused = order_check.refusal(state, event.data, policy)
     if refused is not None:
         return refused
     state = replace(state, checked=True)
     if state.phase == "checking":
         return proceed(state, policy)
     return Step(state)
-
-
-def _refusal(state: State, answer: OrderChecked, policy: Policy) -> Step | None:
-    """What the ERP has against the order: a rejection or a hold."""
-    erp = erp_of(state, policy)
-    unknown = [line.line for line in answer.lines if not line.known_item]
-    if unknown:
-        items = ", ".join(sorted({x.item for x in state.lines if x.line in unknown}))
-        reason = f"item {items} is unknown to {erp}"
-        if policy.unknown_item == "reject":
-            return order_cancel.reject(state, reason, policy)
-        held = _hold(state, "item", reason, policy)
-        return Step(held.state, (*held.intents, *_await(state, unknown)))
-    if answer.credit == "blocked":
-        return _hold(state, "credit", f"credit refused by {erp}", policy)
-    differing = _price_difference(state, answer, policy)
-    if differing:
-        return _hold(state, "price", differing, policy)
-    short = _unconfirmed(state, answer.lines)
-    if short:
-        return _hold(state, "stock", f"{erp} cannot confirm {', '.join(short)}", policy)
-    return None
-
-
-def _await(state: State, lines: list[str]) -> tuple[Intent, ...]:
-    """Ask for the records of these lines, under our code and under the channel's."""
-    items = dict.fromkeys(x.item for x in state.lines if x.line in lines)
-    thread = f"order/{state.reference}"
-    return tuple(
-        Tell(home, MasterDataAwaited(thread, x))
-        for x in items
-        for home in (f"item/{x}", identifier_thread("item-code", state.channel, x))
-    )
 
 
 def _master_arrived(state: State, event: Recorded, policy: Policy) -> Step:
@@ -209,69 +196,13 @@ def _master_arrived(state: State, event: Recorded, policy: Policy) -> Step:
     return proceed(replace(state, lines=lines, checked=False, phase="checking"), policy)
 
 
-def _unconfirmed(state: State, checks: tuple[LineCheck, ...]) -> list[str]:
-    confirmed = {line.line: line.confirmed.value for line in checks}
-    wanted = as_ordered(state)
-    return [x.item for x in wanted if confirmed.get(x.line, x.ordered.value) < x.ordered.value]
-
-
-def _checked_beside(state: State, event: Recorded, policy: Policy) -> Step:
-    if policy.erp_check != "beside":
-        return Step(state, (), "stale")
-    state = replace(state, checked=True)
-    if event.data.credit != "blocked" and all(x.known_item for x in event.data.lines):
-        return Step(state)
-    erp = erp_of(state, policy)
-    case = OpenCase(
-        f"late-check/{erp}/{state.reference}", "value", "credit",
-        f"{erp} refused order {state.number} after it went to the warehouse",
-        "Cancel the order to stop it, or let it go on; checks run beside the work by policy.", "finance", "late check",
-    )  # fmt: skip
-    return Step(state, (case,))
-
-
-def _price_difference(state: State, answer: OrderChecked, policy: Policy) -> str:
-    prices = {line.line: line.net_price for line in answer.lines}
-    for x in as_ordered(state):
-        net = prices.get(x.line)
-        if net is None or net.amount == 0:
-            continue
-        sold = Money(x.unit_price.amount * x.ordered.value, net.currency)
-        if abs(sold.amount - net.amount) > policy.price_tolerance * net.amount:
-            return f"line {x.line} ({x.item}) was sold for {sold}, {erp_of(state, policy)} says {net}"
-    return ""
-
-
-def _hold(state: State, why: str, reason: str, policy: Policy) -> Step:
-    held = replace(state, phase="held", hold=why)
-    erp = erp_of(state, policy)
-    intents: list[Intent] = []
-    if state.checks + state.claims <= policy.rechecks_max:
-        intents.append(SetTimer("recheck", policy.recheck_seconds))
-    owner = {"credit": "finance", "price": "finance", "item": "master data"}.get(why, "operations")
-    title, remedy = {
-        "credit": (f"Credit refused by {erp}", f"Release the credit in {erp}, or cancel."),
-        "price": (reason[:1].upper() + reason[1:], "Correct the price that is wrong, or cancel."),
-        "item": (reason[:1].upper() + reason[1:], f"Create the item in {erp}, or cancel."),
-        "stock": ("Not enough stock to promise the order", "Receive or correct stock, or cancel."),
-    }[why]  # fmt: skip
-    # One case a cause: orders held for the same credit or stock share it, a price differs in its own way.
-    key = reason if why in ("item", "price") else why
-    detail = f"{remedy} What is held is checked again by itself, and at once when the case is retried."
-    intents.append(OpenCase(f"hold/{erp}/{key}", "value", _CAUSES[why], title, detail, owner, "hold"))
-    return Step(held, tuple(intents))
-
-
-_CAUSES = {"credit": "credit", "price": "price", "item": "master data", "stock": "stock"}
-
-
 def _recheck(state: State, event: Recorded, policy: Policy) -> Step:
     """A timer fired, or somebody says that the reason is gone."""
     if event.type == "timer.fired.v1" and event.data.name == "backorder":
         return order_trouble.claim_backorders(state, policy)
     if state.phase != "held":
         return order_trouble.claim_backorders(state, policy)
-    if state.hold not in _CAUSES:
+    if state.hold not in order_check.CAUSES:
         return Step(state, (), "stale")
     return proceed(replace(state, checked=policy.erp_check == "none", phase="checking"), policy)
 
@@ -304,8 +235,7 @@ def _granted(state: State, event: Recorded, policy: Policy) -> Step:
         return _give_back(state, event)
     if state.phase != "claiming":
         return _backorder_granted(state, event, policy)
-    state = reserve(state, event.data.lines, state.claim)
-    before: list[Intent] = [Publish(x.place.item, x.place.location) for x in event.data.lines]
+    state, before = reserve(state, event.data.lines, state.claim)
     if event.data.missing:
         state, more = _short(state, policy)
         before += more
@@ -328,8 +258,7 @@ def _backorder_granted(state: State, event: Recorded, policy: Policy) -> Step:
     """Stock came for what waited: the warehouse gets it as a release of its own."""
     if not any(x.backordered for x in state.lines) or state.phase in BEFORE_RELEASE:
         return Step(state, (), "duplicate")
-    state = reserve(state, event.data.lines, state.claim)
-    intents: list[Intent] = [Publish(x.place.item, x.place.location) for x in event.data.lines]
+    state, intents = reserve(state, event.data.lines, state.claim)
     state, more = order_release.release_reserved(state, policy)
     intents += more
     if any(x.backordered for x in state.lines):
@@ -340,8 +269,10 @@ def _backorder_granted(state: State, event: Recorded, policy: Policy) -> Step:
 
 def _approve(state: State, policy: Policy) -> Step:
     """Everything it needs is there: the ERP gets its sales order, the warehouses their work."""
-    state = replace(state, phase="approved", hold="")
     intents: list[Intent] = []
+    if state.hold in order_check.CAUSES:
+        intents += [ClearTimer("recheck"), CloseCase("hold", "nothing holds the order any more")]
+    state = replace(state, phase="approved", hold="")
     if not state.erp_lines:
         assert state.total is not None
         create = requests.CreateSalesOrder(
@@ -358,7 +289,7 @@ def _approve(state: State, policy: Policy) -> Step:
         state, told = order_ship.tell_erp_lines(state, policy)
         intents += told
     state, work = order_release.release_reserved(state, policy)
-    return Step(state, (*intents, *work, *order_ship.notify(state, "approved", policy)))
+    return Step(order_ship.roll_up(state), (*intents, *work, *order_ship.notify(state, "approved", policy)))
 
 
 def _give_back(state: State, event: Recorded) -> Step:
@@ -379,10 +310,12 @@ def _refused(state: State, event: Recorded, policy: Policy) -> Step:
         if any(x.backordered for x in state.lines) and state.phase not in CLOSED:
             return Step(*_as_step(order_trouble.wait_for_stock(state, policy)))
         return Step(state, (), "stale")
+    if not claim_lines(state, policy):  # its goods left meanwhile
+        return proceed(replace(state, phase="checking"), policy)
     missing = ", ".join(f"{x.quantity} of {x.place.item} at {x.place.location}" for x in event.data.missing)
-    if policy.shortage == "cancel":
+    if policy.shortage == "cancel" and not gone(state):
         return order_cancel.reject(state, f"there is no stock: {missing}", policy)
-    return _hold(state, "stock", f"missing {missing}", policy)
+    return order_check.hold(state, "stock", f"missing {missing}", policy)
 
 
 def _as_step(found: tuple[State, list[Intent]]) -> tuple[State, tuple[Intent, ...]]:
@@ -410,7 +343,11 @@ def _shipped(state: State, event: Recorded, policy: Policy) -> Step:
     if left.verdict != "applied":
         return left
     then = order_cancel.overtaken(left.state, policy)
-    return Step(then.state, (*left.intents, *then.intents))
+    before = (*left.intents, *then.intents)
+    assert isinstance(then.state, State)
+    if then.intents and not then.state.erp_lines:  # cancelled before the ERP heard of it
+        return _with(before, proceed(replace(then.state, phase="checking"), policy))
+    return Step(then.state, before)
 
 
 def _noted(**fields: str) -> Handler:
@@ -451,6 +388,13 @@ HANDLERS: dict[str, Handler] = {
     "salesOrder.cancelled.v1": order_cancel.sales_order_cancelled,
     "fulfilment.cancelled.v1": _noted(told_channel="document"),
 }
+
+
+OF_GOODS = frozenset({
+    "order.allocated.v1", "order.shortPicked.v1", "order.packed.v1", "order.unpacked.v1", "order.shipped.v1",
+    "shipment.milestoneReached.v1", "order.delivered.v1", "order.undeliverable.v1",
+})  # fmt: skip
+WAITING_MAX = 200
 
 
 def summary(state: State, policy: Policy) -> Summary:

@@ -9,7 +9,7 @@ from crossdock.processes.lines import settled
 from crossdock.processes.order_lines import move_lines, published
 from crossdock.processes.order_release import ask_to_stop, live, note_answer, number_of, unanswered
 from crossdock.processes.order_ship import notify, roll_up, tell_erp_lines
-from crossdock.processes.order_state import BEFORE_RELEASE, CLOSED, State, erp_of
+from crossdock.processes.order_state import BEFORE_RELEASE, CLOSED, State, erp_of, gone
 from crossdock.processes.policy import Policy
 
 replace = msgspec.structs.replace
@@ -39,7 +39,7 @@ def requested(state: State, event: Recorded, policy: Policy) -> Step:
 def _nothing_to_stop(state: State, policy: Policy) -> Step:
     """No warehouse works on any of it: what waits for stock is taken off, what left has left."""
     state, moves = stop_lines(state, policy)
-    if any(x.shipped for x in state.lines):
+    if gone(state):
         state, told = tell_erp_lines(state, policy)
         return _refuse(roll_up(state), *moves, *told)
     return _agreed(state, policy, moves)
@@ -60,6 +60,8 @@ def too_late(state: State) -> OpenCase:
 
 def cancel_now(state: State, policy: Policy) -> Step:
     """Nothing left the hub's own books yet but a question and perhaps a claim that is under way."""
+    if gone(state):
+        return _refuse(state)
     checks = state.checks
     settled_cases = _unheld(state, "the order was cancelled")
     state, moves = stop_lines(state, policy)
@@ -129,7 +131,7 @@ def answered(state: State, event: Recorded, policy: Policy) -> Step:
         state = replace(state, cancel_reason=event.data.reason)
     if unanswered(state):
         return Step(state, tuple(moves))
-    if all(map(settled, state.lines)) and not any(x.shipped for x in state.lines):
+    if all(map(settled, state.lines)) and not gone(state):
         return _agreed(state, policy, moves)
     return _partly(state, policy, moves)
 
@@ -169,7 +171,7 @@ def sales_order_cancelled(state: State, _event: Recorded, _policy: Policy) -> St
 
 def overtaken(state: State, policy: Policy) -> Step:
     """The truck left while, or after, we cancelled: the truck wins."""
-    if state.cancel not in ("waiting_for_warehouse", "agreed") or not any(x.shipped for x in state.lines):
+    if state.cancel not in ("waiting_for_warehouse", "agreed") or not gone(state):
         return Step(state)
     if state.cancel == "waiting_for_warehouse" and not all(map(settled, state.lines)):
         return Step(state)

@@ -24,6 +24,9 @@ GOAL_OF: dict[Part, Bucket] = {
     "substituted_out": "available",
 }  # fmt: skip
 
+_UNCLAIMED: dict[Part, Bucket] = {"picked": "available", "shipped": "available"}
+"""Where goods come from that a warehouse took before anything was set aside for the line."""
+
 
 def move_lines(
     state: State, told: Iterable[Told], target: Part, *, location: str = "", goal: Bucket | None = None,
@@ -45,14 +48,15 @@ def move_lines(
             lines[place] = moved
             for part in taken:
                 wanted -= part.quantity
-                if part.source in BUCKET_OF:
+                source = BUCKET_OF.get(part.source) or _UNCLAIMED.get(target)
+                if source is not None:
                     at = StockPlace(moved.item, moved.location or location)
+                    claim = "" if source == "available" else moved.claim or state.claim
                     moves.append(
                         Move(
-                            at, BUCKET_OF[part.source], goal or GOAL_OF[target], part.quantity, moved.unit,
-                            moved.claim or state.claim, moved.line,
+                            at, source, goal or GOAL_OF[target], part.quantity, moved.unit, claim, moved.line
                         )
-                    )  # fmt: skip
+                    )
         if wanted > ZERO:
             left[name, item] = wanted
     return replace(state, lines=tuple(lines)), moves, left
@@ -85,9 +89,13 @@ def published(moves: Iterable[Intent]) -> list[Intent]:
     return [Publish(item, location) for item, location in places]
 
 
-def reserve(state: State, served: Iterable[ClaimLine], claim: str) -> State:
-    """Shares of what the ledger granted; a line served by several nodes falls into one share each."""
+def reserve(state: State, served: Iterable[ClaimLine], claim: str) -> tuple[State, list[Intent]]:
+    """Shares of what the ledger granted; a line served by several nodes falls into one share each.
+
+    What the line no longer needs, since its goods left meanwhile, goes back.
+    """
     lines = list(state.lines)
+    intents: list[Intent] = []
     for granted in served:
         wanted = granted.quantity.value
         for place in _waiting(lines, granted.line, granted.place.item):
@@ -100,7 +108,11 @@ def reserve(state: State, served: Iterable[ClaimLine], claim: str) -> State:
             nothing = rest.ordered + rest.over_shipped + rest.substituted_in == ZERO
             lines[place : place + 1] = [share] if nothing else [share, rest]
             break
-    return replace(state, lines=tuple(lines))
+        if wanted > ZERO:
+            unit = granted.quantity.unit
+            intents.append(Move(granted.place, "firm_claim", "available", wanted, unit, claim, granted.line))
+        intents.append(Publish(granted.place.item, granted.place.location))
+    return replace(state, lines=tuple(lines)), intents
 
 
 def _waiting(lines: list[Line], name: str, item: str) -> list[int]:

@@ -69,6 +69,17 @@ class Change(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
     people_mark: str = ""
 
 
+class Early(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
+    """An event about goods of an order that nobody told us of yet; `data` is its JSON."""
+
+    type: str
+    data: bytes
+    occurred_at: datetime
+    recorded_at: datetime
+    source: str
+    about: str = ""
+
+
 class State(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
     """All of it serialisable; personal data only as the sealed blob it came in."""
 
@@ -123,6 +134,8 @@ class State(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
     """Fingerprint of the lines the ERP was last told; empty before the first telling."""
     erp_changes: int = 0
     change: Change | None = None
+    early: tuple[Early, ...] = ()
+    """What the goods did before we had heard of the order, in the order it came."""
 
 
 def initial(_thread: str) -> State:
@@ -137,6 +150,11 @@ def node_of(state: State, policy: Policy) -> str:
     """The node asked about and shown where one must be named for the whole order."""
     served = next((x.location for x in state.lines if x.location), "")
     return served or (state.nodes[0] if state.nodes else policy.location)
+
+
+def gone(state: State) -> bool:
+    """Goods of it left the building."""
+    return any(x.shipped for x in state.lines)
 
 
 def as_ordered(state: State) -> tuple[OrderLine, ...]:
