@@ -127,6 +127,11 @@ class Group(Trade):
         assert isinstance(found, list)
         return found
 
+    async def until_left(self, reference: str) -> None:
+        """Something of it left a warehouse, by that warehouse's own books, and the hub has heard of the goods."""
+        await eventually(lambda: self.left(reference), what=f"{reference} leaves")
+        await self.until_shipments(reference, 1)
+
     async def left(self, reference: str) -> dict[str, Decimal]:
         """Item → quantity that left the warehouses for this order, by their own books."""
         total: dict[str, Decimal] = {}
