@@ -34,12 +34,7 @@ async def test_a_delivery_is_a_delivery_whatever_comes_with_it(group: Group, qui
     [thread] = await group.shipments(reference)
     shipment = await group.story(thread)
     assert [x["milestone"] for x in shipment["packages"]] == ["delivered"]
-    [invoice] = [
-        x for x in await group.journal("sap-1", "invoice.release") if x["reference"].endswith(f"|{reference}")
-    ]
-    assert invoice["detail"]["quantities"] == {"WID-1": "1.000"} or await group.booked(
-        reference, "invoice.release"
-    )
+    assert await group.booked(reference, "invoice.release") == {"WID-1": Decimal(1)}
 
 
 async def test_a_clock_a_day_ahead_is_not_believed(group: Group) -> None:

@@ -5,8 +5,10 @@ from pathlib import Path
 import pytest
 import yaml
 
+from crossdock.demo import landscape
 from crossdock.errors import Misconfigured
 from crossdock.landscape import load_landscape, resolve_secret
+from crossdock.runtime.hub import load_hub
 from crossdock.settings import Settings, load_settings
 
 HUB = {
@@ -127,3 +129,44 @@ def test_a_secret_that_is_not_there_is_named(tmp_path: Path, reference: str) -> 
     """By the place that asks for it."""
     with pytest.raises(Misconfigured, match=r"shop: secrets\.key"):
         resolve_secret(tmp_path, "shop: secrets.key", reference)
+
+
+@pytest.fixture
+def group(tmp_path: Path) -> Path:
+    """Two companies on one hub."""
+    landscape.write_group(tmp_path, hub_port=9000, system_port=9001)
+    return tmp_path
+
+
+def test_a_company_has_the_common_rules_but_for_its_own(group: Path) -> None:
+    """What it does not name is as for everybody; a company without rules of its own has the common ones."""
+    policy = load_hub(group).policy
+
+    assert policy.of("Acme US").invoice_needs == ("goods_issue",)
+    assert policy.of("Acme US").shortage == policy.shortage == "backorder"
+    assert policy.of("Acme US").routing == policy.routing
+    assert policy.of("Acme EU") == policy
+
+
+@pytest.mark.parametrize(
+    ("companies", "place", "told"),
+    [
+        ({"Acme UK": {}}, "policy.companies.Acme UK", "it answers Acme EU, Acme US"),
+        ({"Acme US": {"location": "SITE2"}}, "policy.companies.Acme US.location", "cannot differ by company"),
+        ({"Acme US": {"shortage": "wait"}}, "policy.companies.Acme US", "shortage"),
+        ({"Acme US": {"price_tolerance": "-1"}}, "policy.companies.Acme US.price_tolerance", "must not be negative"),
+        ({"Acme US": {"notify": ["fax"]}}, "policy.companies.Acme US.notify", "fax is not among"),
+        ({"Acme US": "backorder"}, "policy.companies.Acme US", "must be a mapping"),
+        (["Acme US"], "policy.companies", "must name companies"),
+    ],
+)  # fmt: skip
+def test_a_wrong_rule_of_a_company_is_named(group: Path, companies: object, place: str, told: str) -> None:
+    """File, company and rule, and what would be right."""
+    path = group / "hub.yaml"
+    hub = yaml.safe_load(path.read_text())
+    hub["policy"]["companies"] = companies
+    path.write_text(yaml.safe_dump(hub))
+
+    with pytest.raises(Misconfigured, match=told) as error:
+        load_hub(group)
+    assert f"{path}: {place}" in str(error.value)

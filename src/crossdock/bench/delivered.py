@@ -9,6 +9,7 @@ from time import perf_counter
 import asyncpg
 import yaml
 
+from crossdock.bench import memory
 from crossdock.bench.rows import Row, row
 from crossdock.demo import trade
 from crossdock.demo.day import Stage, open_stage, prepare
@@ -17,20 +18,29 @@ from crossdock.store.pool import connect
 
 RUNS = 5
 ORDERS = 40
+REST_SECONDS = 3.0
 _DONE = "select count(*) from thread_state where kind = 'order' and done"
 _SO_FAR = """
 select (select sum(position) from partition)::int as events, (select count(*) from effect where state = 10)::int as effects
 """
 
 
-async def bench() -> Row:
-    """Row `pipeline_delivered`: events processed per second, from the first order of a wave to the end of its last."""
+async def bench() -> list[Row]:
+    """Row `pipeline_delivered`: events processed per second, from the first order of a wave to the end of its last.
+
+    Rows `memory_idle` and `memory_load` of the same hub, the second from one more wave.
+    """
     folder = Path(tempfile.mkdtemp(prefix="crossdock-bench-"))
     hub = _without_quotas(prepare(folder))
     stage = await open_stage(hub, seed=1, pace_seconds=0.01)
     try:
+        assert stage.supervisor is not None
+        hub_process = stage.supervisor.pid
+        await asyncio.sleep(REST_SECONDS)
+        idle = [memory.held(hub_process) for _ in range(RUNS)]
         db = await connect(hub.dsn)
         waves = [await _wave(stage, db, number) for number in range(RUNS)]
+        peak = await memory.peak_during(hub_process, _wave(stage, db, RUNS))
         await db.close()
     finally:
         await stage.close()
@@ -39,7 +49,7 @@ async def bench() -> Row:
     made = row("pipeline_delivered", [events for events, _ in waves], "events/s")
     made.note = f"waves of {ORDERS} orders through six twins on the same machine, whose own work is in it"
     made.more = {"effects_per_second": sorted(effects for _, effects in waves)[RUNS // 2]}
-    return made
+    return [made, *memory.rows(idle, peak)]
 
 
 def _without_quotas(hub: Hub) -> Hub:

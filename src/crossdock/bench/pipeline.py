@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import AsyncIterator
 from time import perf_counter
 
-from crossdock.bench import delivered
+from crossdock.bench import delivered, durable
 from crossdock.bench.lifecycle import EVENTS_PER_ORDER, batches, opening_stock, stages
 from crossdock.bench.rows import Row, row
 from crossdock.bench.stage import BenchHub
@@ -42,7 +42,9 @@ async def bench() -> AsyncIterator[Row]:
             "internal_event_share": internal,
         }
         yield made
-    yield await delivered.bench()
+        yield await durable.bench(hub, made.value)
+    for one in await delivered.bench():
+        yield one
 
 
 async def _append(hub: BenchHub, events: list[bytes]) -> None:

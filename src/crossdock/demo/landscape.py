@@ -71,7 +71,10 @@ def group_specs(hub_url: str) -> tuple[SystemSpec, ...]:
     )  # fmt: skip
 
 
-GROUP_POLICY: dict[str, Any] = {"shortage": "backorder", "address_needed": True}
+GROUP_POLICY: dict[str, Any] = {
+    "shortage": "backorder", "address_needed": True,
+    "companies": {"Acme US": {"invoice_needs": ["goods_issue"]}},
+}  # fmt: skip
 GROUP_ROUTING: dict[str, Any] = {
     "nodes": {
         LOCATION: {"warehouse": "wms-1", "time_zone": "Europe/Amsterdam", "cut_offs": {"express": "17:00", "default": "15:00"}, "calendar": "nl"},

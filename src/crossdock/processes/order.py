@@ -5,6 +5,7 @@ storefront order → ERP check → claim → sales order and warehouse release �
 """
 
 from collections.abc import Callable
+from datetime import datetime
 from decimal import Decimal
 
 import msgspec
@@ -67,7 +68,7 @@ def step(state: State, event: Recorded, policy: Policy) -> Step:
         return Step(state, (), "ignored")
     if state.phase == "new" and event.type in OF_GOODS:
         return _keep(state, event)
-    return handler(of_today(state, policy), event, policy)
+    return handler(of_today(state, policy), event, policy.of(state.company))
 
 
 def _keep(state: State, event: Recorded) -> Step:
@@ -109,26 +110,36 @@ def _received(state: State, event: Recorded, policy: Policy) -> Step:
         total=order.total, destination=order.destination, service=order.service, promised_on=order.promised_on,
         people=event.sealed, subject=event.subject, people_mark=order.people_mark, content=content, sequence=event.sequence,
     )  # fmt: skip
-    state, before = _catch_up(replace(state, phase="checking"), event, policy)
+    state = route(replace(state, phase="checking"), policy, event.occurred_at)
+    policy = policy.of(state.company)
+    state, before = _catch_up(state, event, policy)
     if not state.cancel:
-        return _with(before, begin(state, policy, event))
+        return _with(before, begin(state, policy))
     cancelled = order_cancel.cancel_now(state, policy)
     assert isinstance(cancelled.state, State)
     before += cancelled.intents
-    return _with(before, begin(cancelled.state, policy, event) if gone(state) else Step(cancelled.state))
+    return _with(before, begin(cancelled.state, policy) if gone(state) else Step(cancelled.state))
 
 
-def begin(state: State, policy: Policy, event: Recorded | None) -> Step:
-    """Route it, hold it where its address says so, and ask for what it needs."""
+def route(state: State, policy: Policy, ordered_at: datetime | None = None) -> State:
+    """Whose order it is, which ERP books it, where its goods come from, and when they leave, by the company's tables.
+
+    Without a time of order, as where one is changed, the day to leave stays.
+    """
     given = {
         "channel": state.channel, "country": state.destination.country, "region": state.destination.region,
         "service": state.service,
     }  # fmt: skip
-    route = route_order(policy.routing, given, policy.erp, policy.location)
-    state = replace(state, company=route.company, erp=route.erp, nodes=route.nodes, routed=route.because)
-    if event is not None:
-        leaves = ship_day(policy.routing, route.nodes[0], state.service, event.occurred_at)
-        state = replace(state, ship_on=leaves.day, ship_because=leaves.because)
+    answer = route_order(policy.routing, given, policy.erp, policy.location)
+    state = replace(state, company=answer.company, erp=answer.erp, nodes=answer.nodes, routed=answer.because)
+    if ordered_at is None:
+        return state
+    leaves = ship_day(policy.routing, answer.nodes[0], state.service, ordered_at)
+    return replace(state, ship_on=leaves.day, ship_because=leaves.because)
+
+
+def begin(state: State, policy: Policy) -> Step:
+    """Hold it where its address says so, and ask for what it needs."""
     if policy.address_needed and not state.destination.country and "address" not in state.holds:
         state = replace(state, holds=(*state.holds, "address"))
         case = order_trouble.hold_case(state, "address", "it says no country to ship to", "customer service")
@@ -401,6 +412,7 @@ def summary(state: State, policy: Policy) -> Summary:
     """The sentence behind every list, in words a caller understands."""
     if state.phase in CLOSED:
         return Summary(state.phase, done=True, number=state.number)
+    policy = policy.of(state.company)
     # A held order that is checked again is still held, and has been since it was.
     shown = replace(state, phase="held") if state.hold and state.phase in ("checking", "claiming") else state
     waiting, owner = _waits_on(shown, policy)

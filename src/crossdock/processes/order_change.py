@@ -89,7 +89,7 @@ def stopped(state: State, policy: Policy, reason: str) -> Step:
 
 def _begin_again(state: State, change: Change, policy: Policy) -> Step:
     """Give back what was set aside, take the new version, and ask for everything anew."""
-    from crossdock.processes.order import begin
+    from crossdock.processes.order import begin, route
 
     state, moves = stop_lines(state, policy)
     before: list[Intent] = list(moves)
@@ -105,5 +105,6 @@ def _begin_again(state: State, change: Change, policy: Policy) -> Step:
         service=change.service, promised_on=change.promised_on, people=change.people, subject=change.subject,
         people_mark=change.people_mark, change=None, hold="", holds=holds, claim="", checked=False, allocated=False,
     )  # fmt: skip
-    step = begin(fresh, policy, None)
+    fresh = route(fresh, policy)
+    step = begin(fresh, policy.of(fresh.company))
     return Step(step.state, (*before, *step.intents))

@@ -1,13 +1,19 @@
 """What a company decides and a process obeys; compiled from the landscape, given to every step."""
 
 from decimal import Decimal
-from typing import Literal
+from typing import Final, Literal
 
 import msgspec
 
 from crossdock.processes.routing import Routing
 
 Shortage = Literal["hold", "backorder", "cancel"]
+PER_COMPANY: Final = frozenset({
+    "notify", "follow", "erp_check", "claim_when", "approvals", "address_needed", "unknown_item", "price_tolerance",
+    "shortage", "short_pick", "over_ship_tolerance", "substitution", "recheck_seconds", "rechecks_max", "invoice_needs",
+    "notify_about",
+})  # fmt: skip
+"""What companies that share a hub may decide differently: everything about an order once it is known whose it is."""
 
 
 class Policy(msgspec.Struct, frozen=True, gc=False, forbid_unknown_fields=True):
@@ -64,6 +70,13 @@ class Policy(msgspec.Struct, frozen=True, gc=False, forbid_unknown_fields=True):
     """How long an event may wait for the one that should have come before it."""
     clock_ahead_seconds: int = 300
     """How far a partner's clock may run ahead before its time is not believed."""
+
+    companies: dict[str, "Policy"] = {}
+    """What companies named in the routing table decide otherwise: the whole policy of each."""
+
+    def of(self, company: str) -> "Policy":
+        """The rules of the company that an order belongs to."""
+        return self.companies.get(company, self)
 
     def warehouse_of(self, location: str) -> str:
         """The system whose word about this node counts."""

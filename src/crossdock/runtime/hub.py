@@ -3,6 +3,7 @@
 from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import msgspec
 
@@ -15,7 +16,7 @@ from crossdock.connect.manifest import Manifest
 from crossdock.errors import Misconfigured
 from crossdock.landscape import Landscape, Subscription, System, load_landscape, resolve_secret
 from crossdock.model.registry import EVENTS, short_type
-from crossdock.processes.policy import Policy
+from crossdock.processes.policy import PER_COMPANY, Policy
 from crossdock.processes.routing import Routing, zone
 from crossdock.runtime import projection
 from crossdock.runtime.postgres import place_for
@@ -129,14 +130,61 @@ def _policy(landscape: Landscape) -> Policy:
         "erp": roles.erp, "warehouse": roles.warehouse, "carrier": roles.carrier, "channels": roles.channels,
         "notify": roles.notify, "follow": roles.follow,
     }  # fmt: skip
+    place = f"{landscape.folder / 'hub.yaml'}: policy"
+    own = {k: v for k, v in landscape.policy.items() if k != "companies"}
+    policy = _read_policy(given | own, routing, place)
+    companies = {
+        name: _read_policy(given | own | _of_company(name, rules, routing, landscape), routing, f"{place}.companies.{name}")
+        for name, rules in _companies(landscape, place)
+    }  # fmt: skip
+    return msgspec.structs.replace(policy, companies=companies)
+
+
+def _read_policy(values: dict[str, Any], routing: Routing, place: str) -> Policy:
     try:
-        policy = msgspec.convert(given | landscape.policy, Policy)
+        policy = msgspec.convert(values, Policy)
     except msgspec.ValidationError as error:
-        raise Misconfigured(f"{landscape.folder / 'hub.yaml'}: policy", str(error)) from None
+        raise Misconfigured(place, str(error)) from None
     for name in ("price_tolerance", "over_ship_tolerance", "freight_tolerance"):
         if getattr(policy, name) < 0:
-            raise Misconfigured(f"{landscape.folder / 'hub.yaml'}: policy.{name}", "must not be negative")
+            raise Misconfigured(f"{place}.{name}", "must not be negative")
     return msgspec.structs.replace(policy, routing=routing)
+
+
+def _companies(landscape: Landscape, place: str) -> Iterator[tuple[str, Any]]:
+    found = landscape.policy.get("companies", {})
+    if not isinstance(found, dict):
+        raise Misconfigured(
+            f"{place}.companies", "must name companies, each with the rules that differ for it"
+        )
+    yield from found.items()
+
+
+def _of_company(name: str, rules: Any, routing: Routing, landscape: Landscape) -> dict[str, Any]:
+    """What differs for this company. Raises `Misconfigured` for one no order can belong to, and for what cannot differ."""
+    place = f"{landscape.folder / 'hub.yaml'}: policy"
+    known = sorted({x.company for x in routing.orders if x.company})
+    if name not in known:
+        raise Misconfigured(
+            f"{place}.companies.{name}",
+            f"no rule of routing.yaml, orders, answers this company; it answers {', '.join(known) or 'none'}",
+        )
+    if not isinstance(rules, dict):
+        raise Misconfigured(f"{place}.companies.{name}", "must be a mapping of rules")
+    for rule in rules:
+        if rule not in PER_COMPANY:
+            raise Misconfigured(
+                f"{place}.companies.{name}.{rule}",
+                f"cannot differ by company; these can: {', '.join(sorted(PER_COMPANY))}",
+            )
+    for role in ("notify", "follow"):
+        for system in rules.get(role) or ():
+            if system not in landscape.systems:
+                raise Misconfigured(
+                    f"{place}.companies.{name}.{role}",
+                    f"{system} is not among {', '.join(sorted(landscape.systems))}",
+                )
+    return rules
 
 
 def _routing(landscape: Landscape) -> Routing:

@@ -26,6 +26,7 @@ from crossdock.processes import intents as i
 from crossdock.processes.catalogue import PROCESSES
 from crossdock.processes.lines import lawful
 from crossdock.processes.policy import Policy
+from crossdock.processes.routing import OrderRule, Routing
 
 START = datetime(2026, 1, 15, 8, tzinfo=UTC)
 ORDER = "order/shop/1"
@@ -300,6 +301,31 @@ def test_a_cancellation_always_comes_to_an_end(script: list[int], gone: bool) ->
     world = play(script, cancel=True, polite=True, gone=gone)
 
     assert world.states[ORDER].phase in ("cancelled", "completed")
+
+
+def test_each_company_has_its_own_rules() -> None:
+    """Whose order it is follows from the routing table; its policy counts for every step after that."""
+    table = Routing(orders=(OrderRule("us", channel=("shop",), company="US"), OrderRule("eu", company="EU")))
+    of_us = Policy(erp_check="none", notify=("portal",), notify_about=("approved",))
+    policy = msgspec.structs.replace(POLICY, routing=table, companies={"US": of_us, "EU": POLICY})
+    order = PROCESSES["order"]
+    asked: dict[str, list[str]] = {}
+    for shop in ("shop", "other"):
+        at = START
+        data = msgspec.structs.replace(RECEIVED, channel=shop)
+        event = Recorded(
+            thread=ORDER,
+            type="order.received.v1",
+            data=data,
+            id="1",
+            source=shop,
+            occurred_at=at,
+            recorded_at=at,
+        )
+        step = order.step(order.initial(ORDER), event, policy)
+        asked[step.state.company] = [type(x).__name__ for x in step.intents]
+
+    assert asked == {"US": ["Claim"], "EU": ["Do"]}
 
 
 STRAY = st.sampled_from([

@@ -1,0 +1,43 @@
+"""`memory`: what a whole hub holds, its PostgreSQL in it, its twins not: at rest, and while orders go through."""
+
+import asyncio
+from collections.abc import Awaitable
+from itertools import chain
+
+import psutil
+
+from crossdock.bench.rows import Row, row
+
+MEGABYTE = 1_000_000
+EVERY_SECONDS = 0.5
+
+
+def held(supervisor: int) -> float:
+    """Megabytes (10^6) of the process and everything it started: the sum of proportional set sizes, which count shared
+    pages once (Linux, `/proc/PID/smaps_rollup`).
+    """
+    top = psutil.Process(supervisor)
+    return sum(map(_of, chain((top,), top.children(recursive=True)))) / MEGABYTE
+
+
+def _of(process: psutil.Process) -> int:
+    try:
+        return int(process.memory_full_info().pss)
+    except psutil.NoSuchProcess:
+        return 0
+
+
+async def peak_during(supervisor: int, work: Awaitable[object]) -> float:
+    """The most that was held while the work went on."""
+    task = asyncio.ensure_future(work)
+    most = 0.0
+    while not task.done():
+        most = max(most, await asyncio.to_thread(held, supervisor))
+        await asyncio.wait((task,), timeout=EVERY_SECONDS)
+    await task
+    return most
+
+
+def rows(idle: list[float], peak: float) -> list[Row]:
+    note = "sum of proportional set sizes of supervisor, API, one worker, delivery and PostgreSQL"
+    return [row("memory_idle", idle, "MB", note=note), row("memory_load", [peak], "MB", note=note)]
