@@ -88,7 +88,7 @@ def test_missing_fixtures_and_papers_are_told(broken: Found) -> None:
     told = failures(broken)
     assert "inbound_fixtures: fixtures: channel events has no fixture that is refused" in told
     assert "renderings: fixtures: effect milestone.record has no out_ fixture" in told
-    assert "papers: README.md is missing" in told
+    assert "papers: README.md: is missing" in told
 
 
 def test_a_manifest_that_promises_nonsense_is_told(broken: Found) -> None:
@@ -212,7 +212,7 @@ def test_a_readme_without_its_parts_is_told(broken: Found) -> None:
 def test_what_is_left_to_do_is_told_and_no_failure(broken: Found) -> None:
     """A note in any file, a sample that nobody captured, an answer that no test shows; each with its place."""
     _spoil(broken, "manifest.toml", 'owner = "customer service"', 'owner = "todo: Who answers for it."')
-    _spoil(broken, "client.py", "CHECK_SECONDS", "# todo: Ask them.\nCHECK_SECONDS")
+    _spoil(broken, "client.py", "CHECK_SECONDS: Final", "# todo: Ask them.\nCHECK_SECONDS: Final")
     _spoil(broken, "test_signed_webhook.py", "Refused", "Done")
     for name in ("in_bad_no_data", "in_bad_no_data.expected"):
         path = broken.folder / "fixtures" / f"{name}.json"
@@ -224,7 +224,7 @@ def test_what_is_left_to_do_is_told_and_no_failure(broken: Found) -> None:
     for expected in (
         "outcomes: test_signed_webhook.py: no test shows an effect that the partner refuses for good",
         "leftovers: manifest.toml: owner: is to be written",
-        "leftovers: client.py: line 22: is to be written",
+        "leftovers: client.py: line 24: is to be written",
         "leftovers: fixtures/in_bad_no_data_sample.json: is made up",
     ):
         assert expected in told

@@ -68,7 +68,7 @@ def check(
     for package, folder in _places(name, at):
         if write:
             _regenerate(package, folder)
-        one = Judged(name=folder.name, folder=str(folder), rules=list(judge_folder(package, folder)))
+        one = Judged(name=_called(folder), folder=str(folder), rules=list(judge_folder(package, folder)))
         judged.append(one)
         if not as_json:
             sys.stdout.writelines(_lines(one))
@@ -99,13 +99,24 @@ def _places(name: str, at: Path | None) -> Iterator[tuple[str, Path]]:
         yield name, folder
         return
     installed = list(places())
-    found = [place for place in installed if name in ("", place[1].name)]
+    found = [place for place in installed if name in ("", _called(place[1]))]
     if not found:
-        known = ", ".join(folder.name for _, folder in installed)
+        known = ", ".join(_called(folder) for _, folder in installed)
         raise Misconfigured(
             f"connector {name}", f"is not installed ({known} are); --at names a directory of yours"
         )
     yield from found
+
+
+def _called(folder: Path) -> str:
+    """Its own name; a folder whose manifest is wrong is called as the folder."""
+    from crossdock.connect.manifest import load_manifest
+    from crossdock.errors import Misconfigured
+
+    try:
+        return load_manifest(folder / "manifest.toml").name
+    except Misconfigured:
+        return folder.name
 
 
 def _regenerate(package: str, folder: Path) -> None:
