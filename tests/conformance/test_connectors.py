@@ -9,7 +9,7 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from crossdock.connect.conformance import CHECKS, failures
+from crossdock.connect.conformance import RULES, failures, judge, judge_folder
 from crossdock.connect.contract import Account, Connector, Inbound, Translation
 from crossdock.connect.discovery import Found, installed
 from crossdock.connect.fixtures import write_expected
@@ -19,12 +19,18 @@ from crossdock.model.party import People
 CONNECTORS = installed()
 
 
-@pytest.mark.parametrize("check", CHECKS)
+@pytest.mark.parametrize("rule", RULES)
 @pytest.mark.parametrize("name", CONNECTORS)
-def test_a_connector_conforms(name: str, check: str) -> None:
-    """Every folder that is found holds every rule."""
-    told = list(CHECKS[check](CONNECTORS[name]))
+def test_a_connector_conforms(name: str, rule: str) -> None:
+    """Every folder that is found holds every rule, and has nothing left to do."""
+    told = [str(finding) for finding in RULES[rule].check(CONNECTORS[name])]
     assert not told, "\n".join(told)
+
+
+def test_every_rule_says_what_it_asks_and_what_to_do() -> None:
+    """In one sentence each."""
+    assert [name for name, rule in RULES.items() if not rule.says.endswith(".")] == []
+    assert [name for name, rule in RULES.items() if not rule.remedy.endswith((".", "`"))] == []
 
 
 @pytest.fixture
@@ -55,7 +61,7 @@ def test_a_wrong_expectation_is_told_with_its_difference(broken: Found) -> None:
     """A mapping that gives something else than promised fails with both values."""
     _spoil(broken, "fixtures/in_cancel_request.expected.json", "order/shop-1/5001", "order/shop-1/5002")
     [sentence] = failures(broken)
-    assert sentence.startswith("translations: in_cancel_request.json differs")
+    assert sentence.startswith("translations: fixtures/in_cancel_request.json: differs")
     assert "order/shop-1/5001" in sentence
     assert "order/shop-1/5002" in sentence
 
@@ -80,9 +86,9 @@ def test_missing_fixtures_and_papers_are_told(broken: Found) -> None:
         path.unlink()
     (broken.folder / "README.md").unlink()
     told = failures(broken)
-    assert "inbound_fixtures: channel events has no fixture that is refused" in told
-    assert "renderings: effect milestone.record has no out_ fixture" in told
-    assert "papers: README.md is missing" in told
+    assert "inbound_fixtures: fixtures: channel events has no fixture that is refused" in told
+    assert "renderings: fixtures: effect milestone.record has no out_ fixture" in told
+    assert "papers: README.md: is missing" in told
 
 
 def test_a_manifest_that_promises_nonsense_is_told(broken: Found) -> None:
@@ -90,17 +96,22 @@ def test_a_manifest_that_promises_nonsense_is_told(broken: Found) -> None:
     _spoil(broken, "manifest.toml", 'receipt = "customer.notified.v1"', 'receipt = "customer.hugged.v1"')
     _spoil(broken, "manifest.toml", "[quirks]", '[quirks]\nmoonlight = "Answers at night only."')
     told = failures(_reread(broken))
-    assert "manifest: effects.customer.notify: receipt customer.hugged.v1 is no event type" in told
-    assert "quirks: quirk moonlight is not in the twin's code" in told
-    assert "quirks: quirk moonlight is not in the README" in told
+    assert (
+        "manifest: manifest.toml: effects.customer.notify.receipt: customer.hugged.v1 is no event type"
+        in told
+    )
+    assert "quirks: twin.py: quirk moonlight is not in the twin's code" in told
+    assert "quirks: README.md: quirk moonlight is not described" in told
 
 
 def test_an_account_must_have_what_is_declared(broken: Found) -> None:
     """A fixture account without its secret, or with an undeclared one, is of no use."""
     _spoil(broken, "fixtures/account.json", '"secret":', '"password":')
     told = failures(broken)
-    assert "account: account.json lacks the secret secret" in told
-    assert "account: account.json has the secret password, which the manifest does not declare" in told
+    assert "account: fixtures/account.json: lacks the secret secret" in told
+    assert (
+        "account: fixtures/account.json: has the secret password, which the manifest does not declare" in told
+    )
 
 
 def _careless_translate(inbound: Inbound, _account: Account) -> Translation:
@@ -112,12 +123,21 @@ def _careless_render(_kind: str, _payload: msgspec.Struct, _people: People, _acc
     return uuid.uuid4().bytes
 
 
+def _careless_authenticate(_inbound: Inbound, _account: Account) -> None:
+    """Nobody is asked for anything."""
+
+
 class Careless(Found):
     """A connector whose code trusts everybody, and depends on the moment."""
 
     def load(self) -> Connector:
-        good = super().load()
-        return replace(good, translate=_careless_translate, render=_careless_render)
+        return replace(
+            super().load(),
+            authenticate=_careless_authenticate,
+            translate=_careless_translate,
+            render=_careless_render,
+            sign=lambda inbound, _account, _topic: {"X-Id": str(uuid.uuid4())},
+        )
 
 
 def test_careless_code_is_told(broken: Found) -> None:
@@ -127,10 +147,13 @@ def test_careless_code_is_told(broken: Found) -> None:
     (broken.folder / "fixtures/in_order_batch_with_people.json").unlink()
     told = failures(Careless(broken.package, broken.folder, broken.manifest))
     for expected in (
-        "damage: in_cancel_request.json with an empty body: JSONDecodeError",
-        "identities: in_cancel_request.json: the source id depends on the time of arrival",
-        "renderings: out_customer.notify.json: rendered twice, it gives two bodies",
-        "unknown_kinds: render of an unknown effect kind gives a body",
+        "damage: fixtures/in_cancel_request.json: with an empty body: JSONDecodeError",
+        "identities: fixtures/in_cancel_request.json: the source id depends on the time of arrival",
+        "renderings: fixtures/out_customer.notify.json: rendered twice, it gives two bodies",
+        "unknown_kinds: mapping.py: render of an unknown effect kind gives a body",
+        "signing: connector.py: channel events: accepts what somebody else signed",
+        "signing: connector.py: sign gives header names that are not in lower case",
+        "signing: connector.py: equal messages are signed differently",
     ):
         assert any(sentence.startswith(expected) for sentence in told), expected
 
@@ -138,4 +161,72 @@ def test_careless_code_is_told(broken: Found) -> None:
 def test_code_that_does_not_load_ends_the_list(broken: Found) -> None:
     """Without code nothing else can be judged."""
     [sentence] = failures(Found("crossdock.connectors.no_such", broken.folder, broken.manifest))
-    assert sentence.startswith("code: the code does not load: ModuleNotFoundError")
+    assert sentence.startswith("code: connector.py: the code does not load: ModuleNotFoundError")
+
+
+def test_a_folder_that_cannot_be_read_ends_the_list(broken: Found) -> None:
+    """A fixture that is no JSON, or one whose expectation was never written, is named before anything is judged by it."""
+    (broken.folder / "fixtures/in_cancel_request.expected.json").unlink()
+    assert failures(broken) == [
+        "expected: fixtures/in_cancel_request.json: has no in_cancel_request.expected.json"
+    ]
+    _spoil(broken, "fixtures/in_cancel_request.json", "{", "")
+    [sentence] = failures(broken)
+    assert sentence.startswith("fixtures: fixtures/in_cancel_request.json: cannot be read")
+
+
+def test_a_wrong_manifest_is_a_finding(broken: Found) -> None:
+    """It names the field, and nothing else is judged."""
+    _spoil(broken, "manifest.toml", 'idempotency = "key"', 'idempotency = "hope"')
+    [ruling] = judge_folder(broken.package, broken.folder)
+    assert (ruling.rule, ruling.result) == ("manifest", "failed")
+    assert "hope" in ruling.findings[0].problem
+    assert "idempotency" in ruling.findings[0].problem
+
+
+class Crashing(Found):
+    """A connector that raises where nobody expects it."""
+
+    def load(self) -> Connector:
+        return replace(super().load(), sign=lambda inbound, account, _topic: {"x": account.secrets["no"]})
+
+
+def test_a_crash_is_a_finding_and_not_the_end(broken: Found) -> None:
+    """The rules after it are judged all the same."""
+    told = {ruling.rule: ruling for ruling in judge(Crashing(broken.package, broken.folder, broken.manifest))}
+    assert [str(finding) for finding in told["signing"].findings] == ["connector.py: raises KeyError: 'no'"]
+    assert list(told) == list(RULES)
+    assert {ruling.result for name, ruling in told.items() if name != "signing"} == {"ok"}
+
+
+def test_a_readme_without_its_parts_is_told(broken: Found) -> None:
+    """Limits and every secret are looked for there."""
+    _spoil(broken, "README.md", "## Limits", "## Bounds")
+    _spoil(broken, "README.md", "`secret_previous`", "`secret_former`")
+    assert failures(broken) == [
+        "readme: README.md: says nothing of limits",
+        "readme: README.md: does not name secret_previous",
+    ]
+
+
+def test_what_is_left_to_do_is_told_and_no_failure(broken: Found) -> None:
+    """A note in any file, a sample that nobody captured, an answer that no test shows; each with its place."""
+    _spoil(broken, "manifest.toml", 'owner = "customer service"', 'owner = "todo: Who answers for it."')
+    _spoil(broken, "client.py", "CHECK_SECONDS: Final", "# todo: Ask them.\nCHECK_SECONDS: Final")
+    _spoil(broken, "test_signed_webhook.py", "Refused", "Done")
+    for name in ("in_bad_no_data", "in_bad_no_data.expected"):
+        path = broken.folder / "fixtures" / f"{name}.json"
+        path.rename(path.with_name(path.name.replace("no_data", "no_data_sample")))
+    rulings = list(judge(_reread(broken)))
+    assert {ruling.rule for ruling in rulings if ruling.result != "ok"} == {"outcomes", "leftovers"}
+    assert {ruling.result for ruling in rulings} == {"ok", "todo"}
+    told = failures(_reread(broken))
+    for expected in (
+        "outcomes: test_signed_webhook.py: no test shows an effect that the partner refuses for good",
+        "leftovers: manifest.toml: owner: is to be written",
+        "leftovers: client.py: line 24: is to be written",
+        "leftovers: fixtures/in_bad_no_data_sample.json: is made up",
+    ):
+        assert expected in told
+    remedies = {finding.remedy for ruling in rulings for finding in ruling.findings}
+    assert {"Who answers for it.", "Ask them."} <= remedies

@@ -96,16 +96,6 @@ def test_every_connector_is_named() -> None:
     assert missing(list(installed()), page("connectors")) == []
 
 
-@pytest.mark.parametrize("name", installed())
-def test_a_connector_describes_itself(name: str) -> None:
-    """Its README names each channel, effect, setting and secret of its manifest."""
-    found = installed()[name]
-    manifest = found.manifest
-    names = [*manifest.inbound, *manifest.effects, *manifest.settings, *manifest.secrets]
-
-    assert missing(names, (found.folder / "README.md").read_text()) == []
-
-
 @pytest.mark.filterwarnings("ignore::litestar.exceptions.LitestarDeprecationWarning")
 def test_every_endpoint_is_named_with_its_method(tmp_path: Path) -> None:
     """docs/reference/api.md has `METHOD /path` for each route of the API; the console's pages are not one."""

@@ -11,6 +11,7 @@ from crossdock.cli import (
     backup,
     bench,
     config,
+    connector,
     demo,
     doctor,
     find,
@@ -36,6 +37,7 @@ demo.register(app)
 bench.register(app)
 prove.register(app)
 config.register(app)
+connector.register(app)
 doctor.register(app)
 migrate.register(app)
 master.register(app)

@@ -142,11 +142,11 @@ def _pretty(value: Any) -> str:
     return json.dumps(value, indent=2, ensure_ascii=False) + "\n"
 
 
-def difference(expected: Any, actual: Any, name: str) -> str:
+def difference(expected: Any, actual: Any) -> str:
     lines = difflib.unified_diff(
         _pretty(expected).splitlines(), _pretty(actual).splitlines(), "expected", "actual", lineterm="", n=1
     )
-    return f"{name} differs from what is expected:\n" + "\n".join(lines)
+    return "differs from what is expected:\n" + "\n".join(lines)
 
 
 def write_expected(found: Found) -> Iterator[str]:
