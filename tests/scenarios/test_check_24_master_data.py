@@ -38,6 +38,11 @@ async def test_an_order_goes_on_when_its_item_is_created_in_the_erp(group: Group
     reference = await group.buy(("LATE-2", 1))
     await group.until_case(f"order/{reference}", "master data")
 
+    async def answers() -> list[bool]:
+        asked = await group.journal("sap-1", "item.fetch")
+        return [x["detail"]["found"] for x in asked if x["reference"] == "LATE-2"]
+
+    await eventually(answers, what="the ERP was asked for the item")
     product = {"price": PRICE, "descriptions": {"EN": "Later"}, "units": {"CAR": {"numerator": 12}}}
     await group.twin("sap-1", "/products", {"LATE-2": product}, "PUT")
 
@@ -45,10 +50,7 @@ async def test_an_order_goes_on_when_its_item_is_created_in_the_erp(group: Group
     record = (await group.api.get("/v1/master/item/LATE-2"))["record"]
     assert record["description"] == "Later"
     assert {x["unit"]: x["numerator"] for x in record["units"]} == {"EA": 1, "XCT": 12}
-    found = [
-        x["detail"]["found"] for x in await group.journal("sap-1", "item.fetch") if x["reference"] == "LATE-2"
-    ]
-    assert found == [False, True]
+    assert await answers() == [False, True]
     assert not await group.cases("item/LATE-2")
 
 
