@@ -17,10 +17,10 @@ PLENTY = 10_000
 ITEMS = {
     **{sku: (PLENTY, PLENTY) for sku in trade.products()},
     "SPLIT-1": (60, 45), "SHORT-1": (PLENTY, 0), "BACK-1": (5, 0), "OVER-1": (PLENTY, 0), "SUB-1": (PLENTY, 0),
-    "SUB-2": (PLENTY, 0), "LATE-1": (PLENTY, PLENTY), "US-1": (0, PLENTY),
+    "SUB-2": (PLENTY, 0), "LATE-1": (PLENTY, PLENTY), "LATE-2": (PLENTY, PLENTY), "US-1": (0, PLENTY),
 }  # fmt: skip
 """SKU → opening stock at SITE1 and SITE2."""
-UNKNOWN_TO_ERP = ("LATE-1",)
+UNKNOWN_TO_ERP = ("LATE-1", "LATE-2")
 PRICE = "10.00"
 
 

@@ -35,6 +35,27 @@ async def test_orders_wait_under_one_case_for_an_item_and_go_on_when_it_comes(gr
         assert await group.left(reference) == {"LATE-1": Decimal(1)}
 
 
+async def test_an_order_goes_on_when_its_item_is_created_in_the_erp(group: Group) -> None:
+    """SAP tells of the new product, the hub asks what it is, and the waiting order leaves; nobody did anything here."""
+    reference = await group.buy(("LATE-2", 1))
+    await group.until_case(f"order/{reference}", "master data")
+
+    async def answers() -> list[bool]:
+        asked = await group.journal("sap-1", "item.fetch")
+        return [x["detail"]["found"] for x in asked if x["reference"] == "LATE-2"]
+
+    await eventually(answers, what="the ERP was asked for the item")
+    product = {"price": PRICE, "descriptions": {"EN": "Later"}, "units": {"CAR": {"numerator": 12}}}
+    await group.twin("sap-1", "/products", {"LATE-2": product}, "PUT")
+
+    await group.until(reference, "completed")
+    record = (await group.api.get("/v1/master/item/LATE-2"))["record"]
+    assert record["description"] == "Later"
+    assert {x["unit"]: x["numerator"] for x in record["units"]} == {"EA": 1, "XCT": 12}
+    assert await answers() == [False, True]
+    assert not await group.cases("item/LATE-2")
+
+
 async def test_only_the_authority_defines_items(group: Group) -> None:
     """What the warehouse says of an item is not applied; a case names both."""
     await say(

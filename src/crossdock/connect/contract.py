@@ -62,11 +62,16 @@ class Call:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Done:
-    """The target did it (now, or on an earlier attempt). `receipt` goes to the effect's thread as an event."""
+    """The target did it (now, or on an earlier attempt). `receipt` goes to the effect's thread as an event.
+
+    A query that found nothing is done without a receipt. `sequence` is the target's own order of what the receipt
+    says, where it has one: an older answer does not replace a newer one.
+    """
 
     document: str
     receipt: msgspec.Struct | None = None
     answer: bytes = b""
+    sequence: int | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

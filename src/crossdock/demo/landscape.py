@@ -31,7 +31,10 @@ def specs(hub_url: str) -> tuple[SystemSpec, ...]:
             "shopify-eu", "shopify", "webhooks", {"location_gid": "gid://shopify/Location/7001"},
             ("webhook_secret", "access_token"),
         ),
-        SystemSpec("sap-1", "sap_s4", "", {"sold_to_party": "1000042", "plant": "1010"}, ("user", "password")),
+        SystemSpec(
+            "sap-1", "sap_s4", "events", {"sold_to_party": "1000042", "plant": "1010"},
+            ("user", "password", "event_user", "event_password"),
+        ),
         SystemSpec(
             "wms-1", "manhattan_wms", "events", {"organisation": "ACME", "facility": LOCATION},
             ("client_id", "client_secret", "event_secret"),

@@ -101,7 +101,9 @@ class Judge:
                 return self._outcome(tried, State.OUTCOME_UNKNOWN, "cannot tell", reason, next_at=again)
 
     def _done(self, tried: _Try, done: Done) -> Outcome:
-        event = self._event(tried.entry, done.receipt, "receipt") if done.receipt is not None else None
+        event = None
+        if done.receipt is not None:
+            event = self._event(tried.entry, done.receipt, "receipt", done.sequence)
         outcome = self._outcome(tried, State.DONE, "done", "", event=event)
         outcome.document = done.document
         outcome.answer = done.answer[:ANSWER_KEPT_BYTES] or None
@@ -116,12 +118,12 @@ class Judge:
             reason=reason, next_at=next_at, event=event,
         )  # fmt: skip
 
-    def _event(self, entry: Entry, data: msgspec.Struct, word: str) -> Row:
+    def _event(self, entry: Entry, data: msgspec.Struct, word: str, sequence: int | None = None) -> Row:
         suffix = "" if word == "receipt" else f"/{entry.attempts}"
         return event_row(
             segment=current_segment(), generation=self._generation, thread=entry.thread_key, type_=TYPE_OF[type(data)],
             event_id=f"{entry.id}/{word}{suffix}", source=self._account, occurred_at=datetime.now(UTC), data=encode(data),
-            about=entry.object, effect=entry.id,
+            sequence=sequence, about=entry.object, effect=entry.id,
         )  # fmt: skip
 
 

@@ -5,7 +5,7 @@ from collections.abc import Awaitable, Callable
 
 from crossdock.connect.contract import Account, Call, CannotTell, Done, LookUp, Outcome, Refused, Unknown
 from crossdock.connect.transport import Transport
-from crossdock.connectors.sap_s4 import delivery, finance, sales, sales_change
+from crossdock.connectors.sap_s4 import delivery, finance, product, sales, sales_change
 from crossdock.connectors.sap_s4.session import Ask, Errand, Session, Stop
 from crossdock.errors import Malformed, Misconfigured, Rejected
 
@@ -20,6 +20,7 @@ _SEND: dict[str, Callable[[Session, Errand, Call], Awaitable[Done]]] = {
     "freight.adjust": finance.adjust,
     "milestone.record": delivery.record_milestone,
     "invoice.release": finance.bill,
+    "item.fetch": product.fetch,
 }
 _LOOK_UP: dict[str, Callable[[Session, Errand, Call], Awaitable[LookUp]]] = {
     "sales_order.create": sales.find,

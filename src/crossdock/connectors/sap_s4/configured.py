@@ -39,3 +39,14 @@ def plant_of(location: str, account: Account) -> str:
 def at_location(name: str, location: str, account: Account) -> str:
     """A setting that may differ by location; empty where SAP shall determine it."""
     return placed(setting(account, name), location) or ""
+
+
+def plants_of(account: Account) -> tuple[str, ...]:
+    """All plants that are configured; empty where every location is its own plant."""
+    configured = listed(setting(account, "plant"))
+    return tuple(dict.fromkeys(entry.rpartition("=")[2].strip() for entry in configured))
+
+
+def listed(configured: str) -> tuple[str, ...]:
+    """The entries of a setting that is a list."""
+    return tuple(entry.strip() for entry in configured.split(",") if entry.strip())

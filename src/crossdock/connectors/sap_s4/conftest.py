@@ -19,6 +19,7 @@ from crossdock.connectors.sap_s4 import mapping
 from crossdock.connectors.sap_s4.client import SapClient
 from crossdock.connectors.sap_s4.twin import build
 from crossdock.model import requests
+from crossdock.model.master import FetchItem
 from crossdock.model.money import Money
 from crossdock.model.order import LineAllocation, LineShipped, OrderLine
 from crossdock.model.party import Party, People
@@ -40,6 +41,7 @@ PAYLOADS = {
     "freight.adjust": requests.AdjustFreight,
     "milestone.record": requests.RecordMilestone,
     "invoice.release": requests.ReleaseInvoice,
+    "item.fetch": FetchItem,
 }
 FIXTURES = sorted(
     path for path in (HERE / "fixtures").glob("out_*.json") if not path.stem.endswith(".expected")
@@ -106,6 +108,9 @@ class Sap:
         payload = requests.ReleaseInvoice(REFERENCE, SHIPMENT, "0000000001", delivery, "4900000000")
         return self.call("invoice.release", payload)
 
+    def fetch(self, item: str) -> Call:
+        return self.call("item.fetch", FetchItem(item))
+
     def cancel(self, order: str) -> Call:
         return self.call(
             "sales_order.cancel", requests.CancelSalesOrder(REFERENCE, order, ("14001",), "customer")
@@ -143,11 +148,13 @@ class Sap:
         self.twin.quirks.set(rates)
 
 
-async def start(books: Path, **settings: str) -> tuple[Twin, web.AppRunner, str, list[str]]:
+async def start(
+    books: Path, *, hub_url: str = "http://127.0.0.1:9", **settings: str
+) -> tuple[Twin, web.AppRunner, str, list[str]]:
     setup = TwinSetup(
         name="erp",
         system="sap-eu",
-        hub_url="http://127.0.0.1:9",
+        hub_url=hub_url,
         books=books,
         settings=settings,
         secrets=SECRETS,

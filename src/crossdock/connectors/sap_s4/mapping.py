@@ -10,37 +10,23 @@ import msgspec
 
 from crossdock.connect.contract import Account
 from crossdock.connectors.sap_s4 import plans
-from crossdock.connectors.sap_s4.configured import at_location, plant_of, setting
+from crossdock.connectors.sap_s4.configured import at_location, listed, plant_of, plants_of, setting
 from crossdock.connectors.sap_s4.mapping_freight import from_accrual, from_adjustment
+from crossdock.connectors.sap_s4.units import sap_unit
 from crossdock.errors import Unsupported
 from crossdock.model import requests
+from crossdock.model.master import FetchItem
 from crossdock.model.order import OrderLine
 from crossdock.model.party import Party, People
 
 REFERENCE_LENGTH_MAX = 35
 """PurchaseOrderByCustomer, BillOfLading and DeliveryDocumentBySupplier all hold 35 characters."""
 
-_SAP_UNITS = {
-    "C62": "EA",
-    "H87": "PC",
-    "KGM": "KG",
-    "GRM": "G",
-    "LBR": "LB",
-    "ONZ": "OZ",
-    "LTR": "L",
-    "MTR": "M",
-}
-"""UN/ECE Recommendation 20 → commercial unit of an English SAP system; others (EA, DZN …) go as they are."""
-
 
 def odata_date(day: date | datetime) -> str:
     """Edm.DateTime of OData V2: midnight UTC of the calendar day, in milliseconds."""
     midnight = datetime(day.year, day.month, day.day, tzinfo=UTC)
     return f"/Date({int(midnight.timestamp()) * 1000})/"
-
-
-def sap_unit(unit: str) -> str:
-    return _SAP_UNITS.get(unit, unit)
 
 
 def _decimal(value: Decimal) -> str:
@@ -217,6 +203,10 @@ def from_invoice(payload: requests.ReleaseInvoice, _people: People, account: Acc
     return plans.InvoicePlan(payload.delivery, payload.shipment, document)
 
 
+def from_fetch(payload: FetchItem, _people: People, account: Account) -> plans.ItemPlan:
+    return plans.ItemPlan(payload.item, plants_of(account), listed(setting(account, "discontinued_statuses")))
+
+
 _FROM: dict[str, Callable[[Any, People, Account], object]] = {
     "order.check": from_check,
     "sales_order.create": from_sales_order,
@@ -228,6 +218,7 @@ _FROM: dict[str, Callable[[Any, People, Account], object]] = {
     "freight.adjust": from_adjustment,
     "milestone.record": from_milestone,
     "invoice.release": from_invoice,
+    "item.fetch": from_fetch,
 }
 
 

@@ -132,3 +132,11 @@ class InvoicePlan(msgspec.Struct, frozen=True):
     delivery: str
     shipment: str
     document: Document
+
+
+class ItemPlan(msgspec.Struct, frozen=True):
+    """`plants` are ours (none: all count); a cross-plant status of `discontinued` ends the item."""
+
+    product: str
+    plants: tuple[str, ...]
+    discontinued: tuple[str, ...]

@@ -227,6 +227,13 @@ def in_path(value: str) -> str:
     return quote(literal(value), safe="'")
 
 
+def error_code(answer: Answer) -> str:
+    """SAP's own code of an error; empty where the answer is no error of an OData service, say a page of a proxy."""
+    fallback, _ = _fallback(answer)
+    code, _ = _error_of(answer)
+    return "" if code == fallback else code
+
+
 def _failed(
     errand: Errand, reason: str, *, booked: bool = False, after: float = 0.0, throttled: bool = False
 ) -> RetryLater | Unknown:
@@ -242,7 +249,7 @@ def _wants_token(answer: Answer) -> bool:
 
 def _error_of(answer: Answer) -> tuple[str, str]:
     """Code and message of a SAP error: V2 nests the text as `message.value`, V4 and XML do not."""
-    fallback = (f"HTTP {answer.status}", f"SAP answered HTTP {answer.status} without saying why")
+    fallback = _fallback(answer)
     document = answer.json()
     error = document.get("error") if isinstance(document, dict) else None
     if isinstance(error, dict):
@@ -251,3 +258,7 @@ def _error_of(answer: Answer) -> tuple[str, str]:
         return str(error.get("code") or fallback[0]), str(text or fallback[1])
     found = _XML_ERROR.search(answer.body[:20_000].decode(errors="replace"))
     return (found["code"].strip(), found["message"].strip()) if found else fallback
+
+
+def _fallback(answer: Answer) -> tuple[str, str]:
+    return f"HTTP {answer.status}", f"SAP answered HTTP {answer.status} without saying why"

@@ -31,7 +31,6 @@ from crossdock.connectors.sap_s4.conftest import (
     replace_line,
     start,
 )
-from crossdock.connectors.sap_s4.connector import CONNECTOR
 from crossdock.connectors.sap_s4.twin import build
 from crossdock.errors import Misconfigured
 from crossdock.model.money import Money
@@ -301,10 +300,3 @@ async def test_search_lag_hides_young_documents(tmp_path: Path) -> None:
 
     assert hidden == Absent()
     assert isinstance(shown, Done)
-
-
-def test_connector_is_outbound_only() -> None:
-    """SAP pushes nothing to the hub."""
-    assert CONNECTOR.translate is None
-    assert CONNECTOR.authenticate is None
-    assert MANIFEST.inbound == {}

@@ -2,6 +2,8 @@
 
 PUT  /_twin/materials        {"SKU": {"price", "currency", "unit", "available"}}  the material master
 GET  /_twin/materials        the same
+PUT  /_twin/products         {"SKU": {what changes}}  creates or changes products, and sends SAP's event of it
+GET  /_twin/products         all of them
 PUT  /_twin/credit           {"blocked_references": ["…"]}   their next checks fail
 POST /_twin/credit/release   {"reference": "…"}              its next checks pass (status D)
 """
@@ -16,12 +18,13 @@ from collections.abc import Awaitable, Callable
 from aiohttp import web
 
 from crossdock.connect.twin import Twin, lose_answer
-from crossdock.connectors.sap_s4 import twin_change, twin_delivery, twin_finance, twin_sales
+from crossdock.connectors.sap_s4 import twin_change, twin_delivery, twin_finance, twin_product, twin_sales
 from crossdock.connectors.sap_s4.twin_odata import Asked, Handler, Problem, Reply, asked
 
 _COOKIE = "SAP_SESSIONID_S4H_100"
 _SALES = "API_SALES_ORDER_SRV"
 _DELIVERY = "API_OUTBOUND_DELIVERY_SRV;v=0002"
+_PRODUCT = "API_PRODUCT_SRV"
 _SIMULATION = "API_SALES_ORDER_SIMULATION_SRV"
 _V4 = "/sap/opu/odata4/sap/api_billingdocument/srvd_a2x/sap/billingdocument/0001"
 _SOAP = "/sap/bc/srt/scs_ext/sap/journalentrycreaterequestconfi"
@@ -46,6 +49,7 @@ _SERVICES: dict[tuple[str, str, str], Handler] = {
     ("GET", _DELIVERY, "A_OutbDeliveryHeaderText"): twin_delivery.read_text,
     ("PATCH", _DELIVERY, "A_OutbDeliveryHeaderText"): twin_delivery.patch_text,
     ("POST", _DELIVERY, "A_OutbDeliveryHeader/to_DeliveryDocumentText"): twin_delivery.add_text,
+    ("GET", _PRODUCT, "A_Product"): twin_product.read_product,
     ("GET", "API_BILLING_DOCUMENT_SRV", "A_BillingDocumentItem"): twin_finance.read_billing_items,
     ("GET", "API_OPLACCTGDOCITEMCUBE_SRV", "A_OperationalAcctgDocItemCube"): twin_finance.read_journal,
 }
@@ -74,6 +78,8 @@ def build(twin: Twin) -> None:
                 return Reply(body=b'{"d":{"EntitySets":[]}}')
             return _serve(twin, service, asked(request.method, tail, query, headers, body))
 
+        if service == _PRODUCT and tail:
+            return await gate.let_in(request, act, _error_v2, csrf=False, books=False, effect=True)
         return await gate.let_in(request, act, _error_v2, books=service != _SIMULATION)
 
     async def v4(request: web.Request) -> web.StreamResponse:
@@ -97,7 +103,7 @@ def build(twin: Twin) -> None:
         web.get(_V4 + "/", v4),
         web.post(_V4 + "/BillingDocument/SAP__self.CreateFromSDDocument", v4),
         web.post(_SOAP, soap),
-        *_control_routes(twin),
+        *_control_routes(twin), *twin_product.Broker(twin).routes(),
     ])  # fmt: skip
 
 
@@ -120,11 +126,19 @@ class Gate:
         self._basic = "Basic " + b64encode(credentials.encode()).decode()
 
     async def let_in(
-        self, request: web.Request, act: _Act, show: _Show, *, csrf: bool = True, books: bool = True
+        self,
+        request: web.Request,
+        act: _Act,
+        show: _Show,
+        *,
+        csrf: bool = True,
+        books: bool = True,
+        effect: bool = False,
     ) -> web.StreamResponse:
+        """`effect`: a GET that is an effect of its own, not a step of one, and so has its share of the quirks."""
         if not self._knows(request):
             return _page(401, "Unauthorized", {"www-authenticate": 'Basic realm="SAP NetWeaver"'})
-        if request.method in ("GET", "HEAD"):
+        if request.method in ("GET", "HEAD") and not effect:
             return self._with_token(request, _response(_try(act, show)))
         hits = self._twin.quirks.hits
         if hits("unavailable"):
@@ -224,9 +238,7 @@ def _control_routes(twin: Twin) -> list[web.RouteDef]:
         materials = await request.json()
         with books.change():
             for sku, material in materials.items():
-                books.put(
-                    "material", sku, {"currency": "EUR", "unit": "EA", "available": "100000"} | material
-                )
+                books.put("material", sku, twin_product.DEFAULTS | material)
         return web.json_response({"materials": len(materials)})
 
     async def get_materials(_: web.Request) -> web.Response:
