@@ -20,6 +20,7 @@ from crossdock.cli import (
     prove,
     send,
     tail,
+    token,
     trace,
 )  # fmt: skip
 
@@ -40,6 +41,7 @@ doctor.register(app)
 migrate.register(app)
 master.register(app)
 backup.register(app)
+token.register(app)
 
 
 def run() -> None:
