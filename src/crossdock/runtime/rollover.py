@@ -14,8 +14,10 @@ from crossdock.runtime.landscape_diff import ROLES
 from crossdock.store import landscapes, processes
 from crossdock.store.pool import LOST, connect
 
-READY_SECONDS = 30.0
+READY_SECONDS = 20.0
 """How long one process may take from its start until it works."""
+DEATHS_MAX = 3
+"""A process that ended so often meanwhile will not get ready."""
 LOOK_SECONDS = 0.1
 ANSWER_SECONDS = 2.0
 
@@ -67,6 +69,8 @@ class Rollover:
         if await ready(child):
             return ""
         log = f"{wanted.hub.private}/log/{role}-{number}.log"
+        if child.restarts >= DEATHS_MAX:
+            return f"{role}-{number} ended {child.restarts} times at its start: see {log}"
         return f"{role}-{number} was not ready {READY_SECONDS:g} s after its start: see {log}"
 
     async def _stranded(self) -> str:
@@ -101,7 +105,7 @@ async def ready(child: Child) -> bool:
     hub = child.assigned.hub
     with contextlib.suppress(TimeoutError):
         async with asyncio.timeout(READY_SECONDS):
-            while True:
+            while child.restarts < DEATHS_MAX:
                 process = child.running
                 if process is not None and not child.leaving and await _works(child.role, process.pid, hub):
                     return True

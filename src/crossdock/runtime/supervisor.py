@@ -135,6 +135,7 @@ class Supervisor:
             token = self.hub.private / TOKEN_FILE
             if not await connection.fetchval(
                 "select 1 from access_key where 'operator' = any(scopes) and revoked_at is null"
+                " and (expires_at is null or expires_at > clock_timestamp())"
             ):
                 text = await access.create_key(connection, self.hub.key, "operator", ["operator"])
                 handle = os.open(token, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
