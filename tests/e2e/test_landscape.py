@@ -13,7 +13,7 @@ import aiohttp
 import pytest
 import yaml
 
-from e2e.documents import canonical_order, encoded, shop_order
+from e2e.documents import encoded, shop_order
 from e2e.running import Api, RunningHub, eventually, rows
 
 Ended = subprocess.CompletedProcess[str]
@@ -77,6 +77,14 @@ def apply(hub: RunningHub, *options: str) -> tuple[int, dict[str, Any]]:
     ended = hub.crossdock("config", "apply", "--json", *options, seconds=TAKEN_SECONDS)
     assert "Traceback" not in ended.stderr, ended.stderr
     return ended.returncode, json.loads(ended.stdout)
+
+
+async def ordered(caller: Api) -> str:
+    """An order of the shop, which the hub took; its thread."""
+    order = shop_order()
+    answer = await caller.deliver("shopify-eu", "webhooks", encoded(order), "orders/create")
+    assert answer.status == 202, answer.body
+    return f"order/shopify-eu/{order['id']}"
 
 
 def planned(hub: RunningHub) -> tuple[int, dict[str, Any]]:
@@ -151,10 +159,7 @@ async def test_senders_are_answered_while_every_process_starts_anew(
     applying = asyncio.create_task(asyncio.to_thread(apply, changing))
     sent = []
     while not applying.done():
-        order = canonical_order()
-        answer = await caller.post("/v1/orders", order)
-        assert answer.status == 202, answer.body
-        sent.append("order/" + order["reference"])
+        sent.append(await ordered(caller))
     code, told = applying.result()
 
     assert (code, told["plan"]["restarts"]) == (0, ["worker", "delivery", "api"])
@@ -162,11 +167,10 @@ async def test_senders_are_answered_while_every_process_starts_anew(
     assert {name for name in before if before[name] == after[name]} == {"supervisor", "postgres"}
     for thread in sent:
         await eventually(lambda thread=thread: caller.phase(thread), what=f"{thread} is processed")
-    held = canonical_order()
-    await caller.post("/v1/orders", held)
+    held = await ordered(caller)
 
     async def waits() -> bool:
-        return "fraud" in json.dumps(await caller.get(f"/v1/threads/story/order/{held['reference']}"))
+        return "fraud" in json.dumps(await caller.get(f"/v1/threads/story/{held}"))
 
     await eventually(waits, what="the order waits for its approval")
 
@@ -217,7 +221,7 @@ async def test_processes_that_do_not_get_ready_are_taken_back(
 
 async def test_a_system_with_open_effects_stays(changing: RunningHub, caller: Api, directory: Path) -> None:
     """Refused with their number and the remedy; the remedy, taking it out of the roles first, works."""
-    await caller.deliver("shopify-eu", "webhooks", encoded(shop_order()), "orders/create")
+    await ordered(caller)
     count = "select count(*) as open from effect where account = 'sap-1' and state < 5"
 
     async def open_effects() -> int:
@@ -225,7 +229,7 @@ async def test_a_system_with_open_effects_stays(changing: RunningHub, caller: Ap
 
     await eventually(open_effects, what="an effect waits for the ERP")
     old, new = (directory / "systems" / f"sap-{n}.yaml" for n in (1, 2))
-    new.write_text(old.read_text().replace("sap-1", "sap-2"))
+    new.write_text(old.read_text().replace("name: sap-1", "name: sap-2"))
     text, before = old.read_text(), version(changing)
     edit(directory / "hub.yaml", roles__erp="sap-2", roles__follow=["sap-2", "crm", "portal"])
     old.unlink()
