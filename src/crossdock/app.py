@@ -6,7 +6,7 @@ import logging
 import os
 import signal
 import sys
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 
 import structlog
 import uvicorn
@@ -34,9 +34,10 @@ from crossdock.api import (
     threads,
 )
 from crossdock.console import routes as console
+from crossdock.runtime.children import SUPERVISOR_VARIABLE, listening_socket
 from crossdock.runtime.delivery import Delivery
 from crossdock.runtime.hub import Hub
-from crossdock.runtime.supervisor import SUPERVISOR_VARIABLE, Supervisor
+from crossdock.runtime.supervisor import Supervisor
 from crossdock.runtime.worker import Worker
 
 
@@ -79,7 +80,8 @@ def run_api(hub: Hub) -> None:
         if opened is not None:
             opened.end()
 
-    _with_parent_watch(server.serve, finish)
+    handed = listening_socket()
+    _with_parent_watch(lambda: server.serve([handed] if handed else None), finish)
 
 
 def run_worker(hub: Hub) -> None:
@@ -147,8 +149,8 @@ def _log_to_stderr() -> None:
 ROLES = ("api", "worker", "delivery")
 
 
-def run_roles(hub: Hub, roles: tuple[str, ...] = ROLES) -> None:
-    """The supervisor with these roles."""
+def run_roles(hub: Hub, flags: Mapping[str, object], roles: tuple[str, ...] = ROLES) -> None:
+    """The supervisor with these roles; `flags` are what the command line said of settings."""
     _log_to_stderr()
 
     def ready() -> None:
@@ -157,4 +159,4 @@ def run_roles(hub: Hub, roles: tuple[str, ...] = ROLES) -> None:
             f"crossdock {__version__} serves {address}; operator token in {hub.private / 'operator.token'}\n"
         )
 
-    asyncio.run(Supervisor(hub, roles, ready).run())
+    asyncio.run(Supervisor(hub, roles, flags, ready).run())

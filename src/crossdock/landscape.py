@@ -7,6 +7,7 @@ each; `routing.yaml` the tables of nodes and carriers. A secret is always a refe
 
 import os
 import re
+from hashlib import sha256
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -16,6 +17,9 @@ from crossdock.errors import Misconfigured
 from crossdock.yaml_file import read_yaml
 
 _REFERENCE = re.compile(r"^\$\{(env|file):([^}]+)\}$")
+_PASSWORD = re.compile(r"(://[^:/?@]*:)[^/?@]*(?=@)|((?:^|[?&])password=)[^&]*")
+Documents = dict[str, Any]
+"""The landscape's files by their path in the directory, each as it is written, in the shape that JSON keeps."""
 
 
 class System(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -80,21 +84,62 @@ class _Hub(msgspec.Struct, forbid_unknown_fields=True):
 
 def load_landscape(folder: Path) -> Landscape:
     """Read and check the directory. Raises `Misconfigured` naming file and field."""
-    hub = _read(folder / "hub.yaml", _Hub)
+    return landscape_of(folder, read_documents(folder))
+
+
+def read_documents(folder: Path) -> Documents:
+    """What stands in the directory now, unchecked. The password of a `database_url` is in it: see `recordable`."""
+    routing = folder / "routing.yaml"
+    paths = [folder / "hub.yaml", *([routing] if routing.exists() else [])]
+    for kind in ("systems", "subscriptions"):
+        paths += sorted((folder / kind).glob("*.yaml"))
+    return {path.relative_to(folder).as_posix(): _as_json(path) for path in paths}
+
+
+def _as_json(path: Path) -> Any:
+    """Dates become text: what was recorded and what is read from the file must be the same value."""
+    try:
+        return msgspec.json.decode(msgspec.json.encode(read_yaml(path)))
+    except (TypeError, ValueError, OverflowError) as error:
+        raise Misconfigured(str(path), f"cannot be kept as JSON: {error}") from None
+
+
+def recordable(documents: Documents) -> Documents:
+    """The same without the one secret that may stand in clear: the password in `settings.database_url`."""
+    hub = documents["hub.yaml"]
+    settings = hub.get("settings") if isinstance(hub, dict) else None
+    url = settings.get("database_url") if isinstance(settings, dict) else None
+    if not isinstance(url, str):
+        return documents
+    masked = _PASSWORD.sub(lambda found: f"{found[1] or found[2]}…", url)
+    return documents | {"hub.yaml": {**hub, "settings": {**settings, "database_url": masked}}}  # type: ignore[dict-item]
+
+
+def canonical(documents: Documents) -> bytes:
+    """One text for one meaning: keys in order, no space."""
+    return msgspec.json.encode(documents, order="sorted")
+
+
+def digest(documents: Documents) -> str:
+    return sha256(canonical(documents)).hexdigest()
+
+
+def landscape_of(folder: Path, documents: Documents) -> Landscape:
+    """Check documents as if they stood in the directory. Raises `Misconfigured` naming file and field."""
+    hub = _shaped(folder, documents, "hub.yaml", _Hub)
     systems: dict[str, System] = {}
-    for path in sorted((folder / "systems").glob("*.yaml")):
-        system = _read(path, System)
+    for path in _below("systems", documents):
+        system = _shaped(folder, documents, path, System)
         if system.name in systems:
-            raise Misconfigured(str(path), f"a second system named {system.name}")
+            raise Misconfigured(str(folder / path), f"a second system named {system.name}")
         for name, value in system.secrets.items():
             if not _REFERENCE.match(value):
                 raise Misconfigured(
-                    str(path), f"secrets.{name} is written out: use ${{env:…}} or ${{file:…}}"
+                    str(folder / path), f"secrets.{name} is written out: use ${{env:…}} or ${{file:…}}"
                 )
         systems[system.name] = system
-    landscape = Landscape(
-        folder, systems, hub.roles, hub.policy, _read_routing(folder / "routing.yaml"), _subscriptions(folder)
-    )
+    routing, subscriptions = _routing(folder, documents), _subscriptions(folder, documents)
+    landscape = Landscape(folder, systems, hub.roles, hub.policy, routing, subscriptions)
     for role in ("erp", "warehouse", "carrier"):
         _known(landscape, f"roles.{role}", getattr(hub.roles, role))
     for role in ("channels", "notify", "follow"):
@@ -103,20 +148,24 @@ def load_landscape(folder: Path) -> Landscape:
     return landscape
 
 
-def _read_routing(path: Path) -> dict[str, Any]:
+def _below(kind: str, documents: Documents) -> list[str]:
+    return [path for path in sorted(documents) if path.startswith(f"{kind}/")]
+
+
+def _routing(folder: Path, documents: Documents) -> dict[str, Any]:
     """The tables as written; an installation with one node needs none."""
-    if not path.exists():
-        return {}
-    found = read_yaml(path)
+    found = documents.get("routing.yaml", {})
     if not isinstance(found, dict):
-        raise Misconfigured(str(path), "must be a mapping of tables: nodes, calendars, orders, transport")
+        raise Misconfigured(
+            str(folder / "routing.yaml"), "must be a mapping of tables: nodes, calendars, orders, transport"
+        )
     return found
 
 
-def _subscriptions(folder: Path) -> dict[str, Subscription]:
+def _subscriptions(folder: Path, documents: Documents) -> dict[str, Subscription]:
     found: dict[str, Subscription] = {}
-    for path in sorted((folder / "subscriptions").glob("*.yaml")):
-        one = _read(path, Subscription)
+    for name in _below("subscriptions", documents):
+        one, path = _shaped(folder, documents, name, Subscription), folder / name
         if one.name != path.stem:
             raise Misconfigured(str(path), f"name is {one.name}: name the file after it")
         for key, value in (("secret", one.secret), ("secret_previous", one.secret_previous or one.secret)):
@@ -133,11 +182,11 @@ def _known(landscape: Landscape, place: str, name: str) -> None:
         )
 
 
-def _read(path: Path, shape: Any) -> Any:
+def _shaped(folder: Path, documents: Documents, path: str, shape: Any) -> Any:
     try:
-        return msgspec.convert(read_yaml(path), shape)
+        return msgspec.convert(documents[path], shape)
     except msgspec.ValidationError as error:
-        raise Misconfigured(str(path), str(error)) from None
+        raise Misconfigured(str(folder / path), str(error)) from None
 
 
 def resolve_secret(folder: Path, name: str, reference: str) -> str:

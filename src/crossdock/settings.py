@@ -57,12 +57,15 @@ class _File(msgspec.Struct):
 def load_settings(hub: Path, **flags: object) -> Settings:
     """Read `hub.yaml` of the landscape directory; unknown names and wrong types are `Misconfigured`."""
     path = hub / "hub.yaml"
-    values: dict[str, object] = {}
-    if path.exists():
-        try:
-            values |= msgspec.convert(read_yaml(path) or {}, _File).settings
-        except msgspec.ValidationError as error:
-            raise Misconfigured(str(path), str(error)) from None
+    return settings_of(path, read_yaml(path) if path.exists() else None, **flags)
+
+
+def settings_of(path: Path, document: object, **flags: object) -> Settings:
+    """From what stands in `hub.yaml`; `path` is for errors only."""
+    try:
+        values: dict[str, object] = msgspec.convert(document or {}, _File).settings
+    except msgspec.ValidationError as error:
+        raise Misconfigured(str(path), str(error)) from None
     from_environment = {
         name: given
         for name in Settings.__struct_fields__

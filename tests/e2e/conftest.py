@@ -19,7 +19,7 @@ from e2e.running import Api, RunningHub, start, stop
 from e2e.trading import Trade, open_books
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def start_hub(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[..., RunningHub]]:
     """Makes hubs: `start_hub("name", settings={…}, edit=function of its directory)`; all are stopped at the end."""
     running: list[RunningHub] = []
@@ -41,7 +41,7 @@ def start_hub(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[...
             stop(hub)
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def hub(start_hub: Callable[..., RunningHub]) -> RunningHub:
     """The landscape of `crossdock init`, running; nobody answers at the systems' addresses."""
     return start_hub("hub", settings={"body_bytes_max": 2_000_000})
@@ -54,7 +54,7 @@ async def api(hub: RunningHub) -> AsyncIterator[Api]:
         yield Api(hub, session)
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def trading_hub(start_hub: Callable[..., RunningHub]) -> Iterator[tuple[RunningHub, Twins]]:
     """A second hub whose six systems are twins; master data and opening stock are in their books."""
     hub = start_hub("trading", settings={"business_clock_rate": 20.0})

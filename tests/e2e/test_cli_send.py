@@ -171,7 +171,6 @@ def test_other_systems_sign_in_their_way(hub: RunningHub, tmp_path: Path) -> Non
     ("arguments", "told"),
     [
         (["--source", "nobody"], "shopify-eu"),
-        (["--source", "sap-1"], "no channel"),
         (["--source", "shopify-eu", "--channel", "nowhere"], "webhooks"),
         (["--source", "shopify-eu", "--header", "no colon"], "Name: value"),
         ([], "--source"),
@@ -196,3 +195,19 @@ def test_a_file_that_is_not_there_sends_nothing(hub: RunningHub, tmp_path: Path)
     assert ended.returncode == 2
     assert "nowhere.json" in ended.stderr
     assert hub.crossdock("find", order["name"]).returncode == 1
+
+
+def test_who_only_receives_cannot_be_spoken_for(hub: RunningHub, tmp_path: Path) -> None:
+    """Mail goes out and nothing comes in that way, so there is no channel to send to."""
+    system = {
+        "name": "mail", "connector": "email", "base_url": "smtp://127.0.0.1:1", "settings": {"sender": "orders@shop.example.com"},
+    }  # fmt: skip
+    file = hub.directory / "systems" / "mail.yaml"
+    file.write_text(json.dumps(system))
+    try:
+        ended = hub.crossdock("send", write(tmp_path, {}), "--source", "mail")
+    finally:
+        file.unlink()
+
+    assert ended.returncode == 2
+    assert "no channel" in ended.stderr

@@ -22,7 +22,7 @@ POLICY = {
 }  # fmt: skip
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def group_hub(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[RunningHub, Twins]]:
     directory = tmp_path_factory.mktemp("group")
     prepare(directory, settings={"business_clock_rate": 20.0}, group=True)

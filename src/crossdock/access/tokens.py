@@ -5,16 +5,25 @@ import secrets
 from dataclasses import dataclass
 from datetime import datetime
 from hashlib import sha256
+from typing import Final
 
 from crossdock.access.sealing import HubKey
 
 PREFIX = "xd"
 TOKEN_LENGTH_MAX = 200
+SCOPES: Final = {
+    "operator": "everything: reads, writes, actions, personal data, the console",
+    "read": "stories, lists, cases, find; the console without its buttons",
+    "events": "append events and orders",
+    "feed": "follow the log",
+    "metrics": "Prometheus metrics",
+}
+"""What a key may be good for."""
 
 
 @dataclass(frozen=True, slots=True)
 class Identity:
-    """Who is calling. `operator` may do everything; `events` may append, `feed` may follow the log."""
+    """Who is calling, and for which of `SCOPES` the key is good."""
 
     id: str
     name: str

@@ -1,4 +1,4 @@
-"""`config lint`: is this landscape complete and right, before a hub runs on it? `config test` is in `routing_cases`."""
+"""`config lint`: is this landscape complete and right, before a hub runs on it? The other commands are beside it."""
 
 import json
 import sys
@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from crossdock.cli import routing_cases
+from crossdock.cli import landscape, routing_cases
 from crossdock.cli.hub import HubOption, JsonOption, note
 
 if TYPE_CHECKING:
@@ -37,9 +37,12 @@ class Finding:
 
 
 def register(app: typer.Typer) -> None:
-    group = typer.Typer(help="Check the landscape directory.", no_args_is_help=True)
+    group = typer.Typer(help="Check the landscape directory, and have the hub take it.", no_args_is_help=True)
     group.command("lint")(lint)
     group.command("test")(routing_cases.put_cases)
+    group.command("diff")(landscape.diff)
+    group.command("plan")(landscape.plan)
+    group.command("apply")(landscape.apply)
     app.add_typer(group, name="config")
 
 

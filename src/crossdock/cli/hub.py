@@ -59,9 +59,11 @@ def up(
 ) -> None:
     """Run the hub: API, workers, delivery and console in one process group, or one role of it."""
     from crossdock import app as composition
-    from crossdock.runtime.hub import load_hub
+    from crossdock.runtime.children import assigned_documents
+    from crossdock.runtime.hub import PRIVATE, load_hub
 
-    loaded = load_hub(hub, port=port, workers=workers)
+    flags = {"port": port, "workers": workers}
+    loaded = load_hub(hub, assigned_documents(hub / PRIVATE), **flags)
     match role:
         case "api":
             composition.run_api(loaded)
@@ -70,9 +72,9 @@ def up(
         case "delivery":
             composition.run_delivery(loaded)
         case "all":
-            composition.run_roles(loaded)
+            composition.run_roles(loaded, flags)
         case _ if set(several := [name for name in role.split(",") if name]) <= set(composition.ROLES):
-            composition.run_roles(loaded, tuple(several))
+            composition.run_roles(loaded, flags, tuple(several))
         case _:
             raise typer.BadParameter("all, api, worker, delivery, or several of them", param_hint="--role")
 

@@ -21,6 +21,7 @@ from crossdock.cli import (
     prove,
     send,
     tail,
+    token,
     trace,
 )  # fmt: skip
 
@@ -42,6 +43,7 @@ doctor.register(app)
 migrate.register(app)
 master.register(app)
 backup.register(app)
+token.register(app)
 
 
 def run() -> None:

@@ -14,13 +14,22 @@ from crossdock.connect.contract import Account, Connector
 from crossdock.connect.discovery import installed
 from crossdock.connect.manifest import Manifest
 from crossdock.errors import Misconfigured
-from crossdock.landscape import Landscape, Subscription, System, load_landscape, resolve_secret
+from crossdock.landscape import (
+    Documents,
+    Landscape,
+    Subscription,
+    System,
+    landscape_of,
+    read_documents,
+    recordable,
+    resolve_secret,
+)
 from crossdock.model.registry import EVENTS, short_type
 from crossdock.processes.policy import PER_COMPANY, Policy
 from crossdock.processes.routing import Routing, zone
 from crossdock.runtime import projection
 from crossdock.runtime.postgres import place_for
-from crossdock.settings import Settings, load_settings
+from crossdock.settings import Settings, settings_of
 
 PRIVATE = ".crossdock"
 
@@ -35,6 +44,8 @@ class Hub:
     policy: Policy
     key: HubKey
     dsn: str
+    documents: Documents
+    """The landscape's files as they were read, without a password in `database_url`."""
 
     @property
     def private(self) -> Path:
@@ -65,11 +76,13 @@ class Hub:
         )  # fmt: skip
 
 
-def load_hub(folder: Path, **flags: object) -> Hub:
-    """Read everything a process needs. Raises `Misconfigured` with file and field."""
+def load_hub(folder: Path, documents: Documents | None = None, **flags: object) -> Hub:
+    """Everything a process needs, from the directory or from `documents`. Raises `Misconfigured` with file and field."""
     folder = folder.resolve()
-    settings = load_settings(folder, **flags)
-    landscape = load_landscape(folder)
+    if documents is None:
+        documents = read_documents(folder)
+    settings = settings_of(folder / "hub.yaml", documents["hub.yaml"], **flags)
+    landscape = landscape_of(folder, documents)
     for name, system in landscape.systems.items():
         _check_system(folder, name, system)
     for name, subscription in landscape.subscriptions.items():
@@ -78,7 +91,7 @@ def load_hub(folder: Path, **flags: object) -> Hub:
     dsn = settings.database_url
     if not dsn:
         dsn = place_for(folder, Path(settings.bin_dir) if settings.bin_dir else None).dsn
-    return Hub(folder, settings, landscape, _policy(landscape), key, dsn)
+    return Hub(folder, settings, landscape, _policy(landscape), key, dsn, recordable(documents))
 
 
 def _check_system(folder: Path, name: str, system: System) -> None:

@@ -1,6 +1,6 @@
 """The supervisor: PostgreSQL and the hub's processes as children; whatever dies is started again.
 
-It holds no business state. Killed itself, its children stop within half a second, and the next supervisor
+It holds no business state, and no landscape but the recorded one that its children run with. Killed itself, its children stop within half a second, and the next supervisor
 stops the orphaned PostgreSQL and starts it again as its own child.
 """
 
@@ -10,10 +10,8 @@ import fcntl
 import os
 import signal
 import socket
-import subprocess
-import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
@@ -23,40 +21,31 @@ import msgspec
 import structlog
 
 from crossdock.errors import Conflict, Misconfigured
-from crossdock.runtime.hub import Hub
+from crossdock.runtime.children import Assignment, Children, forget_documents, keep_documents
+from crossdock.runtime.hub import Hub, load_hub
+from crossdock.runtime.landscape_diff import FROM_START, differences, restarted
 from crossdock.runtime.postgres import Postgres, place_for
-from crossdock.store import access, migrate, segments
+from crossdock.runtime.rollover import Rollover
+from crossdock.runtime.wake import listen
+from crossdock.store import access, landscapes, migrate, segments
 from crossdock.store.pool import LOST, connect, until_served
 
-LOG_BYTES_MAX = 20 * 1024 * 1024
-STABLE_SECONDS = 10.0
 LOCK_TRIES = 10
-RESTART_SECONDS_MAX = 5.0
 TOKEN_FILE = "operator.token"  # noqa: S105 — a name, not a secret
 STATUS_FILE = "status.json"
-SUPERVISOR_VARIABLE = "CROSSDOCK_SUPERVISOR"
-"""Tells a child who must live for it to go on."""
 _log = structlog.get_logger()
-
-
-@dataclass
-class Child:
-    """One process of a role."""
-
-    role: str
-    number: int
-    process: subprocess.Popen[bytes] | None = None
-    started_at: float = 0.0
-    restarts: int = 0
-    pause: float = 0.0
 
 
 @dataclass
 class Supervisor:
     hub: Hub
     roles: tuple[str, ...]
+    flags: Mapping[str, object] = field(default_factory=dict)
+    """What the command line says of settings; it counts for every landscape."""
     on_ready: Callable[[], None] = lambda: None
-    _children: list[Child] = field(default_factory=list)
+    _version: int = 0
+    _children: Children = field(default_factory=Children)
+    _asked: asyncio.Event = field(default_factory=asyncio.Event)
     _postgres: Postgres | None = None
     _stopping: asyncio.Event = field(default_factory=asyncio.Event)
 
@@ -65,7 +54,7 @@ class Supervisor:
         self.hub.private.mkdir(mode=0o700, exist_ok=True)
         with self._only_one():
             if "api" in self.roles:
-                await self._until_port_is_free()
+                self._children.listening = await self._bound()
             if not self.hub.settings.database_url:
                 bin_dir = Path(self.hub.settings.bin_dir) if self.hub.settings.bin_dir else None
                 archive = self.hub.settings.wal_archive
@@ -76,8 +65,8 @@ class Supervisor:
                 await self._postgres.start()
             await self._prepare_database()
             for role in self.roles:
-                count = self.hub.settings.workers if role == "worker" else 1
-                self._children += [Child(role, number) for number in range(count)]
+                for _ in range(self.hub.settings.workers if role == "worker" else 1):
+                    self._children.add(role, Assignment(self.hub, self._version))
             loop = asyncio.get_running_loop()
             for number in (signal.SIGTERM, signal.SIGINT):
                 loop.add_signal_handler(number, self._stopping.set)
@@ -111,18 +100,22 @@ class Supervisor:
                 raise Conflict(f"{self.hub.folder} is running already; `crossdock status` shows it")
             yield
 
-    async def _until_port_is_free(self) -> None:
-        """A killed supervisor's API needs a moment to notice; whoever holds the port longer is another program."""
+    async def _bound(self) -> socket.socket:
+        """The API's address, held for as long as the hub runs. Its first API process begins to listen on it.
+
+        A killed supervisor's API needs a moment to notice; whoever holds the port longer is another program.
+        """
         bind, port = self.hub.settings.bind, self.hub.settings.port
         for _ in range(30):
-            with socket.socket(socket.AF_INET6 if ":" in bind else socket.AF_INET) as probe:
-                probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-                try:
-                    probe.bind((bind, port))
-                except OSError as error:
-                    reason = error.strerror
-                else:
-                    return
+            held = socket.socket(socket.AF_INET6 if ":" in bind else socket.AF_INET)
+            held.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            try:
+                held.bind((bind, port))
+            except OSError as error:
+                held.close()
+                reason = error.strerror
+            else:
+                return held
             await asyncio.sleep(0.1)
         raise Misconfigured("port", f"{bind}:{port}: {reason}. Set `port` in hub.yaml, or give --port.")
 
@@ -136,9 +129,13 @@ class Supervisor:
                 _log.info("migrated", name=migration.name)
             await segments.ensure(connection, datetime.now(UTC))
             await self._clock(connection)
+            self._version = await landscapes.start(connection, self.hub.documents)
+            keep_documents(self.hub.private, self._version, self.hub.documents)
+            forget_documents(self.hub.private, self._version)
             token = self.hub.private / TOKEN_FILE
             if not await connection.fetchval(
                 "select 1 from access_key where 'operator' = any(scopes) and revoked_at is null"
+                " and (expires_at is null or expires_at > clock_timestamp())"
             ):
                 text = await access.create_key(connection, self.hub.key, "operator", ["operator"])
                 handle = os.open(token, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
@@ -146,6 +143,11 @@ class Supervisor:
                     file.write(text + "\n")
         finally:
             await connection.close()
+
+    async def _set_clock(self) -> None:
+        connection = await until_served(lambda: connect(self.hub.dsn))
+        await self._clock(connection)
+        await connection.close()
 
     async def _clock(self, connection: asyncpg.Connection) -> None:
         """Set the business clock's rate without letting it jump."""
@@ -156,7 +158,13 @@ class Supervisor:
         )
 
     async def _watch(self) -> None:
-        housekeeping = asyncio.create_task(self._housekeep())
+        tasks = [
+            asyncio.create_task(self._housekeep()),
+            asyncio.create_task(self._follow_landscape()),
+            asyncio.create_task(
+                listen(self.hub.dsn, landscapes.CHANNEL, self._asked.set, called=landscapes.SUPERVISOR)
+            ),
+        ]
         try:
             while not self._stopping.is_set():
                 if self._postgres and self._postgres.died():
@@ -164,63 +172,73 @@ class Supervisor:
                     await self._postgres.start()
                     _log.info("postgres_back")
                     self._write_status()
-                changed = [self._keep(child) for child in self._children]
-                if any(changed):
+                if self._children.keep():
                     self._write_status()
                 with contextlib.suppress(TimeoutError):
                     async with asyncio.timeout(0.05):
                         await self._stopping.wait()
         finally:
-            housekeeping.cancel()
+            for task in tasks:
+                task.cancel()
+            await asyncio.gather(*tasks, return_exceptions=True)
 
-    def _keep(self, child: Child) -> bool:
-        """Start a child that is not running; one that dies at once is given pauses."""
-        now = asyncio.get_running_loop().time()
-        if child.process is not None:
-            code = child.process.poll()
-            if code is None:
-                return False
-            lived = now - child.started_at
-            child.pause = 0.0 if lived > STABLE_SECONDS else min(RESTART_SECONDS_MAX, child.pause * 2 or 0.2)
-            child.restarts += 1
-            child.process = None
-            child.started_at = now
-            _log.error("process_died", role=child.role, number=child.number, code=code)
-        if child.restarts and now - child.started_at < child.pause:
-            return False
-        child.process = self._spawn(child)
-        child.started_at = now
-        return True
+    async def _follow_landscape(self) -> None:
+        """Take what `config apply` asks for."""
+        while True:
+            await self._asked.wait()
+            self._asked.clear()
+            try:
+                connection = await connect(self.hub.dsn)
+                try:
+                    wanted = await landscapes.asked(connection)
+                finally:
+                    await connection.close()
+                if wanted is not None:
+                    await self._take(wanted)
+            except (*LOST, asyncpg.PostgresError) as error:
+                _log.info("landscape_without_database", reason=str(error))
+                await asyncio.sleep(1)
+                self._asked.set()
 
-    def _spawn(self, child: Child) -> subprocess.Popen[bytes]:
-        log = self.hub.private / "log" / f"{child.role}-{child.number}.log"
-        log.parent.mkdir(exist_ok=True)
-        if log.exists() and log.stat().st_size > LOG_BYTES_MAX:
-            log.replace(log.with_suffix(".log.1"))
-        command = [
-            sys.executable,
-            "-m",
-            "crossdock.cli.main",
-            "up",
-            "--role",
-            child.role,
-            "--hub",
-            str(self.hub.folder),
-        ]
-        command += ["--port", str(self.hub.settings.port)]
-        environment = {**os.environ, SUPERVISOR_VARIABLE: str(os.getpid())}
-        with log.open("ab") as output:
-            return subprocess.Popen(
-                command,
-                stdin=subprocess.DEVNULL,
-                stdout=output,
-                stderr=output,
-                start_new_session=True,
-                env=environment,
-            )
+    async def _take(self, wanted: landscapes.Version) -> None:
+        """Run with it, or say in the database why not."""
+        _log.info("landscape_asked", version=wanted.number)
+        try:
+            kept = {name: getattr(self.hub.settings, name) for name in FROM_START}
+            hub = load_hub(self.hub.folder, wanted.documents, **{**self.flags, **kept})
+        except Misconfigured as error:
+            await self._answer(wanted.number, str(error))
+            return
+        keep_documents(self.hub.private, wanted.number, wanted.documents)
+        changes = differences(self.hub.documents, wanted.documents)
+        before, after = Assignment(self.hub, self._version), Assignment(hub, wanted.number)
+        rollover = Rollover(self._children, before, after, restarted(changes))
+        why = await rollover.run()
+        if not await self._answer(wanted.number, why) and not why:
+            why = await rollover.back() or "it was overtaken"
+        if not why:
+            self.hub, self._version = after.hub, after.version
+            await self._set_clock()
+        forget_documents(self.hub.private, self._version)
+        self._write_status()
+
+    async def _answer(self, number: int, why: str) -> bool:
+        """Write what became of a version, however long the database is away; True where it is the current one."""
+
+        async def write() -> bool:
+            connection = await connect(self.hub.dsn)
+            try:
+                if why:
+                    await landscapes.fail(connection, number, why)
+                return not why and await landscapes.settle(connection, number)
+            finally:
+                await connection.close()
+
+        _log.info("landscape_taken", version=number, refused=why)
+        return await until_served(write)
 
     def _write_status(self) -> None:
-        pids = {f"{c.role}-{c.number}": c.process.pid for c in self._children if c.process}
+        pids = self._children.pids()
         pids["supervisor"] = os.getpid()
         if self._postgres and self._postgres.pid:
             pids["postgres"] = self._postgres.pid
@@ -228,6 +246,7 @@ class Supervisor:
             "port": self.hub.settings.port,
             "bind": self.hub.settings.bind,
             "dsn": self.hub.dsn,
+            "landscape": self._version,
             "pids": pids,
         }
         partial = self.hub.private / f"{STATUS_FILE}.new"
@@ -249,17 +268,7 @@ class Supervisor:
 
     async def _end(self) -> None:
         """Children first, the database last."""
-        running = [c.process for c in self._children if c.process and c.process.poll() is None]
-        for process in running:
-            process.terminate()
-        for _ in range(200):
-            if all(p.poll() is not None for p in running):
-                break
-            await asyncio.sleep(0.05)
-        for process in running:
-            if process.poll() is None:
-                process.kill()
-                process.wait()
+        await self._children.end(list(self._children.all))
         if self._postgres:
             await self._postgres.stop()
         (self.hub.private / STATUS_FILE).unlink(missing_ok=True)

@@ -50,11 +50,12 @@ class Waker:
         await asyncio.gather(*self._tasks, return_exceptions=True)
 
 
-async def listen(dsn: str, channel: str, call: Callable[[], None]) -> None:
-    """Call `call` at every wake-up, for ever; reconnects when the database comes back."""
+async def listen(dsn: str, channel: str, call: Callable[[], None], *, called: str = "crossdock") -> None:
+    """Call `call` at every wake-up, for ever; reconnects when the database comes back. Others see the session as `called`."""
     while True:
         with contextlib.suppress(*LOST):
             connection = await connect(dsn)
+            await connection.execute("select set_config('application_name', $1, false)", called)
             ended = asyncio.Event()
             connection.add_termination_listener(lambda _c, e=ended: e.set())
             await connection.add_listener(channel, lambda *_: call())

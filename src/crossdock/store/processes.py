@@ -20,3 +20,12 @@ async def seen(connection: Connection, process: UUID, role: str, pid: int, lease
 
 async def gone(connection: Connection, process: UUID) -> None:
     await connection.execute("delete from process where id = $1", process)
+
+
+async def works(connection: Connection, role: str, pid: int) -> bool:
+    """Whether this process of ours has begun, and, of a worker, whether every partition has an owner that lives."""
+    return await connection.fetchval(  # type: ignore[no-any-return]
+        "select exists (select from process where role = $1 and pid = $2) and ($1 <> 'worker'"
+        " or not exists (select from partition where lease_until < clock_timestamp()))",
+        role, pid,
+    )  # fmt: skip
