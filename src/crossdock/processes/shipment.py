@@ -11,6 +11,7 @@ from crossdock.model.order import LinesPacked, LinesShipped, LinesUnpacked
 from crossdock.model.shipment import LabelGenerated, LabelledPackage, LoadAccepted, Package, ShipmentPacked
 from crossdock.model.thread import reference_of
 from crossdock.processes import freight, scans
+from crossdock.processes.authority import not_theirs
 from crossdock.processes.intents import (
     Bind,
     ClearTimer,
@@ -52,7 +53,7 @@ def step(state: State, event: Recorded, policy: Policy) -> Step:
 def _packed(state: State, event: Recorded, policy: Policy) -> Step:
     data: ShipmentPacked = event.data
     if not policy.speaks_for(event.source, data.location):
-        return Step(state, (_not_theirs(event, data.location, policy),), "ignored")
+        return Step(state, (not_theirs(event, "work", data.location, policy),), "ignored")
     if state.packages or state.cancelled:
         return _packed_again(state, event, policy)
     state = replace(
@@ -66,16 +67,6 @@ def _packed(state: State, event: Recorded, policy: Policy) -> Step:
         state, more = _leave(state, state.departed_early or data.packages, state.departed_early_at, policy)
         intents += more
     return Step(state, tuple(intents))
-
-
-def _not_theirs(event: Recorded, location: str, policy: Policy) -> OpenCase:
-    owner = policy.warehouse_of(location)
-    return OpenCase(
-        f"authority/{event.source}/{location}", "authorisation", "not the authority",
-        f"{event.source} reports work at {location}, which is {owner}'s",
-        f"Nothing of it was applied. Correct the node in routing.yaml, or the location that {event.source} sends.",
-        "integration", "authority",
-    )  # fmt: skip
 
 
 def _tell_packed(state: State) -> list[Intent]:

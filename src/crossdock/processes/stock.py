@@ -4,7 +4,8 @@ import msgspec
 
 from crossdock.model.envelope import Recorded
 from crossdock.model.stock import Bucket
-from crossdock.processes.intents import Intent, Move, OpenCase, Publish, Step, Summary
+from crossdock.processes.authority import not_theirs
+from crossdock.processes.intents import Intent, Move, Publish, Step, Summary
 from crossdock.processes.policy import Policy
 
 KIND = "stock"
@@ -34,20 +35,11 @@ def step(state: State, event: Recorded, policy: Policy) -> Step:
     if change.value == 0:
         return Step(state, (), "ignored")
     if not policy.speaks_for(event.source, place.location):
-        return Step(state, (_not_theirs(event, place.location, policy),), "ignored")
+        return Step(state, (not_theirs(event, "stock", place.location, policy),), "ignored")
     source: Bucket = "outside" if change.value > 0 else "available"
     target: Bucket = "available" if change.value > 0 else "outside"
     move: Intent = Move(place, source, target, abs(change.value), change.unit)
     return Step(replace(state, entries=state.entries + 1), (move, Publish(place.item, place.location)))
-
-
-def _not_theirs(event: Recorded, location: str, policy: Policy) -> OpenCase:
-    return OpenCase(
-        f"authority/{event.source}/{location}", "authorisation", "not the authority",
-        f"{event.source} reports stock at {location}, which is {policy.warehouse_of(location)}'s",
-        f"The ledger kept what it had. Correct the node in routing.yaml, or the location that {event.source} sends.",
-        "integration", "authority",
-    )  # fmt: skip
 
 
 def summary(_state: State, _policy: Policy) -> Summary:
