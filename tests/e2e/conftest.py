@@ -1,11 +1,12 @@
 """Hubs that really run: processes, PostgreSQL of their own, HTTP. One for most tests, one more that trades with twins.
 
-Both live as long as the session; every test brings its own order numbers. A hub whose logs hold a stack trace fails.
+Both live as long as the tests of this directory, others as long as a file's; every test brings its own order numbers. A hub whose logs hold a stack trace fails.
 """
 
 import asyncio
 import json
 from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -19,8 +20,8 @@ from e2e.running import Api, RunningHub, start, stop
 from e2e.trading import Trade, open_books
 
 
-@pytest.fixture(scope="package")
-def start_hub(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[..., RunningHub]]:
+@contextmanager
+def starting(factory: pytest.TempPathFactory) -> Iterator[Callable[..., RunningHub]]:
     """Makes hubs: `start_hub("name", settings={…}, edit=function of its directory)`; all are stopped at the end."""
     running: list[RunningHub] = []
 
@@ -29,7 +30,7 @@ def start_hub(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[...
         settings: dict[str, Any] | None = None,
         edit: Callable[[Path], None] = lambda directory: None,
     ) -> RunningHub:
-        directory = tmp_path_factory.mktemp(name)
+        directory = factory.mktemp(name)
         prepare(directory, settings=settings)
         edit(directory)
         running.append(start(directory))
@@ -41,10 +42,18 @@ def start_hub(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[...
             stop(hub)
 
 
+@pytest.fixture(scope="module")
+def start_hub(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[..., RunningHub]]:
+    """Hubs of one file's tests: they end with it."""
+    with starting(tmp_path_factory) as make:
+        yield make
+
+
 @pytest.fixture(scope="package")
-def hub(start_hub: Callable[..., RunningHub]) -> RunningHub:
+def hub(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningHub]:
     """The landscape of `crossdock init`, running; nobody answers at the systems' addresses."""
-    return start_hub("hub", settings={"body_bytes_max": 2_000_000})
+    with starting(tmp_path_factory) as make:
+        yield make("hub", settings={"body_bytes_max": 2_000_000})
 
 
 @pytest.fixture
@@ -55,18 +64,19 @@ async def api(hub: RunningHub) -> AsyncIterator[Api]:
 
 
 @pytest.fixture(scope="package")
-def trading_hub(start_hub: Callable[..., RunningHub]) -> Iterator[tuple[RunningHub, Twins]]:
+def trading_hub(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[RunningHub, Twins]]:
     """A second hub whose six systems are twins; master data and opening stock are in their books."""
-    hub = start_hub("trading", settings={"business_clock_rate": 20.0})
-    twins = Twins(hub.configured, hub.url, seed=1, pace_seconds=0.05)
-    for process in twins.processes.values():
-        process.start()
-    try:
-        asyncio.run(open_books(hub, twins))
-        yield hub, twins
-    finally:
+    with starting(tmp_path_factory) as make:
+        hub = make("trading", settings={"business_clock_rate": 20.0})
+        twins = Twins(hub.configured, hub.url, seed=1, pace_seconds=0.05)
         for process in twins.processes.values():
-            process.stop()
+            process.start()
+        try:
+            asyncio.run(open_books(hub, twins))
+            yield hub, twins
+        finally:
+            for process in twins.processes.values():
+                process.stop()
     logs = "".join(process.log.read_text(errors="replace") for process in twins.processes.values())
     assert "Traceback (most recent call last)" not in logs, logs[-4000:]
 
