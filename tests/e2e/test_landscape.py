@@ -154,7 +154,9 @@ async def test_senders_are_answered_while_every_process_starts_anew(
     changing: RunningHub, caller: Api, directory: Path
 ) -> None:
     """No request is refused, every order of meanwhile is processed, and the new rules decide."""
-    edit(directory / "hub.yaml", policy__approvals=["fraud"])
+    earlier = await ordered(caller)
+    await eventually(lambda: caller.phase(earlier), what="an order waits for the ERP's check")
+    edit(directory / "hub.yaml", policy__erp_check="beside")
     before = status(changing)["pids"]
     applying = asyncio.create_task(asyncio.to_thread(apply, changing))
     sent = []
@@ -167,12 +169,13 @@ async def test_senders_are_answered_while_every_process_starts_anew(
     assert {name for name in before if before[name] == after[name]} == {"supervisor", "postgres"}
     for thread in sent:
         await eventually(lambda thread=thread: caller.phase(thread), what=f"{thread} is processed")
-    held = await ordered(caller)
+    beside = await ordered(caller)
 
-    async def waits() -> bool:
-        return "fraud" in json.dumps(await caller.get(f"/v1/threads/story/{held}"))
+    async def held() -> bool:
+        return await caller.phase(beside) == "held"
 
-    await eventually(waits, what="the order waits for its approval")
+    await eventually(held, what="an order goes on beside the ERP's check")
+    assert await caller.phase(earlier) == "checking"
 
 
 async def test_a_process_that_dies_comes_back_on_the_applied_landscape(
