@@ -70,11 +70,11 @@ def stages(run: str, number: int) -> list[bytes]:
         (CARRIER, parcel, shipment.LabelGenerated("ups", f"L{name}", (shipment.LabelledPackage(package.sscc, tracking),), Money(Decimal("7.90"), "EUR"))),
         (WMS, parcel, shipment.ShipmentDeparted(ship, LOCATION, (package,))),
         (ERP, parcel, shipment.FreightAccrued(f"F{name}", Money(Decimal("7.90"), "EUR"))),
-        (ERP, thread, shipment.GoodsIssuePosted(f"80{name}", f"49{name}", ship)),
+        (ERP, thread, shipment.GoodsIssuePosted(f"80{name}", f"49{name}", f"{WMS}/{ship}")),
         (CARRIER, parcel, scan("in_transit", "I")),
         (CARRIER, parcel, scan("out_for_delivery", "OT")),
         (CARRIER, parcel, scan("delivered", "D")),
-        (ERP, thread, order.InvoiceReleased(f"90{name}", ship)),
+        (ERP, thread, order.InvoiceReleased(f"90{name}", f"{WMS}/{ship}")),
     ]  # fmt: skip
     assert len(told) == EVENTS_PER_ORDER
     return [
