@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 from aiohttp import ClientSession, web
 
+from crossdock.connect.basic import authenticate
 from crossdock.connect.contract import Account, Call, Inbound
 from crossdock.connect.discovery import installed
 from crossdock.connect.transport import Transport
@@ -18,7 +19,6 @@ from crossdock.connect.twin import Twin, TwinSetup
 from crossdock.connectors.oracle_otm.client import OtmClient
 from crossdock.connectors.oracle_otm.mapping import from_payload
 from crossdock.connectors.oracle_otm.notices import to_events
-from crossdock.connectors.oracle_otm.signing import authenticate
 from crossdock.connectors.oracle_otm.twin import build
 from crossdock.model.envelope import NewEvent
 from crossdock.model.order import LineShipped

@@ -7,10 +7,10 @@ from urllib.parse import urlencode
 
 import msgspec
 
+from crossdock.connect.basic import basic
 from crossdock.connect.bearer import Bearer, Grant, NoToken
 from crossdock.connect.contract import Account, Call, Refused, RetryLater, Unknown
 from crossdock.connect.transport import Answer, NoAnswer, NotSent, Transport
-from crossdock.connectors.oracle_otm.signing import basic
 
 TOKEN_PATH: Final = "/oauth2/v1/token"  # noqa: S105 — a path
 MEDIA_TYPE: Final = "application/vnd.oracle.resource+json;type=singular"

@@ -15,12 +15,12 @@ from typing import Any
 
 from aiohttp import web
 
+from crossdock.connect.basic import basic
 from crossdock.connect.twin import Twin, lose_answer
 from crossdock.connectors.oracle_otm import talk
 from crossdock.connectors.oracle_otm.client import RELEASES_PATH
 from crossdock.connectors.oracle_otm.country_codes import ALPHA_3
 from crossdock.connectors.oracle_otm.mapping import CANCELLED_VALUE
-from crossdock.connectors.oracle_otm.signing import basic
 from crossdock.connectors.oracle_otm.twin_network import Load, Network
 
 SLOW_SECONDS = 2.0

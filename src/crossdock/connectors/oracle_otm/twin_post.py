@@ -7,9 +7,9 @@ from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta, timezone
 from typing import Any
 
+from crossdock.connect.basic import basic
 from crossdock.connect.twin import Twin
 from crossdock.connectors.oracle_otm import notices
-from crossdock.connectors.oracle_otm.signing import basic
 from crossdock.connectors.oracle_otm.talk import MEDIA_TYPE
 from crossdock.connectors.oracle_otm.twin_billing import Charge
 

@@ -8,9 +8,9 @@ from uuid import UUID
 
 from aiohttp import web
 
+from crossdock.connect.basic import basic
 from crossdock.connect.twin import Twin
 from crossdock.connectors.sap_s4 import events
-from crossdock.connectors.sap_s4.signing import basic
 from crossdock.connectors.sap_s4.twin_odata import Asked, Fields, Problem, Reply, metadata, one
 
 REORDER_SECONDS_MAX = 2.0
