@@ -49,21 +49,21 @@ class Follower:
         self.seen: list[str] = []
 
     async def read(self, per_partition: int = 100) -> Sequence[asyncpg.Record]:
-        rows = await log.read(
+        found = await log.read(
             self.connection,
             list(self.cursors.values()),
             per_partition=per_partition,
             from_segment=0,
             generation=1,
         )
-        for row in rows:
+        for row in found.rows:
             before = self.cursors[row["p"]]
             assert (row["generation"], row["xid"], row["id"]) > (before.generation, before.xid, before.id)
             self.cursors[row["p"]] = log.Cursor(
                 row["p"], row["generation"], row["xid"], row["id"], before.position + 1
             )
             self.seen.append(row["event_id"])
-        return rows
+        return found.rows
 
 
 def effect(

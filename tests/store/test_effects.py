@@ -93,7 +93,7 @@ async def test_done_settles(connection: asyncpg.Connection) -> None:
     await write(connection, outcome(one, attempt, State.DONE, "4900000001"))
 
     assert await state_of(connection, one) == (State.DONE, "4900000001")
-    assert await delivery.open_effects(connection, "sap-1", (0, 0), 10) == []
+    assert (await delivery.open_effects(connection, "sap-1", (0, 0), 10)).rows == []
     assert await connection.fetchval("select count(*) from attempt where effect = $1", one.id) == 1
 
 
@@ -114,7 +114,7 @@ async def test_a_refusal_parks_the_lane(connection: asyncpg.Connection, parked: 
     wanted = State.RETRY if parked is State.REFUSED else State.OUTCOME_UNKNOWN
     assert (await state_of(connection, one))[0] is wanted
     shown = await delivery.open_effects(connection, "sap-1", (before["xid"], 10**9), 10)
-    assert [row["id"] for row in shown] == [one.id]
+    assert [row["id"] for row in shown.rows] == [one.id]
 
 
 async def test_a_late_done_is_evidence(connection: asyncpg.Connection) -> None:
@@ -230,8 +230,10 @@ async def test_a_late_commit_is_not_passed_over_by_delivery(another: Connect) ->
     await effects.journal(early, [first], current_segment())
     await journal(late, second)
 
-    assert await delivery.open_effects(reader, "sap-1", (0, 0), 10) == []
+    early_look = await delivery.open_effects(reader, "sap-1", (0, 0), 10)
+    assert (early_look.rows, early_look.hidden) == ([], True)
     await slow.commit()
-    rows = await delivery.open_effects(reader, "sap-1", (0, 0), 10)
+    look = await delivery.open_effects(reader, "sap-1", (0, 0), 10)
 
-    assert [row["id"] for row in rows] == [first.id, second.id]
+    assert not look.hidden
+    assert [row["id"] for row in look.rows] == [first.id, second.id]

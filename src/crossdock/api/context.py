@@ -104,7 +104,12 @@ async def opened(app: Litestar, hub: Hub) -> AsyncIterator[None]:
     app.state.context = made
     intake.start()
     await until_served(made.read_keys)
-    work = (made.watch_keys(), made.admission.watch(), sample(reader), listen(hub.dsn, LOG, made.ring))
+    work = (
+        made.watch_keys(),
+        made.admission.watch(),
+        sample(reader),
+        listen(hub.dsn, LOG, lambda _: made.ring()),
+    )
     tasks = [asyncio.create_task(one) for one in work]
     try:
         yield

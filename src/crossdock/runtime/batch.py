@@ -78,7 +78,8 @@ class Output:
     retried: list[str] = field(default_factory=list)
     parked: list[tuple[bytes, int, int, int, int]] = field(default_factory=list)
     resumed: list[bytes] = field(default_factory=list)
-    fired: list[tuple[bytes, str]] = field(default_factory=list)
+    accounts: set[str] = field(default_factory=set)
+    """Whose delivery has something to do, once the batch is written."""
 
 
 class Batch:

@@ -49,7 +49,7 @@ async def write(connection: asyncpg.Connection, batch: Batch, journal: Journal, 
         if out.parked:
             await table.park(connection, out.parked)
         if rendered:
-            await effects.journal(connection, rendered, frame.segment)
+            await _journal(connection, batch, rendered, frame.segment)
         await _take_back(connection, batch, journal)
         if out.wishes or out.publish:
             await _stock(connection, batch, journal, frame.segment)
@@ -57,6 +57,13 @@ async def write(connection: asyncpg.Connection, batch: Batch, journal: Journal, 
             await log.append_rows(connection, out.events, frame.segment)
         if frame.moved:
             await table.advance_cursors(connection, frame.moved, frame.segment, frame.lease_seconds)
+
+
+async def _journal(
+    connection: asyncpg.Connection, batch: Batch, rendered: Sequence[effects.NewEffect], segment: int
+) -> None:
+    await effects.journal(connection, rendered, segment)
+    batch.out.accounts.update(e.account for e in rendered)
 
 
 async def _timers(connection: asyncpg.Connection, batch: Batch, frame: Frame) -> None:
@@ -80,7 +87,7 @@ async def _take_back(connection: asyncpg.Connection, batch: Batch, journal: Jour
             if refused is not None:
                 wanted.discard(row["id"])
                 batch.append(row["thread_key"], refused, cause=f"{row['id']}/{uuid4()}", place="render")
-        await effects.retry(connection, sorted(wanted))
+        batch.out.accounts.update(await effects.retry(connection, sorted(wanted)))
 
 
 async def _stock(connection: asyncpg.Connection, batch: Batch, journal: Journal, segment: int) -> None:
@@ -105,7 +112,7 @@ async def _stock(connection: asyncpg.Connection, batch: Batch, journal: Journal,
         )
     published = _availability(batch, settled)
     if published:
-        await effects.journal(connection, journal.render(published, batch), segment)
+        await _journal(connection, batch, journal.render(published, batch), segment)
     await stock.write(connection, settled, segment)
     if settled.short:
         await cases.apply(connection, [_short_case(wish, missing) for wish, missing in settled.short])

@@ -35,7 +35,8 @@ from crossdock.store.pool import LOST, Connection, connect, open_pool
 
 LOAD_MAX = 2000
 POLL_SECONDS = 1.0
-LOOK_AGAIN_SECONDS = 0.005
+LOOK_AGAIN_SECONDS = 0.003
+LOOK_AGAIN_SECONDS_MAX = 0.1
 _log = structlog.get_logger()
 
 
@@ -61,6 +62,7 @@ class AccountRunner:
         self._breaker, self._succeeded = Breaker(), False
         self._target = target
         self._calls: set[asyncio.Task[None]] = set()
+        self._hidden = False
         self._reset()
 
     def _reset(self) -> None:
@@ -89,7 +91,7 @@ class AccountRunner:
             looks = await self._wait(loop.time(), looks)
 
     async def _wait(self, now: float, looks: int) -> int:
-        pause = LOOK_AGAIN_SECONDS * 3**looks if looks < 4 else POLL_SECONDS
+        pause = min(LOOK_AGAIN_SECONDS * 2**looks, LOOK_AGAIN_SECONDS_MAX) if self._hidden else POLL_SECONDS
         later = self._lanes.next_at()
         if later is not None:
             pause = min(pause, max(0.001, later - now))
@@ -111,17 +113,18 @@ class AccountRunner:
             if self._fresh:
                 self._lanes.parked = await table.parked_lanes(connection, self.name)
                 self._fresh = False
-            rows = await table.open_effects(connection, self.name, self._cursor, LOAD_MAX)
-            doubted = await self._doubt(connection, rows)
+            found = await table.open_effects(connection, self.name, self._cursor, LOAD_MAX)
+            doubted = await self._doubt(connection, found.rows)
+        self._hidden = found.hidden
         now, wall = asyncio.get_running_loop().time(), datetime.now(UTC)
-        for row in rows:
+        for row in found.rows:
             self._cursor = (row["xid"], row["seq"])
             if row["id"] not in self._lanes.known:
                 entry = self._adopt(row, now, wall)
                 if entry.id in doubted:
                     entry.state, entry.deadline_at = State.OUTCOME_UNKNOWN, self.resumed_at
                 self._lanes.add(entry)
-        return len(rows)
+        return len(found.rows)
 
     async def _doubt(self, connection: Connection, rows: Sequence[Any]) -> set[UUID]:
         if self.resumed_at is None:
@@ -307,9 +310,10 @@ class Delivery:
             await self.waker.close()
             await pool.close()
 
-    def _ring(self) -> None:
-        for runner, _ in self._runners.values():
-            runner.wake.set()
+    def _ring(self, accounts: Sequence[str]) -> None:
+        for name, (runner, _) in self._runners.items():
+            if not accounts or name in accounts:
+                runner.wake.set()
 
     def _is_paused(self, stands: pause.Standing) -> bool:
         """Said when it begins and when it ends; accounts stay leased, so that nobody else sends either."""

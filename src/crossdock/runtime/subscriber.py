@@ -199,7 +199,7 @@ class Subscribers:
         subscriptions = self._hub.landscape.subscriptions
         if not subscriptions:
             return
-        ears = asyncio.create_task(listen(self._hub.dsn, LOG, self._ring))
+        ears = asyncio.create_task(listen(self._hub.dsn, LOG, lambda _: self._ring()))
         lease = self._hub.settings.lease_seconds
         try:
             while True:

@@ -162,7 +162,12 @@ class Supervisor:
             asyncio.create_task(self._housekeep()),
             asyncio.create_task(self._follow_landscape()),
             asyncio.create_task(
-                listen(self.hub.dsn, landscapes.CHANNEL, self._asked.set, called=landscapes.SUPERVISOR)
+                listen(
+                    self.hub.dsn,
+                    landscapes.CHANNEL,
+                    lambda _: self._asked.set(),
+                    called=landscapes.SUPERVISOR,
+                )
             ),
         ]
         try:

@@ -31,8 +31,8 @@ GROUPS = 2
 PER_PARTITION = 48
 CACHE_MAX_PER_PARTITION = 1500
 POLL_SECONDS = 1.0
-LOOK_AGAIN_SECONDS = (0.0, 0.003, 0.008, 0.02, 0.05)
-"""After a wake-up the row may still be hidden behind an older open transaction: look again soon."""
+LOOK_AGAIN_SECONDS = (0.003, 0.005, 0.01, 0.02, 0.05)
+"""While rows are hidden behind an older open transaction."""
 TIMERS_EVERY_SECONDS = 0.2
 TIMERS_MAX = 500
 _log = structlog.get_logger()
@@ -50,6 +50,11 @@ class Group:
         self.cursors: dict[int, log.Cursor] = {}
         self.cache: dict[int, dict[bytes, Thread]] = {}
         self.wake = asyncio.Event()
+        self.news: set[int] = set()
+        """Groups that its batches wrote events for, not woken yet."""
+        self.accounts: set[str] = set()
+        """Accounts that its batches wrote effects for, delivery not woken yet."""
+        self.hidden = False
         self.processed = 0
         self._timers_at = 0.0
         self.generation = 1
@@ -84,9 +89,10 @@ class Group:
             return False
         cursors = [self.cursors[p] for p in sorted(epochs)]
         segment = current_segment()
-        rows = await log.read(
+        read = await log.read(
             connection, cursors, per_partition=PER_PARTITION, from_segment=0, generation=self.generation
         )
+        rows, self.hidden = read.rows, read.hidden
         timers = await self._due_timers(connection, sorted(epochs))
         if not rows and not timers:
             return False
@@ -147,6 +153,8 @@ class Group:
         frame = commit.Frame(touched, moved, timers, segment, self.hub.settings.lease_seconds)
         await commit.write(connection, batch, self.journal, frame)
         self._swap(batch, moved)
+        self.news |= {row[log.EVENT_COLUMNS.index("p")] % GROUPS for row in batch.out.events}
+        self.accounts |= batch.out.accounts
 
     async def _load(self, connection: asyncpg.Connection, rows: Sequence[Any]) -> dict[bytes, Thread]:
         known: dict[bytes, Thread] = {}
@@ -206,7 +214,7 @@ class Worker:
         """Until cancelled; then the partitions are given back."""
         tasks = [
             asyncio.create_task(self._lease()),
-            asyncio.create_task(listen(self.hub.dsn, LOG, self._ring)),
+            asyncio.create_task(listen(self.hub.dsn, LOG, lambda _: self._ring())),
         ]
         tasks += [asyncio.create_task(self._follow(group)) for group in self.groups]
         try:
@@ -221,6 +229,14 @@ class Worker:
     def _ring(self) -> None:
         for group in self.groups:
             group.wake.set()
+
+    def _pass_on(self, group: Group) -> None:
+        """Wake whom the batches of a group gave something to do."""
+        for number in group.news:
+            self.groups[number].wake.set()
+        if group.accounts:
+            self.waker.ring(EFFECTS, group.accounts)
+        group.news, group.accounts = set(), set()
 
     async def _lease(self) -> None:
         lease = self.hub.settings.lease_seconds
@@ -264,8 +280,7 @@ class Worker:
                     connection = await connect(self.hub.dsn)
                 if await group.turn(connection):
                     idle = 0
-                    self._ring()
-                    self.waker.ring(EFFECTS)
+                    self._pass_on(group)
                     continue
             except Fenced as error:
                 _log.warning("fenced", reason=str(error))
@@ -283,8 +298,8 @@ class Worker:
             idle = await self._wait(group, idle)
 
     async def _wait(self, group: Group, idle: int) -> int:
-        """Nothing to read: look again soon a few times after a wake-up, then sleep until the next one."""
-        pause = LOOK_AGAIN_SECONDS[idle] if idle < len(LOOK_AGAIN_SECONDS) else POLL_SECONDS
+        """Nothing to read: sleep until the next wake-up, or a moment where something is there but not readable yet."""
+        pause = LOOK_AGAIN_SECONDS[min(idle, len(LOOK_AGAIN_SECONDS) - 1)] if group.hidden else POLL_SECONDS
         try:
             async with asyncio.timeout(pause):
                 await group.wake.wait()

@@ -8,21 +8,20 @@ from uuid import UUID
 import asyncpg
 
 from crossdock.store.effects import State
-from crossdock.store.log import Row, append_rows
+from crossdock.store.log import Reading, Row, append_rows, readable
 from crossdock.store.pool import Connection
 
 _OPEN = """
-select id, xid, seq, kind, object, lane, mode, priority, state, attempts, next_at, deadline_at, thread_key, segment
-from effect where account = $1 and state < 5 and (xid, seq) > ($2, $3) and xid < pg_snapshot_xmin(pg_current_snapshot())
+select id, xid, seq, kind, object, lane, mode, priority, state, attempts, next_at, deadline_at, thread_key, segment,
+    xid < pg_snapshot_xmin(pg_current_snapshot()) as readable
+from effect where account = $1 and state < 5 and (xid, seq) > ($2, $3)
 order by xid, seq limit $4
 """
 
 
-async def open_effects(
-    connection: Connection, account: str, after: tuple[int, int], limit: int
-) -> list[asyncpg.Record]:
+async def open_effects(connection: Connection, account: str, after: tuple[int, int], limit: int) -> Reading:
     """Unsettled effects after a (xid, seq) cursor; nothing can appear behind it later."""
-    return await connection.fetch(_OPEN, account, *after, limit)
+    return readable(await connection.fetch(_OPEN, account, *after, limit))
 
 
 async def parked_lanes(connection: Connection, account: str) -> dict[bytes, int]:

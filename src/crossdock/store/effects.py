@@ -138,8 +138,11 @@ async def replace_body(
     )  # fmt: skip
 
 
-async def retry(connection: Connection, ids: Sequence[UUID]) -> None:
-    """Refused goes back to pending; unclear goes to a fresh look-up first. A new xid shows it to delivery."""
+async def retry(connection: Connection, ids: Sequence[UUID]) -> set[str]:
+    """Refused goes back to pending; unclear goes to a fresh look-up first. A new xid shows it to delivery.
+
+    Returns the accounts that have it to do.
+    """
     rows = await connection.fetch(
         "update effect set state = case when state = 5 then 2 else 3 end, next_at = null, reason = null,"
         " xid = pg_current_xact_id() where id in"
@@ -148,3 +151,4 @@ async def retry(connection: Connection, ids: Sequence[UUID]) -> None:
     )
     for account, lane in rows:
         await connection.execute("delete from lane where account = $1 and lane = $2", account, lane)
+    return {account for account, _ in rows}

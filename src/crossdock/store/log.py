@@ -238,17 +238,31 @@ READ_COLUMNS = (
 )  # fmt: skip
 _SELECT = ", ".join("e." + column for column in READ_COLUMNS)
 _READ = f"""
-select {_SELECT}
+select {_SELECT}, e.generation < $7 or e.xid < pg_snapshot_xmin(pg_current_snapshot()) as readable
 from unnest($1::smallint[], $2::smallint[], $3::xid8[], $4::bigint[]) as c (p, generation, xid, id)
 cross join lateral (
     select * from event e
     where e.p = c.p and e.segment >= $6 and (e.generation, e.xid, e.id) > (c.generation, c.xid, c.id)
-      and (e.generation < $7 or e.xid < pg_snapshot_xmin(pg_current_snapshot()))
     order by e.generation, e.xid, e.id
     limit $5
 ) e
 order by e.p, e.generation, e.xid, e.id
 """
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """What may be taken now. `hidden`: more is committed, but an older transaction is still open; look again soon."""
+
+    rows: Sequence[asyncpg.Record]
+    hidden: bool
+
+
+def readable(rows: Sequence[asyncpg.Record]) -> Reading:
+    """Cut rows at what an older transaction could still precede, by their column `readable`."""
+    if all(row["readable"] for row in rows):
+        return Reading(rows, hidden=False)
+    return Reading([row for row in rows if row["readable"]], hidden=True)
 
 
 @dataclass(frozen=True, slots=True)
@@ -269,12 +283,13 @@ async def read(
     per_partition: int,
     from_segment: int,
     generation: int,
-) -> list[asyncpg.Record]:
+) -> Reading:
     """Events after the cursors that nothing can precede any more, per partition in order."""
-    return await connection.fetch(
+    rows = await connection.fetch(
         _READ, [c.p for c in cursors], [c.generation for c in cursors], [c.xid for c in cursors],
         [c.id for c in cursors], per_partition, from_segment, generation,
     )  # fmt: skip
+    return readable(rows)
 
 
 _PARKED = f"""
