@@ -59,6 +59,9 @@ async def test_a_hub_that_trades_is_well(trading_hub: tuple[RunningHub, Twins]) 
 
     assert code == 0, checks
     assert checks["business clock"]["level"] == "warn"
+    assert checks["backup"] | {"remedy": ""} == {
+        "level": "warn", "name": "backup", "text": "none was ever taken", "remedy": "",
+    }  # fmt: skip
     for name in (
         "hub key",
         "landscape",

@@ -138,6 +138,8 @@ async def test_a_restored_hub_repeats_nothing(trading: Trade, tmp_path: Path) ->
         await trading.order()
     await eventually(lambda: settled(trading), what="the lost hub settled all orders")
     before = await journalled(trading)
+    told = crossdock("doctor", "--hub", old.directory).stdout
+    assert f"ago to {copy.resolve()}" in told, told
     end(old)
 
     is_careful(copy, directory)

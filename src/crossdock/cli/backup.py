@@ -42,7 +42,7 @@ def create(
     from crossdock.runtime.hub import load_hub
 
     loaded = load_hub(hub)
-    made = asyncio.run(backup.create(loaded, to, with_key=with_key))
+    made = asyncio.run(backup.create(loaded, to.resolve(), with_key=with_key))
     note(f"{to} holds everything up to {made.began_at:%Y-%m-%d %H:%M:%S} UTC.")
     if with_key:
         note("It holds the hub key and the systems' secrets: whoever has it can read everything.")

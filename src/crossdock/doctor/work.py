@@ -4,6 +4,7 @@ from collections.abc import AsyncIterator, Iterator
 
 from crossdock.api.story import names_of
 from crossdock.doctor.check import Check, graded, lasting
+from crossdock.runtime.backup import ACTION, archive_of
 from crossdock.runtime.hub import Hub
 from crossdock.store.pool import Connection
 from crossdock.views.now import read_now
@@ -11,6 +12,14 @@ from crossdock.views.now_shape import Now, Target
 
 BEHIND_SECONDS = (10.0, 60.0)
 WAITING_SECONDS = 120.0
+BACKUP_SECONDS = (2 * 86_400.0, 8 * 86_400.0)
+_BACKUP = """
+select extract(epoch from clock_timestamp() - b.at)::float8 as seconds, b.target,
+    to_char(a.last_failed_time at time zone 'UTC', 'YYYY-MM-DD HH24:MI "UTC"') as archive_fails
+from (select case when last_failed_time > coalesce(last_archived_time, '-infinity') then last_failed_time end
+        as last_failed_time from pg_stat_archiver) a
+left join lateral (select at, target from operator_action where action = $1 order by at desc limit 1) b on true
+"""
 _PARTITIONS = """
 select count(*) filter (where c.lease_until > clock_timestamp() and w.id is not null) as owned, count(*) as all,
     count(distinct c.owner) filter (where c.lease_until > clock_timestamp()) as workers, max(c.epoch) as epoch,
@@ -31,9 +40,26 @@ async def examine(connection: Connection, hub: Hub) -> AsyncIterator[Check]:
         yield Check("ok", "partitions", f"all {row['all']} owned by {workers} worker{'' if workers == 1 else 's'}, newest epoch {row['epoch']}")  # fmt: skip
     now = await read_now(connection, names_of(hub))
     yield _behind(now)
+    if not hub.settings.database_url:
+        yield await _backup(connection, hub)
     called = {name for name in hub.landscape.systems if hub.manifest(name).effects}
     for check in _targets(now, called):
         yield check
+
+
+async def _backup(connection: Connection, hub: Hub) -> Check:
+    """How much would be lost with this disk: what came after the last backup, or after the archive stopped."""
+    row = await connection.fetchrow(_BACKUP, ACTION)
+    assert row is not None
+    remedy = f"crossdock backup create --hub {hub.folder} --to DIR, and copy DIR off this machine."
+    if row["seconds"] is None:
+        return Check("warn", "backup", "none was ever taken", remedy)
+    taken = f"taken {lasting(row['seconds'])} ago to {row['target']}"
+    if hub.settings.wal_archive and row["archive_fails"]:
+        text = f"{taken}, but the log is not archived since {row['archive_fails']}"
+        return Check("fail", "backup", text, f"Make room in {archive_of(hub)}, or mend its rights; nothing is lost meanwhile.")  # fmt: skip
+    level = graded(row["seconds"], BACKUP_SECONDS)
+    return Check(level, "backup", taken, "" if level == "ok" else remedy)
 
 
 def _behind(now: Now) -> Check:

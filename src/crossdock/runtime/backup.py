@@ -8,6 +8,7 @@ import hashlib
 import shutil
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 import msgspec
 
@@ -20,6 +21,7 @@ from crossdock.runtime.postgres import MAJOR, find_binaries, place_for
 from crossdock.runtime.wal_archive import first_segment, last_without_gap
 from crossdock.settings import Settings
 from crossdock.store import migrate
+from crossdock.store.access import note_action
 from crossdock.store.pool import LOST, connect
 
 FORMAT = 1
@@ -27,6 +29,7 @@ MANIFEST = "backup.json"
 BASE = "base"
 LANDSCAPE = "landscape"
 KEY = "hub.key"
+ACTION = "backup create"
 
 
 class Backup(msgspec.Struct, frozen=True, kw_only=True):
@@ -88,9 +91,16 @@ async def create(hub: Hub, target: Path, *, with_key: bool) -> Backup:
             " (select system_identifier::text from pg_control_system()) as cluster,"
             " current_setting('server_version') as postgres from hub h"
         )
+        assert row is not None
+        made = _complete(hub, target, began_at, row, with_key=with_key)
+        await note_action(connection, "command line", ACTION, str(target), "", began_at=began_at)
     finally:
         await connection.close()
-    assert row is not None
+    return made
+
+
+def _complete(hub: Hub, target: Path, began_at: datetime, row: Any, *, with_key: bool) -> Backup:
+    """The landscape and the manifest beside the base; `row` is what the database says of itself."""
     _copy_landscape(hub, target, with_key=with_key)
     made = Backup(
         format=FORMAT, crossdock=__version__, postgres=row["postgres"], schema=row["schema"],
