@@ -66,7 +66,8 @@ class AccountRunner:
         self._reset()
 
     def _reset(self) -> None:
-        """Start from the journal again: nothing in memory is worth more than what is committed."""
+        """Start from the journal again, with no call under way: nothing in memory is worth more than what is committed."""
+        self._budget.in_flight, self._breaker.probing = 0, False  # what was spent on calls that never began, too
         self._lanes = Lanes()
         self._cursor = (0, -1)
         self._fresh = True
