@@ -20,6 +20,7 @@ from crossdock.cli import (
     migrate,
     prove,
     send,
+    stock,
     tail,
     token,
     trace,
@@ -42,6 +43,7 @@ connector.register(app)
 doctor.register(app)
 migrate.register(app)
 master.register(app)
+stock.register(app)
 backup.register(app)
 token.register(app)
 
