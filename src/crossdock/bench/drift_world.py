@@ -24,6 +24,8 @@ MOVES: Final = 700
 ROWS_PER_PAGE: Final = 10
 MINUTES_PER_PAGE: Final = 0.2
 FAULTS_EACH: Final = 3
+CLAIMED: Final = Decimal(150)
+"""What orders of the days before have set aside at each place; shipments come from it."""
 WMS_FAULTS: Final[tuple[Cause, ...]] = (
     "lost_event", "duplicate", "wrong_unit", "wrong_item", "wrong_place", "hold", "claims_subtracted", "rounding",
     "unknown_item", "counted",
@@ -99,7 +101,7 @@ def _stock_up(world: World) -> None:
         for lot in lots:
             place = StockPlace(item, "SITE1", lot, owner)
             good = _amount(world, unit, 200, 900)
-            world.opening[place] = Booked(place, unit, good, Decimal(dice.choice([0, 0, 0, 4, 9])))
+            world.opening[place] = Booked(place, unit, good, Decimal(dice.choice([0, 0, 0, 4, 9])), CLAIMED)
 
 
 def _amount(world: World, unit: str, low: int, high: int) -> Decimal:
@@ -144,7 +146,7 @@ def _move(world: World, minute: float, place: StockPlace | None) -> int:
     kind = dice.choices(["ship", "receive", "allocate", "adjust", "hold"], [45, 15, 25, 8, 7])[0]
     quantity = min(_amount(world, unit, 1, 12 if kind != "receive" else 60), Decimal(60))
     change = {
-        "ship": Change(place, good=-quantity), "receive": Change(place, good=quantity),
+        "ship": Change(place, good=-quantity, claimed=-quantity), "receive": Change(place, good=quantity),
         "allocate": Change(place, claimed=min(quantity, Decimal(3))),
         "adjust": Change(place, good=dice.choice([-1, 1]) * min(quantity, Decimal(4))),
         "hold": Change(place, good=-min(quantity, Decimal(5)), held=min(quantity, Decimal(5))),
@@ -227,7 +229,8 @@ def _ruin_move(world: World, place: StockPlace, cause: Cause, minute: float) -> 
     good = quantity if dice.random() < 0.5 else -quantity
     world.sequence += 1
     number, document = world.sequence, f"{'receive' if good > 0 else 'ship'}/{world.sequence}"
-    theirs, ours = Change(place, good=good), [Change(place, good=good)]
+    claimed = min(good, ZERO)
+    theirs, ours = Change(place, good=good, claimed=claimed), [Change(place, good=good, claimed=claimed)]
     match cause:
         case "lost_event":
             ours = []
@@ -239,15 +242,16 @@ def _ruin_move(world: World, place: StockPlace, cause: Cause, minute: float) -> 
         case "duplicate" if world.system == "wms":
             ours = ours * 2
         case "duplicate":
-            theirs = Change(place, good=good * 2)
+            theirs = Change(place, good=good * 2, claimed=claimed)
         case "wrong_unit":
             factor = world.units[place.item]["CS"]
-            cases, pieces = Change(place, good=good * factor), Change(place, good=good)
+            cases = Change(place, good=good * factor, claimed=claimed * factor)
+            pieces = Change(place, good=good, claimed=claimed)
             theirs, ours = (cases, [pieces]) if dice.random() < 0.7 else (pieces, [cases])
         case "wrong_item":
-            ours = [Change(_other_item(world, place), good=good)]
+            ours = [Change(_other_item(world, place), good=good, claimed=claimed)]
         case "wrong_place":
-            ours = [Change(StockPlace(place.item, place.location, "L2"), good=good)]
+            ours = [Change(StockPlace(place.item, place.location, "L2"), good=good, claimed=claimed)]
     world.theirs.append((minute, theirs, number))
     for change in ours:
         if change.place != place:
@@ -323,7 +327,7 @@ def _row(world: World, place: StockPlace, minute: float, before: list[tuple[floa
     return Counted(
         place, opening.unit, good - claimed if place in world.claims_hidden else good, held, DAWN + timedelta(minutes=minute),
         max((number for _, _, number in before), default=0) if wms else None,
-        max((number for _, number in mine), default=0) if wms else None,
+        max((number for _, number in mine), default=0) if wms else None, claimed if wms else None,
     )  # fmt: skip
 
 

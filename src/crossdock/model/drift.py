@@ -30,7 +30,8 @@ ZERO = Decimal(0)
 
 class Counted(msgspec.Struct, frozen=True, gc=False):
     """A row of the other side's snapshot. `watermark`: its last event when it read the row, or None where it has no
-    order of events; then `read_at` counts. `last_change`: its last event about this row, where it says so.
+    order of events; then `read_at` counts. `last_change`: its last event about this row, `claimed`: what of `good` it has
+    set aside, both where it says so.
     """
 
     place: StockPlace
@@ -40,6 +41,7 @@ class Counted(msgspec.Struct, frozen=True, gc=False):
     read_at: datetime
     watermark: int | None = None
     last_change: int | None = None
+    claimed: Decimal | None = None
 
 
 class Booked(msgspec.Struct, frozen=True, gc=False):
