@@ -19,6 +19,7 @@ from crossdock.cli import (
     master,
     migrate,
     prove,
+    reconcile,
     send,
     stock,
     tail,
@@ -44,6 +45,7 @@ doctor.register(app)
 migrate.register(app)
 master.register(app)
 stock.register(app)
+reconcile.register(app)
 backup.register(app)
 token.register(app)
 
