@@ -1,0 +1,139 @@
+"""DOMAIN checks 13 to 15: the warehouse counts otherwise while it works; causes are named, and both agree afterwards."""
+
+import asyncio
+import json
+from decimal import Decimal
+from typing import Any
+
+from crossdock.demo import trade
+from e2e.running import eventually
+from scenarios.group import Group
+
+SITE1 = "wms-1"
+COUNTED = {
+    "RC-1": ("100", "98", "0"),
+    "RC-2": ("100", "60", "0"),
+    "RC-3": ("100", "100", "4"),
+    "RC-4": ("7", "7", "0"),
+}
+"""Item → what was told, what the books say afterwards, and how much of it is held."""
+
+
+async def compared(group: Group, *more: str) -> tuple[dict[str, Any], dict[str, dict[str, Any]]]:
+    """The run, and its differences by item, as a person would ask for them."""
+    asked = ("reconcile", "run", "--system", SITE1, "--json", *more)
+    said = await asyncio.to_thread(group.api.hub.crossdock, *asked, seconds=120)
+    assert said.returncode == 0, said.stderr + said.stdout
+    found = json.loads(said.stdout)
+    return found["run"], {d["item"]: d for d in found["differences"]}
+
+
+async def on_hand(group: Group, item: str) -> tuple[Decimal, Decimal]:
+    """(everything there, what may be sold) by the hub."""
+    answer = await group.api.call("GET", f"/v1/stock/{item}")
+    if answer.status != 200:
+        return Decimal(-1), Decimal(-1)
+    [total] = answer.json()["totals"]
+    assert total["unit"] == "EA"
+    return Decimal(total["on_hand"]), Decimal(total["sellable"])
+
+
+async def test_a_recount_is_classified_settled_or_approved(group: Group) -> None:
+    """Small differences and holds settle by themselves, a large one waits for a person; then ledger and warehouse agree."""
+    stock = {item: {"quantity": told, "lot": ""} for item, (told, _, _) in COUNTED.items()}
+    await group.twin(SITE1, "/stock", stock, "PUT")
+    for item, (told, _, _) in COUNTED.items():
+
+        async def heard(item: str = item, told: str = told) -> bool:
+            return (await on_hand(group, item))[0] == Decimal(told)
+
+        await eventually(heard, what=f"the hub has heard of {item}")
+    busy = next(iter(trade.products()))
+    orders = [await group.buy((busy, 2)) for _ in range(6)]
+    books = {item: {"quantity": now, "held": held} for item, (_, now, held) in COUNTED.items()}
+    await group.twin(SITE1, "/recount", books, "PUT")
+
+    run, found = await compared(group)
+
+    assert run["state"] == "done"
+    assert run["watermark"] > 0
+    assert busy not in found
+    assert "RC-4" not in found
+    said = {
+        item: (d["good"], d["held"], d["cause"], d["state"]) for item, d in found.items() if item in COUNTED
+    }
+    assert said == {
+        "RC-1": ("-2", "0", "counted", "settled"), "RC-2": ("-40", "0", "counted", "open"), "RC-3": ("-4", "4", "hold", "settled"),
+    }  # fmt: skip
+    number = str(found["RC-2"]["id"])
+    approved = await asyncio.to_thread(
+        group.api.hub.crossdock, "reconcile", "approve", number, "--reason", "two people counted"
+    )
+    assert approved.stdout == f"difference {number}: settled\n"
+    again = await asyncio.to_thread(
+        group.api.hub.crossdock, "reconcile", "approve", number, "--reason", "once more"
+    )
+    assert again.returncode == 1
+
+    for item, (_, now, held) in COUNTED.items():
+        wanted = (Decimal(now), Decimal(now) - Decimal(held))
+
+        async def agrees(item: str = item, wanted: tuple[Decimal, Decimal] = wanted) -> bool:
+            return await on_hand(group, item) == wanted
+
+        await eventually(agrees, what=f"the ledger follows the warehouse on {item}")
+    for reference in orders:
+        await group.until(reference, "completed")
+    _, later = await compared(group)
+    assert [item for item in later if item in COUNTED or item == busy] == []
+
+
+async def test_every_number_has_its_entries(group: Group) -> None:
+    """`stock show` leads from the number to the settling and its reason; the entries add up to it."""
+    await group.twin(SITE1, "/stock", {"RC-9": {"quantity": "30", "lot": ""}}, "PUT")
+
+    async def heard() -> bool:
+        return (await on_hand(group, "RC-9"))[0] == 30
+
+    await eventually(heard, what="the hub has heard of RC-9")
+    await group.twin(SITE1, "/recount", {"RC-9": {"quantity": "33"}}, "PUT")
+    await compared(group)
+
+    async def followed() -> bool:
+        return (await on_hand(group, "RC-9"))[0] == 33
+
+    await eventually(followed, what="the ledger follows")
+    shown = await asyncio.to_thread(group.api.hub.crossdock, "stock", "show", "RC-9", "--json")
+    found = json.loads(shown.stdout)
+    [place] = found["places"]
+    assert [e["type"] for e in place["entries"]] == ["stock.reconciled.v1", "stock.received.v1"]
+    assert sum(Decimal(e["quantity"]) for e in place["entries"]) == 33
+    text = await asyncio.to_thread(group.api.hub.crossdock, "stock", "show", "RC-9")
+    assert "on hand 33 EA" in text.stdout
+    assert "stock.reconciled.v1 reconciled/" in text.stdout
+    past = await asyncio.to_thread(
+        group.api.hub.crossdock,
+        "stock",
+        "as-of",
+        "RC-9",
+        "--at",
+        place["entries"][1]["occurred_at"],
+        "--json",
+    )
+    assert json.loads(past.stdout)["totals"][0]["on_hand"] == "30"
+
+
+async def test_what_cannot_be_compared_is_said(group: Group) -> None:
+    """A system without a stock reading, one that does not exist, an item that nobody holds, a difference that is none."""
+    hub = group.api.hub
+    cases = {
+        ("reconcile", "run", "--system", "ups-1"): "reads no stock",
+        ("reconcile", "run", "--system", "nobody"): "no system named nobody",
+        ("reconcile", "approve", "999999", "--reason", "x"): "no difference 999999",
+        ("stock", "show", "NOBODY-HAS-IT"): "no place ever held",
+        ("stock", "as-of", "RC-9", "--at", "yesterday"): "instant",
+    }
+    for arguments, sentence in cases.items():
+        said = await asyncio.to_thread(hub.crossdock, *arguments)
+        assert said.returncode == 1
+        assert sentence in said.stderr
