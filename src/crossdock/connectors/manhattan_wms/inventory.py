@@ -43,8 +43,9 @@ def to_page(answer: Answer, facility: str, read_at: datetime) -> StockPage | Ret
             code=(complaint.code if complaint else None) or f"HTTP {answer.status}",
             reason=(complaint.description if complaint else None) or "no reason given",
         )
-    rows = tuple(_row(row, facility, read_at, said.event_sequence) for row in said.data)
-    after = said.data[-1].item_id if len(said.data) >= PAGE_ROWS else ""
+    given = said.data or ()
+    rows = tuple(_row(row, facility, read_at, said.event_sequence) for row in given)
+    after = given[-1].item_id if len(given) >= PAGE_ROWS else ""
     return StockPage(rows=rows, locations=(facility,), after=after, watermark=said.event_sequence)
 
 

@@ -213,6 +213,6 @@ class InventoryAnswer(msgspec.Struct):
     """A page of inventory, with the number of the last event message that the WMS had sent when it read it."""
 
     success: bool
-    data: tuple[InventoryRow, ...] = ()
+    data: tuple[InventoryRow, ...] | None = None
     event_sequence: int | None = msgspec.field(default=None, name="eventSequence")
     messages: Complaints = msgspec.field(default_factory=Complaints)
