@@ -4,13 +4,15 @@ import tracemalloc
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
+from pathlib import Path
 from uuid import uuid4
 
 import asyncpg
 import pytest
 
 from crossdock.connect.contract import Refused, RetryLater, StockPage
-from crossdock.errors import Fenced
+from crossdock.demo.landscape import write
+from crossdock.errors import Fenced, Misconfigured
 from crossdock.model.drift import Counted
 from crossdock.model.quantity import Quantity
 from crossdock.model.registry import encode
@@ -18,7 +20,8 @@ from crossdock.model.stock import StockPlace, StockReceived, StockReconciled
 from crossdock.model.thread import hash16, partition_of, stock_thread
 from crossdock.processes.intents import Move
 from crossdock.processes.policy import Policy
-from crossdock.runtime.reconciliation import Unreadable, reconcile
+from crossdock.runtime.hub import load_hub
+from crossdock.runtime.reconciliation import Unreadable, ask_what_is_due, reconcile
 from crossdock.store import log, stock
 from crossdock.store import reconcile as table
 from crossdock.store.segments import current_segment
@@ -236,6 +239,39 @@ async def test_a_slot_of_the_schedule_runs_once(connection: asyncpg.Connection) 
 
     assert await table.ask(connection, "wms-1", "schedule", "2026-11-26") is None
     assert await table.ask(connection, "wms-1", "schedule", "2026-11-27") is not None
+
+
+async def test_the_schedule_asks_once_a_day(connection: asyncpg.Connection, tmp_path: Path) -> None:
+    """On the business clock, whoever looks and however often; the day after has its own."""
+    write(tmp_path, hub_port=1, system_port=2)
+    system = tmp_path / "systems" / "wms-1.yaml"
+    system.write_text(system.read_text() + 'snapshot_at: "22:00"\n')
+    hub = load_hub(tmp_path)
+
+    async def at(moment: datetime) -> int:
+        await connection.execute(
+            "update hub set clock_business_at = $1, clock_real_at = clock_timestamp()", moment
+        )
+        for _ in range(3):
+            await ask_what_is_due(connection, hub)
+        done = await table.claim(connection, uuid4(), ["wms-1"], 5.0)
+        if done is not None:
+            await table.fail(connection, done, "over")
+        return int(await connection.fetchval("select count(*) from reconcile_run"))
+
+    day = datetime(2026, 11, 26, tzinfo=UTC)
+    counts = [await at(day + timedelta(hours=h)) for h in (21, 22.5, 23, 24, 46.1)]
+    assert counts == [0, 1, 1, 1, 2]
+
+
+async def test_a_time_for_a_system_without_stock_is_refused(tmp_path: Path) -> None:
+    """At the start, naming the file."""
+    write(tmp_path, hub_port=1, system_port=2)
+    system = tmp_path / "systems" / "ups-1.yaml"
+    system.write_text(system.read_text() + 'snapshot_at: "22:00"\n')
+
+    with pytest.raises(Misconfigured, match="reads no stock"):
+        load_hub(tmp_path)
 
 
 async def test_a_large_snapshot_does_not_stay_in_memory(connection: asyncpg.Connection) -> None:

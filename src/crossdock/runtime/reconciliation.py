@@ -26,6 +26,7 @@ from crossdock.processes.drift import Compared, Difference, Gap, compare, gap
 from crossdock.processes.master import State as MasterState
 from crossdock.processes.policy import Policy
 from crossdock.processes.settling import judge
+from crossdock.processes.snapshot_times import slot
 from crossdock.runtime.hub import Hub
 from crossdock.runtime.wake import LOG, Waker
 from crossdock.store import evidence
@@ -70,6 +71,7 @@ class Reconciliations:
             mine = None
             with contextlib.suppress(*_TROUBLE):
                 async with self._pool.acquire() as connection:
+                    await ask_what_is_due(connection, self._hub)
                     mine = await table.claim(connection, self._owner, systems, lease)
             if mine is not None:
                 with contextlib.suppress(*_TROUBLE):
@@ -97,6 +99,18 @@ class Reconciliations:
             holding.cancel()
             await transport.close()
             await connection.close()
+
+
+async def ask_what_is_due(connection: Connection, hub: Hub) -> None:
+    """Every delivery process looks; the slot of a day is there once, whoever writes it. One under way is waited for."""
+    timed = {name: system.snapshot_at for name, system in hub.landscape.systems.items() if system.snapshot_at}
+    if not timed:
+        return
+    now = await table.business_now(connection)
+    for name, at in sorted(timed.items()):
+        due = slot(name, at, now, hub.policy)
+        if due:
+            await table.ask(connection, name, "schedule", due)
 
 
 async def _hold(pool: asyncpg.Pool, run: table.Run, lease: float) -> None:

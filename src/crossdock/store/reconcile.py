@@ -88,8 +88,18 @@ def _record(run: Run, number: int, one: Found, now: datetime) -> tuple[Any, ...]
 async def ask(connection: Connection, system: str, who: str, due: str | None = None) -> int | None:
     """The new run's number, or None where one is open, or this slot of the schedule had its own."""
     found: int | None = await connection.fetchval(
-        "insert into reconcile_run (system, asked_by, due) values ($1, $2, $3) on conflict do nothing returning id", system, who, due
+        "insert into reconcile_run (system, asked_by, due) select $1, $2, $3 where not exists ("
+        "   select 1 from reconcile_run where system = $1 and (due = $3 or state in ('asked', 'running')))"
+        " on conflict do nothing returning id",
+        system, who, due,
     )  # fmt: skip
+    return found
+
+
+async def business_now(connection: Connection) -> datetime:
+    found: datetime = await connection.fetchval(
+        "select clock_business_at + (clock_timestamp() - clock_real_at) * clock_rate from hub"
+    )
     return found
 
 
