@@ -145,6 +145,29 @@ async def test_a_gap_in_their_numbers_is_a_lost_event(connection: asyncpg.Connec
     assert told(found) == [("A", 12, "lost_event", "open")]
 
 
+async def test_a_lost_event_is_missed_until_it_comes(connection: asyncpg.Connection) -> None:
+    """However small, it is not settled by itself: it comes after all, and nothing differs any more."""
+    await receive(connection, "A", 50, 1)
+    await receive(connection, "B", 50, 3)
+    rows = (counted("A", 52, watermark=3), counted("B", 50, watermark=3))
+
+    nights = [told(await run_with(connection, page(*rows))) for _ in range(2)]
+    await receive(connection, "A", 2, 2)
+    later = await run_with(connection, page(*rows))
+
+    assert nights == [[("A", 2, "lost_event", "open")]] * 2
+    assert later == []
+    assert await connection.fetchval("select count(*) from event where type = 'stock.reconciled.v1'") == 0
+
+
+async def test_nothing_is_compared_while_the_hub_is_paused(connection: asyncpg.Connection) -> None:
+    """A restored hub may not have heard all that the lost one had."""
+    await table.ask(connection, "wms-1", "ada")
+    await connection.execute("update hub set paused_reason = 'restored'")
+
+    assert await table.claim(connection, uuid4(), ["wms-1"], 5.0) is None
+
+
 async def test_a_document_booked_twice_is_a_duplicate(connection: asyncpg.Connection) -> None:
     """The evidence names both entries."""
     await receive(connection, "A", 9, 1, "R-1")

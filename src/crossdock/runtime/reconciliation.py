@@ -39,6 +39,8 @@ TRIES_MAX: Final = 8
 """Of one page; in between it waits as long as the partner asks, or twice as long as before."""
 PATIENCE: Final = timedelta(seconds=30)
 """How long events that the other side has sent may be on their way before they count as lost."""
+LOST_FOR_GOOD: Final = timedelta(days=3)
+"""After so long, senders have given up: what is still missing will not come and be booked after all."""
 CHAIN: Final = evidence.CHAIN_MAX
 FIRST_LOOK: Final = timedelta(days=1)
 """How far back entries are looked at where the two never agreed before."""
@@ -133,7 +135,7 @@ async def reconcile(
     await table.begin_snapshot(connection)
     counted, locations, watermark = await _read(connection, source)
     read = datetime.now(UTC)
-    facts = await _heard(connection, run, watermark, patience)
+    missing = await _heard(connection, run, watermark, patience)
     rows = await table.candidates(connection, locations, read, watermark)
     if len(rows) > table.CANDIDATES_MAX:
         raise Unreadable(
@@ -141,10 +143,10 @@ async def reconcile(
         )
     same = [row for row, unit in rows if row.unit == unit]
     masters = await _masters(connection, {row.place.item for row in same})
-    found = await _compared(connection, run, same, facts, policy, masters)
-    written = [_written(d, run.system, masters, policy) for d in found.differences]
+    found = await _compared(connection, run, same, Facts(missing=frozenset(missing)), policy, masters)
+    written = [_written(d, run.system, masters, policy, bool(missing)) for d in found.differences]
     written += [_unit_apart(row, unit) for row, unit in rows if row.unit != unit]
-    seen = table.Seen(counted, watermark, len(found.under_way))
+    seen = table.Seen(counted, watermark, len(found.under_way), missing)
     await table.finish(connection, run, written, seen, current_segment(), datetime.now(UTC))
     return found
 
@@ -178,14 +180,23 @@ async def _page(source: StockSource, after: str) -> StockPage:
     raise Unreadable(f"no page of the snapshot in {TRIES_MAX} tries: {reason}")
 
 
-async def _heard(connection: Connection, run: table.Run, watermark: int | None, patience: timedelta) -> Facts:
-    """Wait until what the system had said is in the log and in the ledger, for so long as it may be on its way."""
+async def _heard(
+    connection: Connection, run: table.Run, watermark: int | None, patience: timedelta
+) -> dict[int, datetime]:
+    """Wait until what the system had said is in the log and in the ledger, for so long as it may be on its way.
+
+    Returns its events that have not come, and since when each is missed.
+    """
     end = datetime.now(UTC) + patience
     since = run.since or datetime.now(UTC) - FIRST_LOOK
-    missing: frozenset[int] = frozenset()
+    missing: dict[int, datetime] = {}
     while watermark is not None:
-        missing = await evidence.missing(connection, run.system, watermark, run.agreed_to, since)
-        if not missing or datetime.now(UTC) > end:
+        now = datetime.now(UTC)
+        fresh = await evidence.missing(connection, run.system, watermark, run.agreed_to, since)
+        old = {number: at for number, at in run.missed.items() if now - at < LOST_FOR_GOOD}
+        arrived = await evidence.came(connection, run.system, old)
+        missing = {n: at for n, at in old.items() if n not in arrived} | dict.fromkeys(sorted(fresh), now)
+        if not fresh or now > end:
             break
         await asyncio.sleep(POLL_SECONDS / 2)
     for _ in range(CHAIN):
@@ -196,7 +207,7 @@ async def _heard(connection: Connection, run: table.Run, watermark: int | None, 
                     "the hub is too far behind with its events: compare again when it has caught up"
                 )
             await asyncio.sleep(POLL_SECONDS / 5)
-    return Facts(missing=missing)
+    return missing
 
 
 async def _compared(
@@ -235,9 +246,11 @@ def _units(item: ItemDefined) -> dict[str, Decimal]:
     return {unit.unit: Decimal(unit.numerator) / Decimal(unit.denominator) for unit in item.units}
 
 
-def _written(one: Difference, system: str, masters: dict[str, ItemDefined], policy: Policy) -> table.Found:
+def _written(
+    one: Difference, system: str, masters: dict[str, ItemDefined], policy: Policy, gaps: bool
+) -> table.Found:
     defined = masters.get(one.place.item)
-    verdict = judge(one, system, defined.cost if defined else None, policy)
+    verdict = judge(one, system, defined.cost if defined else None, policy, gaps=gaps)
     return table.Found(
         one.place,
         one.unit,

@@ -65,6 +65,17 @@ async def missing(
     return frozenset(range(first, watermark + 1)) - came
 
 
+async def came(connection: Connection, system: str, numbers: Mapping[int, datetime]) -> frozenset[int]:
+    """Which of the events that were missed are there by now."""
+    if not numbers:
+        return frozenset()
+    rows = await connection.fetch(
+        "select sequence from event where source = $1 and sequence = any($2) and recorded_at >= $3",
+        system, list(numbers), min(numbers.values()) - LEEWAY,
+    )  # fmt: skip
+    return frozenset(row["sequence"] for row in rows)
+
+
 async def read(
     connection: Connection, places: Sequence[StockPlace], system: str, since: datetime, *, warehouse: bool
 ) -> tuple[dict[StockPlace, Booked], dict[StockPlace, list[Booking]]]:  # fmt: skip

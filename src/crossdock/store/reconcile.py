@@ -40,6 +40,8 @@ class Run:
     epoch: int
     since: datetime | None
     agreed_to: int | None
+    missed: dict[int, datetime]
+    """Their events that the last run missed, and since when."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +51,7 @@ class Seen:
     counted: int
     watermark: int | None
     under_way: int
+    missing: dict[int, datetime]
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,22 +109,29 @@ async def business_now(connection: Connection) -> datetime:
 async def claim(
     connection: Connection, owner: UUID, systems: Sequence[str], lease_seconds: float
 ) -> Run | None:
-    """The oldest run that nobody holds, of these systems."""
+    """The oldest run that nobody holds, of these systems; none while the hub is paused: it may not have heard all yet."""
     row = await connection.fetchrow(
         "update reconcile_run r set state = 'running', owner = $1, epoch = epoch + 1, read_at = clock_timestamp(),"
         " lease_until = clock_timestamp() + $3 * interval '1 second' where id = ("
         "   select id from reconcile_run where state in ('asked', 'running') and system = any($2)"
-        "   and lease_until < clock_timestamp() order by id limit 1 for update skip locked)"
+        "   and lease_until < clock_timestamp() and (select paused_reason from hub) is null order by id limit 1 for update skip locked)"
         " returning id, system, epoch",
         owner, list(systems), lease_seconds,
     )  # fmt: skip
     if row is None:
         return None
     last = await connection.fetchrow(
-        "select read_at, watermark from reconcile_run where system = $1 and state = 'done' order by id desc limit 1", row["system"]
+        "select read_at, watermark, missing, missed_since from reconcile_run where system = $1 and state = 'done' order by id desc limit 1", row["system"]
     )  # fmt: skip
-    since, agreed_to = (last["read_at"], last["watermark"]) if last else (None, None)
-    return Run(row["id"], row["system"], row["epoch"], since, agreed_to)
+    known = (row["id"], row["system"], row["epoch"])
+    if last is None:
+        return Run(*known, None, None, {})
+    return Run(
+        *known,
+        last["read_at"],
+        last["watermark"],
+        dict(zip(last["missing"], last["missed_since"], strict=True)),
+    )
 
 
 async def renew(connection: Connection, run: Run, lease_seconds: float) -> None:
@@ -205,9 +215,10 @@ async def finish(
     """Write what was found, replace what earlier runs left open, and book what is settled. Returns how many were booked."""
     async with connection.transaction():
         done = await connection.execute(
-            "update reconcile_run set state = 'done', ended_at = clock_timestamp(), counted = $3, watermark = $4, under_way = $5,"
+            "update reconcile_run set state = 'done', ended_at = clock_timestamp(), counted = $3, watermark = $4, under_way = $5, missing = $6, missed_since = $7,"
             " owner = null where id = $1 and epoch = $2 and state = 'running'",
             run.id, run.epoch, seen.counted, seen.watermark, seen.under_way,
+            list(seen.missing), list(seen.missing.values()),
         )  # fmt: skip
         _ours(run, done)
         await connection.execute(

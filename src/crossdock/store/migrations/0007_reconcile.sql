@@ -15,7 +15,10 @@ create table reconcile_run (
     failed_because text,
     counted bigint not null default 0,
     watermark bigint,
-    under_way integer not null default 0
+    under_way integer not null default 0,
+    -- Their events that had not come, and since when each is missed: the next run goes on waiting for them.
+    missing bigint[] not null default '{}',
+    missed_since timestamptz[] not null default '{}'
 );
 create unique index reconcile_run_slot on reconcile_run (system, due) where due is not null;
 create unique index reconcile_run_open on reconcile_run (system) where state in ('asked', 'running');
