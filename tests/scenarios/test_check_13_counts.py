@@ -137,3 +137,38 @@ async def test_what_cannot_be_compared_is_said(group: Group) -> None:
         said = await asyncio.to_thread(hub.crossdock, *arguments)
         assert said.returncode == 1
         assert sentence in said.stderr
+
+
+async def test_what_the_erp_was_not_told_is_named(group: Group) -> None:
+    """After a goods issue the two agree; one that the ERP refuses is what they differ by, until it is posted."""
+    item = {"price": "10.00", "currency": "EUR", "unit": "EA", "available": "1000"}
+    await group.twin("sap-1", "/materials", {"RC-ERP": item}, "PUT")
+    await group.twin("sap-1", "/material_stock", {"1010": {"RC-ERP": {"unrestricted": "100"}}}, "PUT")
+    await group.twin(SITE1, "/stock", {"RC-ERP": {"quantity": "100", "lot": ""}}, "PUT")
+
+    async def heard() -> bool:
+        return (await on_hand(group, "RC-ERP"))[0] == 100
+
+    await eventually(heard, what="the hub has heard of RC-ERP")
+    await group.until(await group.buy(("RC-ERP", 2)), "completed")
+    assert "RC-ERP" not in (await differing(group, "sap-1"))
+
+    async with group.quirks("sap-1", period_closed=1.0):
+        reference = await group.buy(("RC-ERP", 3))
+        await group.until_left(reference)
+        case = await group.until_case(f"order/{reference}", "refused by target")
+        found = await differing(group, "sap-1")
+    one = found["RC-ERP"]
+    assert (Decimal(one["good"]), one["cause"], one["state"]) == (3, "not_told", "open")
+    assert "was refused there" in one["evidence"][0]
+    await group.retry(case)
+    await group.until(reference, "completed")
+    assert "RC-ERP" not in (await differing(group, "sap-1"))
+
+
+async def differing(group: Group, system: str) -> dict[str, dict[str, Any]]:
+    said = await asyncio.to_thread(
+        group.api.hub.crossdock, "reconcile", "run", "--system", system, "--json", seconds=120
+    )
+    assert said.returncode == 0, said.stderr + said.stdout
+    return {d["item"]: d for d in json.loads(said.stdout)["differences"]}

@@ -5,6 +5,7 @@ A difference that may still be a message on its way is not named before `Facts.p
 """
 
 from collections.abc import Iterable, Mapping, Sequence
+from datetime import timedelta
 from decimal import Decimal
 from itertools import combinations
 from typing import Final
@@ -16,6 +17,8 @@ from crossdock.model.stock import StockPlace
 
 UNSURE_MAX: Final = 8
 """Moves whose posting was under way while the row was read: more of them are not tried in every combination."""
+READING: Final = timedelta(seconds=5)
+"""So long before its answer a page may have been read."""
 MEASURED: Final = frozenset({"KGM", "GRM", "LTR", "MTR", "MTK", "MTQ"})
 """Units that are measured; everything else is counted in whole ones."""
 ROUNDING: Final = Decimal("0.01")
@@ -94,9 +97,8 @@ def _unsure(booking: Booking, counted: Counted) -> bool:
     """It was being told while the row was read: either answer is right."""
     if counted.watermark is not None or booking.told not in ("open", "done") or booking.sent_at is None:
         return False
-    return booking.sent_at <= counted.read_at and (
-        booking.settled_at is None or booking.settled_at >= counted.read_at
-    )
+    began = counted.read_at - READING
+    return booking.sent_at <= counted.read_at and (booking.settled_at is None or booking.settled_at >= began)
 
 
 def compare(gaps: Iterable[Gap], facts: Facts) -> Compared:
