@@ -211,6 +211,27 @@ async def test_a_later_run_replaces_what_is_open_and_approval_is_once(connection
     assert b"counted twice" in event["data"]
 
 
+async def test_what_is_open_is_somebodys_case(connection: asyncpg.Connection) -> None:
+    """One for the system whatever differs, again with the next run, and closed when the last one is decided or gone."""
+    for n, item in enumerate(("A", "B", "C"), 1):
+        await receive(connection, item, 50, n)
+
+    async def open_cases() -> list[tuple[str, int]]:
+        rows = await connection.fetch(
+            "select c.owner, count(*) from cases c join case_link l on l.case_id = c.id and l.closed_at is null"
+            " where c.state = 'open' group by c.id, c.owner"
+        )
+        return [(row[0], row[1]) for row in rows]
+
+    await run_with(connection, page(counted("A", 10), counted("B", 10), counted("C", 50)))
+    assert await open_cases() == [("warehouse", 2)]
+    [one] = await run_with(connection, page(counted("A", 10), counted("B", 50), counted("C", 50)))
+    assert await open_cases() == [("warehouse", 1)]
+    row = await table.read_difference(connection, one.id)
+    await table.decide(connection, row, booked=True, who="ada", reason="counted", now=NOW)
+    assert await open_cases() == []
+
+
 async def test_what_was_approved_meanwhile_is_not_booked_again(connection: asyncpg.Connection) -> None:
     """A run that looked before the approval does not find the same difference a second time."""
     await receive(connection, "A", 50, 1)

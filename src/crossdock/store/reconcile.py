@@ -17,8 +17,9 @@ from crossdock.model.money import Money
 from crossdock.model.quantity import Quantity
 from crossdock.model.registry import encode
 from crossdock.model.stock import StockPlace, StockReconciled
-from crossdock.model.thread import stock_thread
-from crossdock.store import log
+from crossdock.model.thread import hash16, stock_thread
+from crossdock.processes.intents import CloseCase, OpenCase
+from crossdock.store import cases, log
 from crossdock.store.pool import Connection
 from crossdock.store.segments import current_segment
 
@@ -26,6 +27,7 @@ HUB: Final = "crossdock"
 CANDIDATES_MAX: Final = 20_000
 """More differing places than this mean that the two cannot be compared: another unit, another site."""
 JOIN_SECONDS: Final = 120
+CASE_LINKS_MAX: Final = 50
 _COLUMNS: Final = (
     "item", "location", "lot", "owner", "unit", "good", "held", "read_at", "watermark", "last_change", "claimed",
 )  # fmt: skip
@@ -77,6 +79,9 @@ _FOUND_COLUMNS: Final = (
     "id", "run", "item", "location", "lot", "owner", "unit", "good", "held", "cause", "evidence", "value", "currency", "state",
     "decided_by", "decided_at", "reason",
 )  # fmt: skip
+
+
+_STATE: Final = _FOUND_COLUMNS.index("state")
 
 
 def _record(run: Run, number: int, one: Found, now: datetime) -> tuple[Any, ...]:
@@ -221,10 +226,11 @@ async def finish(
             list(seen.missing), list(seen.missing.values()),
         )  # fmt: skip
         _ours(run, done)
-        await connection.execute(
+        replaced = await connection.fetch(
             "update reconcile_difference d set state = 'superseded' from reconcile_run r"
-            " where r.id = d.run and r.system = $1 and d.state = 'open'", run.system,
+            " where r.id = d.run and r.system = $1 and d.state = 'open' returning d.id, d.item, d.location", run.system,
         )  # fmt: skip
+        await _close_case(connection, replaced, f"run {run.id} looked again")
         generation = await connection.fetchval("select generation from hub")
         # What was settled since this run began to look is not booked a second time.
         decided = await connection.fetch(
@@ -249,6 +255,7 @@ async def finish(
             )
         if events:
             await log.append_rows(connection, events, segment)
+        await _open_case(connection, run, [r for r in records if r[_STATE] == "open"])
     return len(events)
 
 
@@ -256,6 +263,35 @@ def _event(data: StockReconciled, generation: int, segment: int, now: datetime) 
     return log.event_row(
         segment=segment, generation=generation, thread=stock_thread(data.place.location, data.place.item),
         type_="stock.reconciled.v1", event_id=f"reconciled/{data.difference}", source=HUB, occurred_at=now, data=encode(data),
+    )  # fmt: skip
+
+
+async def _open_case(connection: Connection, run: Run, open_: Sequence[tuple[Any, ...]]) -> None:
+    """One for the system, at the stock of the first places: who opens it sees the run, not a heap of cases."""
+    opened: list[cases.Change] = []
+    for number, _, item, location, *_ in open_[:CASE_LINKS_MAX]:
+        thread = stock_thread(location, item)
+        case = OpenCase(
+            f"reconcile/{run.system}", "value", "stock difference", f"{run.system} counts stock otherwise than the ledger",
+            f"crossdock reconcile show {run.id} names cause and evidence of each place. Count again, then approve what is right.",
+            "warehouse", f"difference/{number}",
+        )  # fmt: skip
+        opened.append((hash16(thread), thread, case))
+    await cases.apply(connection, opened)
+
+
+async def _close_case(connection: Connection, differences: Sequence[Any], because: str) -> None:
+    closed: list[cases.Change] = []
+    for row in await _linked(connection, differences):
+        closed.append((row["thread"], row["thread_key"], CloseCase(row["key"], because)))
+    await cases.apply(connection, closed)
+
+
+async def _linked(connection: Connection, differences: Sequence[Any]) -> list[Any]:
+    threads = [hash16(stock_thread(row["location"], row["item"])) for row in differences]
+    keys = [f"difference/{row['id']}" for row in differences]
+    return await connection.fetch(
+        "select thread, thread_key, key from case_link where thread = any($1) and key = any($2) and closed_at is null", threads, keys
     )  # fmt: skip
 
 
@@ -286,6 +322,7 @@ async def decide(
         )  # fmt: skip
         if done == "UPDATE 0":
             return False
+        await _close_case(connection, [row], f"{who} decided difference {row['id']}")
         if booked:
             place = StockPlace(row["item"], row["location"], row["lot"], row["owner"])
             good, held = Quantity(row["good"], row["unit"]), Quantity(row["held"], row["unit"])
