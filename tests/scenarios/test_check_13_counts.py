@@ -172,3 +172,30 @@ async def differing(group: Group, system: str) -> dict[str, dict[str, Any]]:
     )
     assert said.returncode == 0, said.stderr + said.stdout
     return {d["item"]: d for d in json.loads(said.stdout)["differences"]}
+
+
+async def test_who_may_compare_and_settle(group: Group) -> None:
+    """A token of the scope `reconcile` may, one that may only read sees what was found and changes nothing."""
+    hub = group.api.hub
+    tokens = {}
+    for scope in ("read", "reconcile"):
+        made = await asyncio.to_thread(hub.crossdock, "token", "create", f"count-{scope}", "--scope", scope)
+        tokens[scope] = {"Authorization": f"Bearer {made.stdout.strip()}"}
+    approve = "/v1/reconciliations/differences/999999/approve"
+    reason = json.dumps({"reason": "x"}).encode()
+
+    async def status(method: str, path: str, scope: str, body: bytes | None = None) -> int:
+        return (await group.api.call(method, path, body, headers=tokens[scope])).status
+
+    async def known() -> bool:
+        return (
+            await status("GET", "/v1/reconciliations", "read") == 200
+            and await status("POST", approve, "reconcile", reason) != 401
+        )
+
+    await eventually(known, what="the hub knows the tokens")
+    assert await status("POST", "/v1/reconciliations", "read", json.dumps({"system": SITE1}).encode()) == 403
+    assert await status("POST", approve, "read", reason) == 403
+    assert await status("POST", approve, "reconcile", reason) == 404
+    assert await status("POST", approve, "reconcile", b"{}") == 400
+    assert await status("GET", "/v1/reconciliations/999999", "read") == 404
