@@ -27,6 +27,7 @@ from crossdock.store import reconcile as table
 from crossdock.store.segments import current_segment
 from crossdock.views import reconcile as view
 from crossdock.views import stock as stock_view
+from crossdock.views.sql import blocks
 from store.conftest import Connect
 
 NOW = datetime.now(UTC)
@@ -394,3 +395,31 @@ def test_the_event_of_a_settling_names_its_reason() -> None:
         "small",
         "crossdock",
     )
+
+
+async def test_entries_are_read_from_the_index_only(connection: asyncpg.Connection) -> None:
+    """A hot item's newest page does not cost its whole history."""
+    for n in range(1, 4):
+        await receive(connection, "A", 1, n)
+    balance = await connection.fetchval("select id from stock_balance where item = 'A'")
+    await connection.execute(
+        f"insert into stock_entry_{current_segment()} (segment, balance, from_bucket, to_bucket, quantity, cause, thread, occurred_at)"
+        " select $1, $2, 'outside', 'available', 1, 'bulk', '\\x00', now() from generate_series(1, 20000)",
+        current_segment(), balance,
+    )  # fmt: skip
+    await connection.execute("analyze")
+    plan = await connection.fetch(
+        "explain (analyze, timing off) " + blocks("stock.sql")["entries"],
+        "A",
+        2**62,
+        None,
+        None,
+        None,
+        "",
+        10,
+    )
+    scanned = [line for (line,) in plan if "Scan" in line and f"stock_entry_{current_segment()}" in line]
+
+    assert scanned
+    assert all("Index" in line for line in scanned)
+    assert all("rows=10" in line.split("actual")[1] for line in scanned)

@@ -14,6 +14,7 @@ from crossdock.model.drift import ZERO, Booked, Booking
 from crossdock.model.registry import decode
 from crossdock.model.stock import StockPlace
 from crossdock.store.pool import Connection
+from crossdock.store.segments import segment_at
 
 ENTRIES_MAX: Final = 20_000
 CHAIN_MAX: Final = 3
@@ -37,7 +38,7 @@ select e.id, b.item, b.location, b.lot, b.owner, e.from_bucket, e.to_bucket, e.q
 from unnest($1::text[], $2::text[], $3::text[], $4::text[]) as k (item, location, lot, owner)
 join stock_balance b using (item, location, lot, owner)
 join stock_entry e on e.balance = b.id
-where e.recorded_at >= $5
+where e.segment >= $7 and e.recorded_at >= $5
 order by e.id desc limit $6
 """
 
@@ -83,7 +84,7 @@ async def read(
     columns = [[getattr(p, name) for p in places] for name in ("item", "location", "lot", "owner")]
     async with connection.transaction(isolation="repeatable_read", readonly=True):
         balances = await connection.fetch(_BOOKED, *columns)
-        entries = await connection.fetch(_ENTRIES, *columns, since, ENTRIES_MAX)
+        entries = await connection.fetch(_ENTRIES, *columns, since, ENTRIES_MAX, segment_at(since) - 1)
         causes = await _causes(connection, entries)
         numbers = await _sequences(connection, causes, system) if warehouse else {}
         posted = {} if warehouse else await _posted(connection, {row["thread"] for row in entries})

@@ -31,10 +31,14 @@ from pg_class where relkind = 'r' and relname ~ '^stock_entry_\d+$'
 select e.id, e.segment, b.location, b.lot, b.owner, b.possessor, b.unit, e.from_bucket, e.to_bucket, e.quantity, e.cause,
     e.thread, t.thread_key, e.claim, e.occurred_at, e.recorded_at
 from stock_balance b
-join stock_entry e on e.balance = b.id
+cross join lateral (
+    select * from stock_entry
+    where balance = b.id and id < $2 and ($6::text = '' or $6 in (from_bucket, to_bucket))
+    order by id desc limit $7
+) e
 left join thread_state t on t.thread = e.thread
-where b.item = $1 and e.id < $2 and ($3::text is null or b.location = $3) and ($4::text is null or b.lot = $4)
-    and ($5::text is null or b.owner = $5) and ($6::text = '' or $6 in (e.from_bucket, e.to_bucket))
+where b.item = $1 and ($3::text is null or b.location = $3) and ($4::text is null or b.lot = $4)
+    and ($5::text is null or b.owner = $5)
 order by e.id desc
 limit $7
 
