@@ -83,8 +83,8 @@ class Reconciliations:
 
     async def _one(self, run: table.Run, lease: float) -> None:
         """A connection of its own: it holds the snapshot."""
-        transport = Transport(connections_max=1)
         connection = await connect(self._hub.dsn)
+        transport = Transport(connections_max=1)
         holding = asyncio.create_task(_hold(self._pool, run, lease))
         try:
             source = self._hub.connector(run.system).stock
@@ -94,7 +94,9 @@ class Reconciliations:
             self._waker.ring(LOG)
         except Fenced as error:
             _log.warning("reconciliation_lost", run=run.id, reason=str(error))
-        except CrossdockError as error:
+        except LOST:
+            raise
+        except (CrossdockError, asyncpg.PostgresError) as error:
             with contextlib.suppress(Fenced):
                 await table.fail(connection, run, str(error))
         finally:

@@ -84,6 +84,8 @@ def to_page(rows: list[Row], locations: dict[str, str], read_at: datetime) -> St
         after = rows[-1].material
     summed: dict[tuple[StockPlace, str], tuple[Decimal, Decimal]] = {}
     for row in rows:
+        if row.plant not in locations:
+            continue
         key = (
             StockPlace(row.material, locations[row.plant], row.batch or ""),
             to_unit(row.material_base_unit),
