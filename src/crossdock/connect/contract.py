@@ -12,6 +12,7 @@ from typing import Protocol
 import msgspec
 
 from crossdock.connect.transport import Transport
+from crossdock.model.drift import Counted
 from crossdock.model.envelope import NewEvent
 from crossdock.model.party import People
 
@@ -138,6 +139,26 @@ class Client(Protocol):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class StockPage:
+    """A part of a stock snapshot. `after` leads to the next one and is empty at the end.
+
+    `locations` are those the whole snapshot speaks for: what the ledger holds there and no row names is not there.
+    `watermark` is the system's last event when it read this page, where it has an order of events.
+    """
+
+    rows: tuple[Counted, ...]
+    locations: tuple[str, ...]
+    after: str = ""
+    watermark: int | None = None
+
+
+class StockSource(Protocol):
+    """Reads what the partner counts, page by page; raises nothing."""
+
+    async def stock_page(self, after: str) -> StockPage | RetryLater | Refused: ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Connector:
     """The abilities. Inbound-only or outbound-only connectors leave the others None.
 
@@ -147,6 +168,7 @@ class Connector:
     open: makes the client of one account.
     sign: pure; the headers with which the partner itself would send this message at its `received_at`, under a
     topic of its own ("" for none). `crossdock send` uses it; equal messages get equal delivery ids.
+    stock: makes what reads the account's stock snapshots.
     """
 
     authenticate: Callable[[Inbound, Account], None] | None = None
@@ -154,3 +176,4 @@ class Connector:
     render: Callable[[str, msgspec.Struct, People, Account], bytes] | None = None
     open: Callable[[Account, Transport], Client] | None = None
     sign: Callable[[Inbound, Account, str], Mapping[str, str]] | None = None
+    stock: Callable[[Account, Transport], StockSource] | None = None

@@ -22,6 +22,7 @@ from crossdock.runtime.budget import Breaker, Budget
 from crossdock.runtime.hub import Hub
 from crossdock.runtime.lanes import Entry, Lanes, entry_of
 from crossdock.runtime.outcomes import Outcomes
+from crossdock.runtime.reconciliation import Reconciliations
 from crossdock.runtime.resuming import IN_DOUBT
 from crossdock.runtime.subscriber import Subscribers
 from crossdock.runtime.target import Target, open_target
@@ -292,6 +293,7 @@ class Delivery:
             asyncio.create_task(outcomes.run()),
             asyncio.create_task(listen(self.hub.dsn, EFFECTS, self._ring)),
             asyncio.create_task(Subscribers(self.hub, self.id, pool).run()),
+            asyncio.create_task(Reconciliations(self.hub, self.id, pool, self.waker).run()),
         ]
         try:
             await self._lease(pool, transport, outcomes)
