@@ -8,7 +8,7 @@ from e2e.trading import Trade
 BREAKS = 12
 """More than the calls that SAP may be sent at once."""
 STUCK = """
-select pg_terminate_backend(pid) from pg_stat_activity
+select pid, pg_terminate_backend(pid) from pg_stat_activity
 where wait_event_type = 'Lock' and query like '%picked as%' and pid <> pg_backend_pid()
 """
 
@@ -29,10 +29,13 @@ async def test_calls_that_never_began_cost_nothing_of_the_budget(trading: Trade)
     try:
         async with lock.transaction():
             await lock.execute("lock table effect_body in access exclusive mode")
-            for number in range(BREAKS):
-                await eventually(
-                    lambda: other.fetch(STUCK), what=f"delivery stands before the lock, time {number}"
-                )
+            ended: set[int] = set()
+
+            async def broken() -> bool:
+                ended.update(row["pid"] for row in await other.fetch(STUCK))
+                return len(ended) >= BREAKS
+
+            await eventually(broken, what=f"{BREAKS} connections stood before the lock and were ended")
     finally:
         await lock.close()
         await other.close()
