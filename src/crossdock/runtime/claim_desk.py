@@ -125,7 +125,8 @@ class ClaimDesk:
             settled = stock.Settled(segment, balances=balances, claims=dict(held))
             for job in jobs:
                 made.decide(settled, job)
-            await stock.write(connection, settled, segment, made.answers)
+            await asyncio.gather(stock.write_entries(connection, settled, segment), made.tell())
+            await stock.write_balances(connection, settled, made.answers)
             await claims.keep_replies(connection, made.replies)
             rows = claim_events.availability(settled, at.generation, at.now)
             if rows:

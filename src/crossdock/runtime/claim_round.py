@@ -1,9 +1,10 @@
 """One round of the claim desk in memory: what was asked and done, decided on locked rows, and the answers. No I/O."""
 
+import asyncio
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from typing import Literal
+from typing import Final, Literal
 
 import msgspec
 
@@ -25,7 +26,7 @@ from crossdock.model.claim import (
 )
 from crossdock.model.quantity import Quantity
 from crossdock.model.stock import ClaimLine
-from crossdock.model.thread import hash16, thread_key
+from crossdock.model.thread import hash16
 from crossdock.processes.demand import Demand, Items, base
 from crossdock.processes.intents import Claim
 from crossdock.store import lifecycle
@@ -35,6 +36,7 @@ from crossdock.store.stock import Cause, Settled, Wish, grant
 
 Said = Literal["done", "refused", "repeated", "different", "unknown", "ended", "wrong"]
 encode = msgspec.json.Encoder(decimal_format="string").encode
+TOLD_AT_ONCE: Final = 100
 answer_of = msgspec.json.Decoder(ClaimAnswer).decode
 replace = msgspec.structs.replace
 
@@ -50,6 +52,17 @@ class Asking:
     who: str
     said: Said = "unknown"
     answer: bytes = b""
+
+    @property
+    def lines(self) -> tuple[ClaimLine, ...]:
+        if len(self.demands) == 1:
+            return self.demands[0].lines
+        return tuple(line for one in self.demands for line in one.lines)
+
+    def repeats(self, before: tuple[bytes, bytes]) -> None:
+        """The claim is there already, with this fingerprint and answer."""
+        self.said = "repeated" if before[0] == self.fingerprint else "different"
+        self.answer = before[1]
 
 
 @dataclass(slots=True)
@@ -77,6 +90,10 @@ class Instant:
     generation: int
 
 
+Granted = tuple[Asking, Held, tuple[ClaimLine, ...], tuple[ClaimLine, ...]]
+"""(who asked, the claim as it became, what it got, what it lacks)"""
+
+
 @dataclass(slots=True)
 class Round:
     """`asked` and `replied` are earlier answers by claim and by key, `held` the locked claims."""
@@ -85,6 +102,8 @@ class Round:
     asked: Mapping[str, tuple[bytes, bytes] | None]
     replied: Mapping[bytes, tuple[bytes, bytes]]
     held: Mapping[str, Held]
+    granted: dict[str, Granted] = field(default_factory=dict)
+    repeated: list[Asking] = field(default_factory=list)
     answers: dict[str, tuple[bytes, bytes]] = field(default_factory=dict)
     replies: dict[bytes, tuple[bytes, bytes]] = field(default_factory=dict)
 
@@ -112,30 +131,37 @@ class Round:
 
     def _ask(self, settled: Settled, job: Asking) -> None:
         name = job.wanted.claim
-        before = self.answers.get(name)
-        if before is None and name in self.asked:
-            before = self.asked[name] or (b"", b"")
-        if before is not None:
-            job.said = "repeated" if before[0] == job.fingerprint else "different"
-            job.answer = before[1]
+        if name in self.asked:
+            job.repeats(self.asked[name] or (b"", b""))
+            return
+        if name in self.granted:
+            self.repeated.append(job)
             return
         expiry = job.wanted.expires_in_seconds
         expires_at = None if expiry is None else self.at.now + timedelta(seconds=expiry)
+        kits = tuple((one.line, one.kits) for one in job.demands if one.kits)
         claim = Claim(
-            name, tuple(line for one in job.demands for line in one.lines), job.nodes,
-            partial=job.wanted.mode == "partial", kind=job.wanted.kind, expires_at=expires_at,
-            good_on=self.at.now.date(), sets=tuple((one.line, one.kits) for one in job.demands if one.kits),
+            name, job.lines, job.nodes, job.wanted.mode == "partial", job.wanted.kind, expires_at, self.at.now.date(), kits
         )  # fmt: skip
-        thread = thread_key("claim", name)
+        thread = f"claim/{name}"
         wish = Wish(claim, hash16(thread), thread, f"{job.who}/claim/{name}", self.at.now)
         served, missing = grant(settled, wish, claim)
-        refused = settled.claims[name].state == "refused"
-        lines = tuple(_answer_line(job.wanted, n, one, served, missing) for n, one in enumerate(job.demands))
-        answer = ClaimAnswer(
-            name, "refused" if refused else "pending", job.wanted.kind, lines, expires_at, self.at.as_of
-        )
-        job.said, job.answer = "done", encode(answer)
-        self.answers[name] = (job.fingerprint, job.answer)
+        self.granted[name] = (job, settled.claims[name], served, missing)
+
+    async def tell(self) -> None:
+        """Write the answers of what was granted or refused, a few at a time: the entries are under way meanwhile."""
+        for number, (name, (job, held, served, missing)) in enumerate(self.granted.items()):
+            lines = tuple(
+                _answer_line(job.wanted, n, one, served, missing) for n, one in enumerate(job.demands)
+            )
+            state: Literal["pending", "refused"] = "refused" if held.state == "refused" else "pending"
+            answer = ClaimAnswer(name, state, job.wanted.kind, lines, held.expires_at, self.at.as_of)
+            job.said, job.answer = "done", encode(answer)
+            self.answers[name] = (job.fingerprint, job.answer)
+            if number % TOLD_AT_ONCE == 0:
+                await asyncio.sleep(0)
+        for job in self.repeated:
+            job.repeats(self.answers[job.wanted.claim])
 
     def _act(self, settled: Settled, job: Acting) -> None:
         before = self.replies.get(job.key) or self.replied.get(job.key)
@@ -198,16 +224,17 @@ class Round:
 def _answer_line(
     wanted: ClaimWanted, place: int, one: Demand, served: tuple[ClaimLine, ...], missing: tuple[ClaimLine, ...]
 ) -> AnswerLine:  # fmt: skip
-    lacks = {x.place.item: x.quantity.value for x in missing if x.line == one.line}
-    if one.kits:
-        first = one.contents[0]
-        lack = lacks.get(first.item, ZERO) / first.quantity.value
-    else:
-        lack = next(iter(lacks.values()), ZERO)
+    lack = ZERO
+    if missing:
+        lacks = {x.place.item: x.quantity.value for x in missing if x.line == one.line}
+        first = one.contents[0] if one.kits else None
+        lack = (
+            lacks.get(first.item, ZERO) / first.quantity.value if first else next(iter(lacks.values()), ZERO)
+        )
     sources = tuple(
         Source(x.place.item, x.place.location, x.quantity, x.place.lot) for x in served if x.line == one.line
     )
-    granted = Quantity(one.needed.value - lack, one.needed.unit)
+    granted = Quantity(one.needed.value - lack, one.needed.unit) if lack else one.needed
     asked = wanted.lines[place]
     return AnswerLine(one.line, asked.item, asked.quantity, one.needed, granted, sources, one.contents)
 

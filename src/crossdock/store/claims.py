@@ -104,10 +104,10 @@ async def insert(connection: Connection, claims: Sequence[Held], answers: Mappin
         records=[(c.id, c.thread, c.thread_key, c.kind, c.state, c.expires_at, *answers.get(c.id, nothing)) for c in claims],
         columns=("id", "thread", "thread_key", "kind", "state", "expires_at", "fingerprint", "answer"),
     )  # fmt: skip
-    lines = [(c.id, x.line, x.balance, x.quantity, x.posted, x.released) for c in claims for x in c.lines]
+    lines = [(c.id, x.line, x.balance, x.quantity) for c in claims for x in c.lines]
     if lines:
         await connection.copy_records_to_table(
-            "claim_line", records=lines, columns=("claim", "line", "balance", "quantity", "posted", "released")
+            "claim_line", records=lines, columns=("claim", "line", "balance", "quantity")
         )  # fmt: skip
     ended = [c.id for c in claims if c.ended]
     if ended:

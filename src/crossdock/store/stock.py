@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime
 from decimal import Decimal
-from typing import Any
+from typing import Any, NamedTuple
 
 import msgspec
 
@@ -55,8 +55,7 @@ class Balance:
         return self.buckets["available"]
 
 
-@dataclass(frozen=True, slots=True)
-class Cause:
+class Cause(NamedTuple):
     """What an entry names: the event or request, the thread it was for, and the claim it belongs to."""
 
     name: str
@@ -248,10 +247,24 @@ _UPDATE = (
 )
 
 
-async def write(
-    connection: Connection, settled: Settled, segment: int, answers: Mapping[str, claim_table.Answer] | None = None
-) -> None:  # fmt: skip
-    """Write back changed balances, their entries, and the claims; `answers` are what new claims were told."""
+async def write(connection: Connection, settled: Settled, segment: int) -> None:
+    """Write the entries, the changed balances, and the claims."""
+    await write_entries(connection, settled, segment)
+    await write_balances(connection, settled, {})
+
+
+async def write_entries(connection: Connection, settled: Settled, segment: int) -> None:
+    if settled.entries:
+        await connection.copy_records_to_table(
+            f"stock_entry_{segment}", records=settled.entries,
+            columns=("segment", "balance", "from_bucket", "to_bucket", "quantity", "cause", "thread", "claim", "occurred_at"),
+        )  # fmt: skip
+
+
+async def write_balances(
+    connection: Connection, settled: Settled, answers: Mapping[str, claim_table.Answer]
+) -> None:
+    """Changed balances, and the claims; `answers` are what new claims were told."""
     changed = [balance for balance in settled.balances.values() if balance.changed]
     if changed:
         for balance in changed:
@@ -260,16 +273,11 @@ async def write(
             _UPDATE, [b.id for b in changed], [b.version for b in changed], [b.published for b in changed],
             [b.expires_on for b in changed], *([b.buckets[bucket] for b in changed] for bucket in BUCKETS),
         )  # fmt: skip
-    if settled.entries:
-        await connection.copy_records_to_table(
-            f"stock_entry_{segment}", records=settled.entries,
-            columns=("segment", "balance", "from_bucket", "to_bucket", "quantity", "cause", "thread", "claim", "occurred_at"),
-        )  # fmt: skip
     fresh = {wish.what.claim for wish, _, _ in settled.granted} | {
         wish.what.claim for wish, _ in settled.refused
     }
     if fresh:
-        await claim_table.insert(connection, [settled.claims[name] for name in fresh], answers or {})
+        await claim_table.insert(connection, [settled.claims[name] for name in fresh], answers)
     used = [held for held in settled.claims.values() if held.changed and held.id not in fresh]
     if used:
         await claim_table.update(connection, used)

@@ -90,12 +90,31 @@ class Taking:
 
 def serve(shelves: Shelves, claim: Claim) -> Served:
     """From the first node that has everything, else from as many as it takes."""
+    if len(claim.lines) == 1 and len(claim.nodes) <= 1 and not claim.sets:
+        return _single(shelves, claim)
     if len(claim.nodes) > 1:
         for node in claim.nodes:
             found = _try(shelves, claim, (node,))
             if not found[1]:
                 return found
     return _try(shelves, claim, claim.nodes)
+
+
+def _single(shelves: Shelves, claim: Claim) -> Served:
+    """The same for one line at one place, which most claims are."""
+    line = claim.lines[0]
+    wanted = line.quantity.value
+    if claim.nodes and claim.nodes[0] != line.place.location:
+        line = replace(line, place=replace(line.place, location=claim.nodes[0]))
+    taken = Taking(shelves, claim.good_on).take(line, wanted)
+    if len(taken) == 1 and taken[0].quantity.value == wanted:
+        return (taken[0],), ()
+    lack = wanted - sum((x.quantity.value for x in taken), ZERO)
+    asked = claim.lines[0]
+    missing = (
+        (ClaimLine(asked.line, asked.place, Quantity(lack, asked.quantity.unit)),) if lack > ZERO else ()
+    )
+    return tuple(taken), missing
 
 
 def _try(shelves: Shelves, claim: Claim, nodes: tuple[str, ...]) -> Served:

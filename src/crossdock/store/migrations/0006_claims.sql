@@ -36,7 +36,6 @@ where not exists (select from claim_line l where l.claim = id and l.posted + l.r
 alter table stock_entry add constraint names_its_cause check (cause <> '');
 
 create index claim_expiring on claim (expires_at) where ended_at is null and expires_at is not null;
-create index claim_line_balance on claim_line (balance) where posted + released < quantity;
 
 -- Until when the goods of a balance may be sold, where its lot says so.
 alter table stock_balance add column expires_on date;
