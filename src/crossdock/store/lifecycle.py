@@ -87,12 +87,13 @@ def change_kind(settled: Settled, held: Held, kind: ClaimKind, cause: Cause) -> 
 def change(settled: Settled, held: Held, wanted: Sequence[Part], more: Claim, cause: Cause) -> Outcome:
     """Lines shall hold these quantities, counting what is posted or released already.
 
-    `more` says how to serve what is added: it is the claim as asked, with what each line lacks.
+    `more` says how to serve what is added: it is the claim as asked, with what each line lacks. A line that got nothing
+    has no node to grow at.
     """
     lacking = tuple(
         Lacking(part.line, part.item, part.quantity, _ended(held, part))
         for part in wanted
-        if part.quantity < _ended(held, part)
+        if part.quantity < _ended(held, part) or not _shares(held, part)
     )
     if lacking:
         return lacking
