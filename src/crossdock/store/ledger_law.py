@@ -35,9 +35,13 @@ select c.id, c.state from claim c where (c.ended_at is null) <> exists (
 
 
 async def differences(connection: Connection) -> list[str]:
-    """What breaks the law, in words; empty where it holds. Reads every entry there is, in one snapshot."""
+    """What breaks the law, in words; empty where it holds. Reads every entry there is, in one snapshot.
+
+    Raises `QueryCanceledError` where that takes too long.
+    """
     async with connection.transaction(isolation="repeatable_read", readonly=True):
-        await connection.execute("set local transaction_timeout = '60s'")
+        await connection.execute("set local transaction_timeout = '2min'")
+        await connection.execute("set local statement_timeout = '20s'")
         entries = await connection.fetch(_ENTRIES)
         claims = await connection.fetch(_CLAIMS)
         ended = await connection.fetch(_ENDED)
