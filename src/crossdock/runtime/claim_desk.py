@@ -19,7 +19,6 @@ from crossdock.store.pool import LOST, Connection
 from crossdock.store.segments import current_segment
 
 ROUND_MAX: Final = 2048
-IN_FLIGHT: Final = 2
 QUEUE_MAX: Final = 20_000
 _log = structlog.get_logger()
 _NOW = (
@@ -49,7 +48,7 @@ class ClaimDesk:
         self._tasks: list[asyncio.Task[None]] = []
 
     def start(self) -> None:
-        self._tasks = [asyncio.create_task(self._serve_for_ever()) for _ in range(IN_FLIGHT)]
+        self._tasks = [asyncio.create_task(self._serve_for_ever())]
 
     async def close(self) -> None:
         for task in self._tasks:
