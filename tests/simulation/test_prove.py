@@ -61,3 +61,23 @@ def test_one_flaw_fails_the_proof(flaw: dict[str, object]) -> None:
     """There is no tolerance."""
     assert Proof(orders=5, completed=5).good
     assert not Proof(orders=5, completed=5, **flaw).good  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("seed", [random.randrange(10**6)], ids=["any-seed"])
+def test_claims_survive_kills_of_api_and_database(tmp_path: Path, seed: int) -> None:
+    """Exit 0: nothing oversold, no answer lost, and the ledger adds up."""
+    done = subprocess.run(
+        [
+            sys.executable, "-m", "crossdock.cli.main", "prove", "claims", "--claims", "400", "--kills", "1", "--seed", str(seed),
+            "--json",
+        ],
+        cwd=tmp_path, capture_output=True, text=True, timeout=300, check=False,
+    )  # fmt: skip
+
+    told = f"seed {seed}\n{done.stdout[-3000:]}\n{done.stderr[-3000:]}"
+    assert done.returncode == 0, told
+    found = json.loads(done.stdout)
+    assert (found["oversold"], found["lost_answers"], found["differences"]) == (0, 0, []), told
+    assert found["granted"] > 0
+    assert found["refused"] > 0
+    assert found["granted"] + found["refused"] == 400

@@ -14,6 +14,7 @@ from crossdock.model.quantity import Quantity
 from crossdock.model.stock import Bucket, ClaimLine, StockPlace
 from crossdock.model.thread import hash16
 from crossdock.processes.intents import Claim, Move
+from crossdock.store import claims as claims_table
 from crossdock.store import stock
 from crossdock.store.segments import current_segment
 from store.conftest import Connect
@@ -45,7 +46,9 @@ async def settle(connection: asyncpg.Connection, *wishes: stock.Wish) -> stock.S
         lines = [line.place for line in one.what.lines] if isinstance(one.what, Claim) else [one.what.place]
         places |= {stock.key_of(p): "EA" for p in lines}
     async with connection.transaction():
-        settled = stock.settle(wishes, await stock.lock(connection, places.items()), current_segment())
+        held = await claims_table.lock(connection, stock.named_claims(wishes))
+        locked = await stock.lock(connection, places.items())
+        settled = stock.settle(wishes, locked, current_segment(), held)
         await stock.write(connection, settled, current_segment())
     return settled
 
@@ -142,7 +145,7 @@ async def test_a_move_takes_no_more_than_there_is(connection: asyncpg.Connection
 
 
 async def test_a_claim_ends_by_its_entries(connection: asyncpg.Connection) -> None:
-    """Allocated: posted. Given back: voided."""
+    """Allocated: posted. Given back: released."""
     await settle(connection, receipt(4))
     await settle(connection, claim("used", ("WID-1", 1)), claim("freed", ("WID-1", 1)))
 
@@ -153,7 +156,7 @@ async def test_a_claim_ends_by_its_entries(connection: asyncpg.Connection) -> No
     )
 
     rows = await connection.fetch("select id, state from claim")
-    assert dict(map(tuple, rows)) == {"used": "posted", "freed": "voided"}
+    assert dict(map(tuple, rows)) == {"used": "posted", "freed": "released"}
 
 
 async def test_the_table_itself_refuses_to_oversell(connection: asyncpg.Connection) -> None:

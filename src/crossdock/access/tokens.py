@@ -15,6 +15,7 @@ SCOPES: Final = {
     "operator": "everything: reads, writes, actions, personal data, the console",
     "read": "stories, lists, cases, find; the console without its buttons",
     "events": "append events and orders",
+    "claims": "claim stock, and use what was claimed",
     "feed": "follow the log",
     "reconcile": "ask for comparisons of stock, and settle their differences",
     "metrics": "Prometheus metrics",

@@ -13,6 +13,7 @@ from litestar import Litestar, Request
 from crossdock.access.tokens import Identity, Key, id_of, matches
 from crossdock.api.problems import Problem
 from crossdock.runtime.admission import Admission
+from crossdock.runtime.claim_desk import ClaimDesk
 from crossdock.runtime.hub import Hub
 from crossdock.runtime.intake import Intake
 from crossdock.runtime.throughput import sample
@@ -31,6 +32,7 @@ class Context:
     intake: Intake
     admission: Admission
     waker: Waker
+    desk: ClaimDesk
     keys: dict[str, Key] = field(default_factory=dict)
     news: asyncio.Event = field(default_factory=asyncio.Event)
     """Set at the next wake-up of the log, and then replaced."""
@@ -100,9 +102,12 @@ async def opened(app: Litestar, hub: Hub) -> AsyncIterator[None]:
     reader = await open_pool(hub.dsn, size_max=6)
     waker = Waker(hub.dsn)
     intake = Intake(hub, pool, waker)
-    made = Context(hub, pool, reader, intake, Admission(hub, reader), waker)
+    claiming = await open_pool(hub.dsn, size_max=4)
+    desk = ClaimDesk(claiming, waker)
+    made = Context(hub, pool, reader, intake, Admission(hub, reader), waker, desk)
     app.state.context = made
     intake.start()
+    desk.start()
     await until_served(made.read_keys)
     work = (
         made.watch_keys(),
@@ -118,6 +123,8 @@ async def opened(app: Litestar, hub: Hub) -> AsyncIterator[None]:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
         await intake.close()
+        await desk.close()
         await waker.close()
         await pool.close()
+        await claiming.close()
         await reader.close()

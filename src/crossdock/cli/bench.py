@@ -1,6 +1,5 @@
 """`bench`: what this machine reaches, as ratios measured in one run."""
 
-import asyncio
 import sys
 from importlib import import_module
 from typing import TYPE_CHECKING, Annotated
@@ -12,7 +11,7 @@ from crossdock.cli.hub import JsonOption, note
 if TYPE_CHECKING:
     from crossdock.bench.rows import Row
 
-NAMES = ("append", "pipeline", "deliver", "drift", "reconcile")
+NAMES = ("append", "pipeline", "deliver", "claims", "drift", "reconcile")
 
 
 def register(app: typer.Typer) -> None:
@@ -27,6 +26,8 @@ def bench(
     if name not in (*NAMES, "all"):
         raise typer.BadParameter(f"one of {', '.join(NAMES)}, all", param_hint="NAME")
 
+    import uvloop
+
     async def run() -> None:
         for one in NAMES if name == "all" else (name,):
             note(f"bench {one}: about a minute …")
@@ -34,7 +35,7 @@ def bench(
                 sys.stdout.write((row.as_json() if as_json else _line(row)) + "\n")
                 sys.stdout.flush()
 
-    asyncio.run(run())
+    uvloop.run(run())
 
 
 def _line(row: "Row") -> str:

@@ -3,6 +3,8 @@
 import asyncio
 import sys
 import tempfile
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated
 
@@ -20,22 +22,12 @@ def register(app: typer.Typer) -> None:
     app.add_typer(prove, name="prove")
 
 
-@prove.command()
-def kill(
-    orders: Annotated[int, typer.Option(help="Orders that run meanwhile.", min=1)] = 200,
-    kills: Annotated[int, typer.Option(help="SIGKILLs of each process and each twin.", min=0)] = 2,
-    stops: Annotated[int, typer.Option(help="SIGSTOPs of 60 s of worker and delivery, each.", min=0)] = 0,
-    seed: Annotated[int, typer.Option(help="The same seed is the same mischief.")] = 1,
-    as_json: JsonOption = False,
-) -> None:
-    """Kill worker, API, delivery, supervisor, postmaster and every twin while orders run; count what was lost or doubled."""
+@contextmanager
+def _bars() -> Iterator[Callable[[str, int, int], None]]:
+    """A bar on standard error for each stage that tells its progress."""
     from rich.console import Console
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
-    from crossdock.prove.kill import run
-
-    folder = Path(tempfile.mkdtemp(prefix="crossdock-prove-"))
-    note(f"Seed {seed}. Data in {folder} until the end.")
     screen = Console(stderr=True, highlight=False)
     columns = (TextColumn("{task.description:32}"), BarColumn(40), MofNCompleteColumn(), TimeElapsedColumn())
     with Progress(*columns, console=screen) as bars:
@@ -46,6 +38,23 @@ def kill(
                 tasks[name] = bars.add_task(name, total=of or None)
             bars.update(tasks[name], completed=done)  # type: ignore[arg-type]
 
+        yield progress
+
+
+@prove.command()
+def kill(
+    orders: Annotated[int, typer.Option(help="Orders that run meanwhile.", min=1)] = 200,
+    kills: Annotated[int, typer.Option(help="SIGKILLs of each process and each twin.", min=0)] = 2,
+    stops: Annotated[int, typer.Option(help="SIGSTOPs of 60 s of worker and delivery, each.", min=0)] = 0,
+    seed: Annotated[int, typer.Option(help="The same seed is the same mischief.")] = 1,
+    as_json: JsonOption = False,
+) -> None:
+    """Kill worker, API, delivery, supervisor, postmaster and every twin while orders run; count what was lost or doubled."""
+    from crossdock.prove.kill import run
+
+    folder = Path(tempfile.mkdtemp(prefix="crossdock-prove-"))
+    note(f"Seed {seed}. Data in {folder} until the end.")
+    with _bars() as progress:
         proof, findings = asyncio.run(
             run(folder, orders=orders, kills=kills, stops=stops, seed=seed, progress=progress)
         )
@@ -67,3 +76,28 @@ def kill(
         note(f"The data stays in {folder}")
         raise typer.Exit(1)
     remove_hub(folder)
+
+
+@prove.command()
+def claims(
+    claims: Annotated[int, typer.Option(help="Claims that are asked for.", min=1)] = 3000,
+    kills: Annotated[int, typer.Option(help="SIGKILLs of the API and of PostgreSQL, each.", min=0)] = 3,
+    seed: Annotated[int, typer.Option(help="The same seed is the same claims and kills.")] = 1,
+    as_json: JsonOption = False,
+) -> None:
+    """Let 64 callers claim scarce stock while API and PostgreSQL are killed; then judge the ledger and every answer."""
+    from crossdock.prove.claims import run
+
+    with _bars() as progress:
+        proof = asyncio.run(run(claims=claims, kills=kills, seed=seed, progress=progress))
+    for line in proof.differences[:50]:
+        note("  " + line)
+    if as_json:
+        sys.stdout.write(proof.as_json() + "\n")
+    else:
+        sys.stdout.write(
+            f"{proof.claims} claims, {proof.granted} granted, {proof.acts} acts, {proof.asked_again} asked again: {proof.oversold} oversold,"
+            f" {proof.lost_answers} answers lost; seed {seed}\n"
+        )
+    if not proof.good:
+        raise typer.Exit(1)

@@ -3,11 +3,14 @@
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime
 
+import asyncpg
+
 from crossdock.doctor.check import Check, graded, lasting
 from crossdock.errors import Misconfigured
 from crossdock.runtime.hub import Hub
 from crossdock.runtime.postgres import MAJOR
 from crossdock.store import migrate
+from crossdock.store.ledger_law import differences
 from crossdock.store.pool import Connection
 
 SKEW_SECONDS = (1.0, 10.0)
@@ -33,6 +36,7 @@ async def examine(connection: Connection, hub: Hub) -> AsyncIterator[Check]:
     if hub.settings.database_url:
         yield await _standby(connection)
     yield await _oldest(connection)
+    yield await _ledger(connection)
     yield await _skew(connection)
 
 
@@ -128,3 +132,21 @@ def unreachable(hub: Hub, error: Exception) -> Check:
         f"does not answer: {reason}",
         "See database_url, the network, and whether the database exists.",
     )
+
+
+async def _ledger(connection: Connection) -> Check:
+    """Reads every stock entry there is; one too big to be read in 20 s is passed over."""
+    if await connection.fetchval("select to_regclass('stock_opening')") is None:
+        return Check("skip", "ledger", "its tables are not there yet")
+    try:
+        found = await differences(connection)
+    except asyncpg.QueryCanceledError:
+        return Check("skip", "ledger", "too many entries to be added up in 20 s")
+    if not found:
+        return Check(
+            "ok", "ledger", "its entries add up to every balance, and open claims to what is claimed"
+        )
+    return Check(
+        "fail", "ledger", f"{len(found)} differences: {found[0]}",
+        "Somebody wrote to its tables past the hub: find out who, and correct it by a stock.adjusted event.",
+    )  # fmt: skip

@@ -63,6 +63,8 @@ class ItemDefined(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
     width: Decimal | None = None
     height: Decimal | None = None
     status: Literal["active", "discontinued"] = "active"
+    stocked: bool = False
+    """Of a kit: it is put together beforehand and kept as itself. Else its components are taken when it is wanted."""
     cost: Money | None = None
     """Of one base unit, as its authority values it; differences of stock are weighed by it."""
 

@@ -1,5 +1,6 @@
 """Stock facts and claims (CBV `receiving`, `stock_taking`; X12 846/944/947)."""
 
+from datetime import date
 from typing import ClassVar, Literal
 
 import msgspec
@@ -32,6 +33,8 @@ class StockReceived(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
     place: StockPlace
     quantity: Quantity
     document: str = ""
+    expires_on: date | None = None
+    """The last day on which this lot may be sold."""
 
 
 class StockAdjusted(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
@@ -62,6 +65,26 @@ class StockReconciled(msgspec.Struct, frozen=True, gc=False, omit_defaults=True)
     who: str = ""
 
 
+class StockHeld(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
+    """Put aside for a quality check or a recall (X12 947, CBV `holding`): on hand, and not for sale."""
+
+    data_class: ClassVar[DataClass] = "commercial"
+
+    place: StockPlace
+    quantity: Quantity
+    reason: str
+
+
+class StockReleased(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
+    """A hold was lifted: it may be sold again."""
+
+    data_class: ClassVar[DataClass] = "commercial"
+
+    place: StockPlace
+    quantity: Quantity
+    reason: str
+
+
 class ClaimLine(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
     data_class: ClassVar[DataClass] = "commercial"
 
@@ -90,6 +113,23 @@ class ClaimRefused(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
 
     claim: str
     missing: tuple[ClaimLine, ...]
+
+
+class ClaimExpired(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
+    """Nobody used it in time: what was open of it went back."""
+
+    data_class: ClassVar[DataClass] = "internal"
+
+    claim: str
+
+
+class AvailabilityChanged(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
+    """Claims took or gave back some of it: channels have to hear what is left."""
+
+    data_class: ClassVar[DataClass] = "internal"
+
+    item: str
+    location: str
 
 
 class AvailabilityPublished(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):

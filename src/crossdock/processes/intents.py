@@ -1,5 +1,6 @@
 """What a process may want. Intents are values; the runtime carries them out in the batch's one transaction."""
 
+from datetime import date, datetime
 from decimal import Decimal
 from typing import Final, Literal
 
@@ -8,6 +9,7 @@ import msgspec
 from crossdock.model.stock import Bucket, ClaimLine, StockPlace
 
 Mode = Literal["ordered", "latest", "independent"]
+ClaimKind = Literal["soft", "firm"]
 
 KIND_MODE: Final[dict[str, Mode]] = {
     "order.check": "independent",
@@ -61,10 +63,18 @@ class Claim(msgspec.Struct, frozen=True, gc=False):
     """Locations that may serve it, the preferred first, before those the lines name: one that can serve all of it
     does, else lines are split over them in this order."""
     partial: bool = False
+    kind: ClaimKind = "firm"
+    expires_at: datetime | None = None
+    """On the business clock; what is open of it then goes back by itself. None: it stays."""
+    good_on: date | None = None
+    """Any lot that may be sold on this day serves a line that names none, the first to expire first. None: only the
+    lot that the line names."""
+    sets: tuple[tuple[str, int], ...] = ()
+    """(line, how many kits its components make up): taken in whole kits, each from one node."""
 
 
 class Move(msgspec.Struct, frozen=True, gc=False):
-    """One double entry. `claim` names the claim it consumes or frees."""
+    """One double entry. `claim` names the claim it uses up or frees: what is claimed moves only so."""
 
     place: StockPlace
     source: Bucket
@@ -73,6 +83,8 @@ class Move(msgspec.Struct, frozen=True, gc=False):
     unit: str
     claim: str = ""
     line: str = ""
+    expires_on: date | None = None
+    """Until when the goods it brings may be sold."""
 
 
 class Publish(msgspec.Struct, frozen=True, gc=False):

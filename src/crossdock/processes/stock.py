@@ -6,7 +6,8 @@ from typing import Final
 import msgspec
 
 from crossdock.model.envelope import Recorded
-from crossdock.model.stock import Bucket
+from crossdock.model.quantity import Quantity
+from crossdock.model.stock import Bucket, StockPlace
 from crossdock.processes.authority import not_theirs
 from crossdock.processes.intents import Intent, Move, Publish, Step, Summary
 from crossdock.processes.policy import Policy
@@ -34,22 +35,34 @@ def initial(_thread: str) -> State:
 def step(state: State, event: Recorded, policy: Policy) -> Step:
     match event.type:
         case "stock.received.v1":
-            place, change = event.data.place, event.data.quantity
+            return _moved(state, event, policy, event.data.quantity, "outside")
         case "stock.adjusted.v1":
-            place, change = event.data.place, event.data.change
+            return _moved(state, event, policy, event.data.change, "outside")
         case "stock.reconciled.v1":
             return _reconciled(state, event)
+        case "stock.held.v1":
+            held: Quantity = event.data.quantity
+            return _moved(state, event, policy, replace(held, value=-held.value), "quarantine")
+        case "stock.releasedFromHold.v1":
+            return _moved(state, event, policy, event.data.quantity, "quarantine")
+        case "availability.changed.v1":
+            return Step(state, (Publish(event.data.item, event.data.location),))
         case "availability.published.v1":
             return Step(replace(state, published=str(event.data.available)))
         case _:
             return Step(state, (), "ignored")
+
+
+def _moved(state: State, event: Recorded, policy: Policy, change: Quantity, other: Bucket) -> Step:
+    """`change` of what is available, from or to the `other` bucket."""
     if change.value == 0:
         return Step(state, (), "ignored")
+    place: StockPlace = event.data.place
     if not policy.speaks_for(event.source, place.location):
         return Step(state, (not_theirs(event, "stock", place.location, policy),), "ignored")
-    source: Bucket = "outside" if change.value > 0 else "available"
-    target: Bucket = "available" if change.value > 0 else "outside"
-    move: Intent = Move(place, source, target, abs(change.value), change.unit)
+    way: tuple[Bucket, Bucket] = (other, "available") if change.value > 0 else ("available", other)
+    expires_on = getattr(event.data, "expires_on", None)
+    move: Intent = Move(place, *way, abs(change.value), change.unit, expires_on=expires_on)
     return Step(replace(state, entries=state.entries + 1), (move, Publish(place.item, place.location)))
 
 

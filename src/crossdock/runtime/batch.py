@@ -20,7 +20,7 @@ from crossdock.processes import intents as i
 from crossdock.processes.catalogue import OWN, PROCESSES, heard_by
 from crossdock.processes.policy import Policy
 from crossdock.store.log import Row, event_row
-from crossdock.store.stock import Wish
+from crossdock.store.stock import CLAIM_BUCKETS, Wish
 
 SOURCE = "crossdock"
 _ENCODE = msgspec.msgpack.Encoder(decimal_format="string").encode
@@ -129,6 +129,7 @@ class Batch:
             process = PROCESSES[thread.kind]
             step = process.step(thread.state, event, self.policy)
             follow_ups = (*step.intents, *blocked.intents(event))
+            _check(follow_ups)
         except Exception as error:
             self._park(thread, f"{row['type']}: {type(error).__name__}: {error}"[:500])
             self.out.parked.append((thread.hash, row["segment"], row["generation"], row["xid"], row["id"]))
@@ -227,6 +228,13 @@ class Batch:
                 summary.done, thread.parked, thread.first_segment, summary.number or None, " ".join(summary.units) or None,
             ))  # fmt: skip
         return rows
+
+
+def _check(intents: Sequence[i.Intent]) -> None:
+    """What is claimed moves only in the name of its claim. Raises `ValueError`: a fault of the process."""
+    for intent in intents:
+        if isinstance(intent, i.Move) and not intent.claim and intent.source in CLAIM_BUCKETS:
+            raise ValueError(f"a move out of {intent.source} names no claim")
 
 
 def _recorded(row: Any) -> Recorded:

@@ -16,7 +16,7 @@ from crossdock.processes.intents import Claim, Do, OpenCase
 from crossdock.runtime.batch import Batch, Wanted
 from crossdock.runtime.journal import Journal, stock_wanted
 from crossdock.store import batch as table
-from crossdock.store import cases, effects, log, stock
+from crossdock.store import cases, claims, effects, log, stock
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,7 +101,8 @@ async def _stock(connection: asyncpg.Connection, batch: Batch, journal: Journal,
             places[stock.key_of(wish.what.place)] = wish.what.unit
     for item, location in out.publish:
         places.setdefault((item, location, "", "", ""), "EA")
-    settled = stock.settle(out.wishes, await stock.lock(connection, places.items()), segment)
+    held = await claims.lock(connection, stock.named_claims(out.wishes))
+    settled = stock.settle(out.wishes, await stock.lock(connection, places.items()), segment, held)
     for wish, served, missing in settled.granted:
         claim = wish.what.claim
         batch.append(wish.thread_key, ClaimGranted(claim, served, missing), cause=wish.cause, place=claim)

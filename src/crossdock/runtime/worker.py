@@ -16,7 +16,7 @@ import structlog
 
 from crossdock.errors import Fenced
 from crossdock.model.thread import PARTITIONS
-from crossdock.runtime import commit
+from crossdock.runtime import commit, expiry
 from crossdock.runtime.batch import RESUMED, Batch, Thread, load_thread
 from crossdock.runtime.hub import Hub
 from crossdock.runtime.journal import Journal
@@ -217,6 +217,7 @@ class Worker:
             asyncio.create_task(listen(self.hub.dsn, LOG, lambda _: self._ring())),
         ]
         tasks += [asyncio.create_task(self._follow(group)) for group in self.groups]
+        tasks.append(asyncio.create_task(expiry.watch(self.hub.dsn, self._epochs, self.waker)))
         try:
             await asyncio.gather(*tasks)
         finally:
@@ -225,6 +226,10 @@ class Worker:
             await asyncio.gather(*tasks, return_exceptions=True)
             await self._give_back()
             await self.waker.close()
+
+    def _epochs(self) -> dict[int, int]:
+        """Of all partitions that are ours now."""
+        return {p: epoch for group in self.groups for p, epoch in group.epochs.items()}
 
     def _ring(self) -> None:
         for group in self.groups:

@@ -134,11 +134,16 @@ def place_of(row: Any) -> Place:
     return Place(row["generation"], row["xid"], row["id"], row["segment"])
 
 
+def behind(generation: int, xmin: int, segment: int) -> Place:
+    """Behind everything that was settled when `xmin` was the oldest open transaction."""
+    return Place(generation, xmin - 1, _LAST_ID, segment)
+
+
 async def tip(connection: Connection, segment: int) -> Place:
     """Behind everything that can be read now."""
     row = await connection.fetchrow(_TIP)
     assert row is not None
-    return Place(row["generation"], row["xmin"] - 1, _LAST_ID, segment)
+    return behind(row["generation"], row["xmin"], segment)
 
 
 async def before_newest(connection: Connection, log: Log, count: int) -> Place:

@@ -45,6 +45,15 @@ async def droppable(connection: Connection, now: datetime, keep_days: int) -> li
 
 
 async def drop(connection: Connection, segment: int) -> None:
-    """Remove one segment of every table; identities and digests stay in the narrow tables."""
-    for table in TABLES:
-        await connection.execute(f"drop table if exists {table}_{segment}")
+    """Remove one segment of every table; identities, digests and what the entries add up to stay in the narrow tables."""
+    async with connection.transaction():
+        if await connection.fetchval("select to_regclass($1)", f"stock_entry_{segment}") is not None:
+            await connection.execute(
+                "insert into stock_opening as o (balance, bucket, quantity)"
+                " select balance, bucket, sum(quantity) from (select balance, to_bucket as bucket, quantity"
+                f" from stock_entry_{segment} union all select balance, from_bucket, -quantity from stock_entry_{segment}) as moved"
+                " where bucket <> 'outside' group by balance, bucket"
+                " on conflict (balance, bucket) do update set quantity = o.quantity + excluded.quantity"
+            )
+        for table in TABLES:
+            await connection.execute(f"drop table if exists {table}_{segment}")

@@ -3,30 +3,28 @@
 The no-oversell bound is enforced here, on locked rows, and once more by the table's own check constraint.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import date, datetime
 from decimal import Decimal
-from typing import Any
+from typing import Any, NamedTuple
 
 import msgspec
 
-from crossdock.model.quantity import Quantity
-from crossdock.model.stock import Bucket, ClaimLine, StockPlace
+from crossdock.model.stock import Bucket, ClaimLine
 from crossdock.processes.intents import Claim, Move
+from crossdock.store import claims as claim_table
+from crossdock.store.held import CLAIMED, ZERO, Held, HeldLine, Key, key_of
 from crossdock.store.pool import Connection
+from crossdock.store.taking import Served, Shelves, serve
 
+__all__ = ["ZERO", "Key", "key_of"]
 BUCKETS = (
     "available", "soft_claim", "firm_claim", "allocated", "picked", "quarantine", "damaged", "returned",
     "in_transit_out", "in_transit_in", "expected",
 )  # fmt: skip
-ZERO = Decimal(0)
+CLAIM_BUCKETS = frozenset(CLAIMED.values())
 replace = msgspec.structs.replace
-Key = tuple[str, str, str, str, str]
-
-
-def key_of(place: StockPlace) -> Key:
-    return (place.item, place.location, place.lot, place.owner, place.possessor)
 
 
 @dataclass(slots=True)
@@ -49,7 +47,21 @@ class Balance:
     may_be_negative: bool
     version: int
     published: Decimal | None
+    expires_on: date | None = None
     changed: bool = False
+
+    @property
+    def available(self) -> Decimal:
+        return self.buckets["available"]
+
+
+class Cause(NamedTuple):
+    """What an entry names: the event or request, the thread it was for, and the claim it belongs to."""
+
+    name: str
+    thread: bytes
+    occurred_at: datetime
+    claim: str | None = None
 
 
 @dataclass(slots=True)
@@ -64,6 +76,27 @@ class Settled:
     """Moves that found less than they wanted; the rest was not moved."""
     balances: dict[Key, Balance] = field(default_factory=dict)
     entries: list[tuple[Any, ...]] = field(default_factory=list)
+    claims: dict[str, Held] = field(default_factory=dict)
+    """Those that were locked, and those granted or refused in this round."""
+    shelves: Shelves = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.shelves = Shelves(self.balances)
+
+
+_COLUMNS = (
+    "b.id, b.item, b.location, b.lot, b.owner, b.possessor, b.unit, b.may_be_negative, b.version, b.published, b.expires_on, "
+    + ", ".join(f"b.{bucket}" for bucket in BUCKETS)
+)
+_IN_ORDER = " order by b.item, b.location, b.lot, b.owner, b.possessor for update of b"
+_LOCK = (
+    f"select {_COLUMNS} from unnest($1::text[], $2::text[], $3::text[], $4::text[], $5::text[])"
+    f" as k (item, location, lot, owner, possessor) join stock_balance b using (item, location, lot, owner, possessor){_IN_ORDER}"
+)
+_LOCK_LOTS = (
+    f"select {_COLUMNS} from unnest($1::text[], $2::text[]) as k (item, location)"
+    f" join stock_balance b using (item, location){_IN_ORDER}"
+)
 
 
 async def lock(connection: Connection, places: Iterable[tuple[Key, str]]) -> dict[Key, Balance]:
@@ -73,14 +106,7 @@ async def lock(connection: Connection, places: Iterable[tuple[Key, str]]) -> dic
     if not keys:
         return {}
     columns = [list(column) for column in zip(*keys, strict=True)]
-    sql = (
-        "select b.id, b.item, b.location, b.lot, b.owner, b.possessor, b.unit, b.may_be_negative, b.version, b.published, "
-        + ", ".join(f"b.{bucket}" for bucket in BUCKETS)
-        + " from unnest($1::text[], $2::text[], $3::text[], $4::text[], $5::text[])"
-        " as k (item, location, lot, owner, possessor) join stock_balance b using (item, location, lot, owner, possessor)"
-        " order by item, location, lot, owner, possessor for update of b"
-    )
-    rows = await connection.fetch(sql, *columns)
+    rows = await connection.fetch(_LOCK, *columns)
     if len(rows) < len(keys):
         units = [wanted[key] for key in keys]
         await connection.execute(
@@ -89,21 +115,35 @@ async def lock(connection: Connection, places: Iterable[tuple[Key, str]]) -> dic
             " on conflict do nothing",
             *columns, units,
         )  # fmt: skip
-        rows = await connection.fetch(sql, *columns)
-    found = {}
+        rows = await connection.fetch(_LOCK, *columns)
+    return _read(rows)
+
+
+async def lock_lots(connection: Connection, places: Iterable[tuple[str, str]]) -> dict[Key, Balance]:
+    """Lock every balance there is of these (item, location), whatever its lot, in the order of their keys."""
+    wanted = sorted(set(places))
+    if not wanted:
+        return {}
+    return _read(await connection.fetch(_LOCK_LOTS, *(list(column) for column in zip(*wanted, strict=True))))
+
+
+def _read(rows: Sequence[Any]) -> dict[Key, Balance]:
+    found: dict[Key, Balance] = {}
     for row in rows:
         key = tuple(row[1:6])
-        buckets = dict(zip(BUCKETS, row[10:], strict=True))
-        found[key] = Balance(row[0], key, row[6], buckets, row[7], row[8], row[9])
+        buckets = dict(zip(BUCKETS, row[11:], strict=True))
+        found[key] = Balance(row[0], key, row[6], buckets, row[7], row[8], row[9], row[10])
     return found
 
 
-def settle(wishes: Sequence[Wish], balances: dict[Key, Balance], segment: int) -> Settled:
-    """Grant or refuse in order; pure on the locked balances."""
-    settled = Settled(segment, balances=balances)
+def settle(
+    wishes: Sequence[Wish], balances: dict[Key, Balance], segment: int, claims: Mapping[str, Held] | None = None
+) -> Settled:  # fmt: skip
+    """Grant or refuse in order; pure on the locked balances and the locked claims that the moves name."""
+    settled = Settled(segment, balances=balances, claims=dict(claims or {}))
     for wish in wishes:
         if isinstance(wish.what, Claim):
-            _claim(settled, wish, wish.what)
+            grant(settled, wish, wish.what)
         else:
             _move(settled, wish, wish.what)
     return settled
@@ -111,151 +151,133 @@ def settle(wishes: Sequence[Wish], balances: dict[Key, Balance], segment: int) -
 
 def places_of(claim: Claim) -> dict[Key, str]:
     """Every balance the claim may be served from, with its unit."""
-    return {
-        key_of(place): line.quantity.unit for line in claim.lines for place in _candidates(line.place, claim)
-    }
+    found = {}
+    for line in claim.lines:
+        for place in [replace(line.place, location=node) for node in claim.nodes] or [line.place]:
+            found[key_of(place)] = line.quantity.unit
+    return found
 
 
-def _candidates(place: StockPlace, claim: Claim) -> list[StockPlace]:
-    return [replace(place, location=node) for node in claim.nodes] or [place]
+def named_claims(wishes: Iterable[Wish]) -> list[str]:
+    """The claims that moves want to use up: to be locked before the balances."""
+    moves = (wish.what for wish in wishes if isinstance(wish.what, Move))
+    return sorted({move.claim for move in moves if move.claim and move.source in CLAIM_BUCKETS})
 
 
-def _claim(settled: Settled, wish: Wish, claim: Claim) -> None:
-    served, missing = _serve(settled.balances, claim)
+def grant(settled: Settled, wish: Wish, claim: Claim) -> Served:
+    """Set aside what the claim asks for, or nothing; either way it is known from now on. Returns (got, missing)."""
+    served, missing = serve(settled.shelves, claim)
+    held = Held(claim.claim, wish.thread, wish.thread_key, claim.kind, "pending", expires_at=claim.expires_at)
+    settled.claims[claim.claim] = held
     if missing and not (claim.partial and served):
+        held.state, held.ended = "refused", True
         settled.refused.append((wish, missing))
-        return
+        return (), missing
+    cause = Cause(wish.cause, wish.thread, wish.occurred_at, claim.claim)
+    set_aside(settled, held, served, cause)
+    settled.granted.append((wish, served, missing))
+    return served, missing
+
+
+def set_aside(settled: Settled, held: Held, served: Iterable[ClaimLine], cause: Cause) -> None:
+    """Move what was served into the claim's bucket; a share of a balance the line has already grows."""
     for line in served:
         balance = settled.balances[key_of(line.place)]
-        _enter(settled, wish, balance, "available", "firm_claim", line.quantity.value)
-    settled.granted.append((wish, served, missing))
-
-
-def _serve(balances: dict[Key, Balance], claim: Claim) -> tuple[tuple[ClaimLine, ...], tuple[ClaimLine, ...]]:
-    """(lines by node, what is missing): from the first node that has everything, else from as many as it takes."""
-    for node in claim.nodes:
-        served, missing = _take(balances, replace(claim, nodes=(node,)))
-        if not missing:
-            return served, missing
-    return _take(balances, claim)
-
-
-def _take(balances: dict[Key, Balance], claim: Claim) -> tuple[tuple[ClaimLine, ...], tuple[ClaimLine, ...]]:
-    """Line by line from the candidates in their order; lines of one item share what there is of it."""
-    left: dict[Key, Decimal] = {}
-    served: list[ClaimLine] = []
-    missing: list[ClaimLine] = []
-    for line in claim.lines:
-        wanted = line.quantity.value
-        for place in _candidates(line.place, claim):
-            key = key_of(place)
-            here = min(wanted, max(ZERO, left.setdefault(key, balances[key].buckets["available"])))
-            if here > ZERO:
-                left[key] -= here
-                wanted -= here
-                served.append(ClaimLine(line.line, place, Quantity(here, line.quantity.unit)))
-        if wanted > ZERO:
-            missing.append(ClaimLine(line.line, line.place, Quantity(wanted, line.quantity.unit)))
-    return tuple(served), tuple(missing)
+        quantity = line.quantity.value
+        enter(settled, balance, ("available", held.bucket), quantity, cause)
+        share = next((x for x in held.lines if x.line == line.line and x.balance == balance.id), None)
+        if share is None:
+            held.lines.append(
+                HeldLine(line.line, balance.id, balance.key, balance.unit, quantity, changed=True)
+            )
+        else:
+            share.quantity += quantity
+            share.changed = True
 
 
 def _move(settled: Settled, wish: Wish, move: Move) -> None:
     balance = settled.balances[key_of(move.place)]
     quantity = move.quantity
-    if move.source != "outside" and not (balance.may_be_negative and move.source == "available"):
-        here = balance.buckets[move.source]
-        if here < quantity:
-            settled.short.append((wish, quantity - here))
-            quantity = here
+    if move.source in CLAIM_BUCKETS or move.target in CLAIM_BUCKETS:
+        quantity = _use(settled, balance, move)
+    elif move.source != "outside" and not (balance.may_be_negative and move.source == "available"):
+        quantity = min(quantity, max(ZERO, balance.buckets[move.source]))
+    if quantity < move.quantity:
+        settled.short.append((wish, move.quantity - quantity))
     if quantity > ZERO:
-        _enter(settled, wish, balance, move.source, move.target, quantity)
+        cause = Cause(wish.cause, wish.thread, wish.occurred_at, move.claim or None)
+        enter(settled, balance, (move.source, move.target), quantity, cause)
+    if move.expires_on is not None and move.target != "outside":
+        balance.expires_on = move.expires_on
+        balance.changed = True
 
 
-def _enter(
-    settled: Settled, wish: Wish, balance: Balance, source: Bucket, target: Bucket, quantity: Decimal
+def _use(settled: Settled, balance: Balance, move: Move) -> Decimal:
+    """What is claimed moves only by a move that names its claim, and never into another claim."""
+    held = settled.claims.get(move.claim)
+    if held is None or held.bucket != move.source or move.target in CLAIM_BUCKETS:
+        return ZERO
+    return held.use(balance.key, move.line, move.quantity, back=move.target == "available")
+
+
+def enter(
+    settled: Settled, balance: Balance, way: tuple[Bucket, Bucket], quantity: Decimal, cause: Cause
 ) -> None:
+    """One double entry."""
+    source, target = way
     if source != "outside":
         balance.buckets[source] -= quantity
     if target != "outside":
         balance.buckets[target] += quantity
     balance.changed = True
-    claim = wish.what.claim or None
     settled.entries.append(
-        (
-            settled.segment,
-            balance.id,
-            source,
-            target,
-            quantity,
-            wish.cause,
-            wish.thread,
-            claim,
-            wish.occurred_at,
-        )
-    )
+        (settled.segment, balance.id, source, target, quantity, cause.name, cause.thread, cause.claim, cause.occurred_at)
+    )  # fmt: skip
 
 
 _UPDATE = (
     "update stock_balance b set "
     + ", ".join(f"{bucket} = n.{bucket}" for bucket in BUCKETS)
-    + ", version = n.version, published = n.published, updated_at = clock_timestamp() from unnest($1::bigint[], $2::bigint[], $3::numeric[], "
-    + ", ".join(f"${place}::numeric[]" for place in range(4, 4 + len(BUCKETS)))
-    + ") as n (id, version, published, "
+    + ", version = n.version, published = n.published, expires_on = n.expires_on, updated_at = clock_timestamp()"
+    " from unnest($1::bigint[], $2::bigint[], $3::numeric[], $4::date[], "
+    + ", ".join(f"${place}::numeric[]" for place in range(5, 5 + len(BUCKETS)))
+    + ") as n (id, version, published, expires_on, "
     + ", ".join(BUCKETS)
     + ") where b.id = n.id"
 )
 
 
 async def write(connection: Connection, settled: Settled, segment: int) -> None:
-    """Write back changed balances, their entries, and the claims' records."""
+    """Write the entries, the changed balances, and the claims."""
+    await write_entries(connection, settled, segment)
+    await write_balances(connection, settled, {})
+
+
+async def write_entries(connection: Connection, settled: Settled, segment: int) -> None:
+    if settled.entries:
+        await connection.copy_records_to_table(
+            f"stock_entry_{segment}", records=settled.entries,
+            columns=("segment", "balance", "from_bucket", "to_bucket", "quantity", "cause", "thread", "claim", "occurred_at"),
+        )  # fmt: skip
+
+
+async def write_balances(
+    connection: Connection, settled: Settled, answers: Mapping[str, claim_table.Answer]
+) -> None:
+    """Changed balances, and the claims; `answers` are what new claims were told."""
     changed = [balance for balance in settled.balances.values() if balance.changed]
     if changed:
         for balance in changed:
             balance.version += 1
         await connection.execute(
             _UPDATE, [b.id for b in changed], [b.version for b in changed], [b.published for b in changed],
-            *([b.buckets[bucket] for b in changed] for bucket in BUCKETS),
+            [b.expires_on for b in changed], *([b.buckets[bucket] for b in changed] for bucket in BUCKETS),
         )  # fmt: skip
-    if settled.entries:
-        await connection.copy_records_to_table(
-            f"stock_entry_{segment}", records=settled.entries,
-            columns=("segment", "balance", "from_bucket", "to_bucket", "quantity", "cause", "thread", "claim", "occurred_at"),
-        )  # fmt: skip
-    await _record_claims(connection, settled)
-    await _consume_claims(connection, settled)
-
-
-async def _record_claims(connection: Connection, settled: Settled) -> None:
-    records = [(w, "pending") for w, _, _ in settled.granted] + [(w, "refused") for w, _ in settled.refused]
-    if not records:
-        return
-    await connection.execute(
-        "insert into claim (id, thread, thread_key, state) select * from unnest($1::text[], $2::bytea[], $3::text[], $4::text[])"
-        " on conflict (id) do nothing",
-        [w.what.claim for w, _ in records], [w.thread for w, _ in records], [w.thread_key for w, _ in records],
-        [state for _, state in records],
-    )  # fmt: skip
-    lines = [
-        (wish.what.claim, line.line, settled.balances[key_of(line.place)].id, line.quantity.value)
-        for wish, served, _ in settled.granted
-        for line in served
-    ]
-    if lines:
-        await connection.copy_records_to_table(
-            "claim_line", records=lines, columns=("claim", "line", "balance", "quantity")
-        )
-
-
-async def _consume_claims(connection: Connection, settled: Settled) -> None:
-    """Claims end by their entries: quantities leaving `firm_claim` are posted, those going back are voided."""
-    posted: dict[str, Decimal] = {}
-    for _, _, source, target, quantity, _, _, claim, _ in settled.entries:
-        if claim is not None and source == "firm_claim":
-            posted[claim] = posted.get(claim, ZERO) + (ZERO if target == "available" else quantity)
-    if posted:
-        claims = sorted(posted)
-        await connection.execute(
-            "update claim c set state = case when n.posted > 0 then 'posted' else 'voided' end, updated_at = clock_timestamp()"
-            " from unnest($1::text[], $2::numeric[]) as n (id, posted) where c.id = n.id and c.state = 'pending'",
-            claims, [posted[claim] for claim in claims],
-        )  # fmt: skip
+    fresh = {wish.what.claim for wish, _, _ in settled.granted} | {
+        wish.what.claim for wish, _ in settled.refused
+    }
+    if fresh:
+        await claim_table.insert(connection, [settled.claims[name] for name in fresh], answers)
+    used = [held for held in settled.claims.values() if held.changed and held.id not in fresh]
+    if used:
+        await claim_table.update(connection, used)

@@ -160,6 +160,12 @@ EVENTS: Final[dict[str, Say]] = {
     ),
     "claim.granted.v1": lambda _, d: f"Stock reserved for {counted(len(d.lines), 'line')}",
     "claim.refused.v1": _missing,
+    "claim.expired.v1": lambda _, d: f"Claim {d.claim} was not used in time: its stock went back",
+    "availability.changed.v1": lambda _, d: f"Claims changed what is available of {d.item}",
+    "stock.held.v1": lambda who, d: f"{who} put aside {d.quantity} of {d.place.item}{_because(d.reason)}",
+    "stock.releasedFromHold.v1": lambda who, d: (
+        f"{who} released {d.quantity} of {d.place.item}{_because(d.reason)}"
+    ),
     "availability.published.v1": lambda who, d: f"{who} shows {d.available} of {d.item} as available",
     "item.defined.v1": lambda who, d: f"{who} defined item {d.item}{_because(d.description)}",
     "item.changed.v1": lambda who, d: f"{who} changed item {d.item}",

@@ -1,0 +1,140 @@
+"""What a wish for items comes to in the ledger: base units exactly, kits as the sum of their components. Pure."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from decimal import Decimal
+from fractions import Fraction
+
+from crossdock.errors import Rejected
+from crossdock.model.claim import Content, WantedLine
+from crossdock.model.master import ItemDefined
+from crossdock.model.quantity import Quantity
+from crossdock.model.stock import ClaimLine, StockPlace
+
+DIGITS_MAX = 12
+DECIMALS_MAX = 9
+KIT_DEPTH_MAX = 5
+Items = Mapping[str, ItemDefined]
+
+
+@dataclass(frozen=True, slots=True)
+class Demand:
+    """`needed` is the line's own quantity in base units; `lines` is what the ledger is asked for.
+
+    `kits` is how many kits that makes up, or 0; then `contents` is what one is made of.
+    """
+
+    line: str
+    needed: Quantity
+    lines: tuple[ClaimLine, ...]
+    kits: int = 0
+    contents: tuple[Content, ...] = ()
+
+
+def exact(value: Fraction, path: str) -> Decimal:
+    """The decimal that is this fraction, not one near it. Raises `Rejected`."""
+    denominator, twos, fives = value.denominator, 0, 0
+    while denominator % 2 == 0:
+        denominator, twos = denominator // 2, twos + 1
+    while denominator % 5 == 0:
+        denominator, fives = denominator // 5, fives + 1
+    scale = max(twos, fives)
+    if denominator != 1 or scale > DECIMALS_MAX:
+        raise Rejected(
+            path,
+            f"comes to {value} of the base unit, which is no decimal number of {DECIMALS_MAX} places: ask for a multiple",
+        )
+    number = int(value * 10**scale)
+    if len(str(abs(number))) > DIGITS_MAX + scale:
+        raise Rejected(path, f"has more than {DIGITS_MAX} digits before the point")
+    return Decimal(number).scaleb(-scale)
+
+
+def base(item: ItemDefined | None, quantity: Quantity, path: str) -> Quantity:
+    """In the item's base unit; an item that nobody defined has only the unit it is asked for in. Raises `Rejected`."""
+    if not quantity.value.is_finite() or quantity.value <= 0:
+        raise Rejected(f"{path}/value", "must be a number above 0")
+    if item is None or quantity.unit == item.base_unit:
+        _bounded(quantity.value, path)
+        return quantity
+    unit = next((x for x in item.units if x.unit == quantity.unit), None)
+    if unit is None:
+        known = ", ".join([item.base_unit, *(x.unit for x in item.units)])
+        raise Rejected(f"{path}/unit", f"{item.item} has the units {known}")
+    _bounded(quantity.value, path)
+    factor = Fraction(unit.numerator, unit.denominator)
+    return Quantity(exact(Fraction(quantity.value) * factor, path), item.base_unit)
+
+
+def _bounded(value: Decimal, path: str) -> None:
+    exponent = value.as_tuple().exponent
+    if not isinstance(exponent, int) or -exponent > DECIMALS_MAX or value.adjusted() >= DIGITS_MAX:
+        raise Rejected(
+            f"{path}/value", f"may have {DIGITS_MAX} digits before the point and {DECIMALS_MAX} after it"
+        )
+
+
+def demand(wanted: WantedLine, place: int, items: Items) -> Demand:
+    """Of one line; `place` is its number from 0. Raises `Rejected` with the pointer of what is wrong."""
+    name = wanted.line or str(place + 1)
+    path = f"/lines/{place}/quantity"
+    item = items.get(wanted.item)
+    needed = base(item, wanted.quantity, path)
+    if not is_kit(item):
+        at = StockPlace(wanted.item, wanted.location, wanted.lot)
+        return Demand(name, needed, (ClaimLine(name, at, needed),))
+    if wanted.lot:
+        raise Rejected(
+            f"/lines/{place}/lot", f"{wanted.item} is a kit: its components have lots, not the kit"
+        )
+    if needed.value != int(needed.value):
+        raise Rejected(path, f"{wanted.item} is a kit, which is not divided")
+    contents = contents_of(wanted.item, items, path)
+    count = int(needed.value)
+    lines = tuple(
+        ClaimLine(
+            name, StockPlace(x.item, wanted.location), Quantity(x.quantity.value * count, x.quantity.unit)
+        )
+        for x in contents
+    )
+    return Demand(name, needed, lines, count, contents)
+
+
+def is_kit(item: ItemDefined | None) -> bool:
+    """Whether its components are taken in its place."""
+    return item is not None and bool(item.components) and not item.stocked
+
+
+def contents_of(kit: str, items: Items, path: str) -> tuple[Content, ...]:
+    """What one kit is made of, kits in it taken apart, each component once. Raises `Rejected`."""
+    found: dict[tuple[str, str], Fraction] = {}
+    _collect(kit, Fraction(1), items, path, (), found)
+    return tuple(
+        Content(item, Quantity(exact(amount, path), unit)) for (item, unit), amount in sorted(found.items())
+    )
+
+
+def _collect(
+    kit: str, count: Fraction, items: Items, path: str, above: tuple[str, ...], found: dict[tuple[str, str], Fraction]
+) -> None:  # fmt: skip
+    if kit in above or len(above) >= KIT_DEPTH_MAX:
+        raise Rejected(path, f"the kit {kit} contains itself, or kits of kits deeper than {KIT_DEPTH_MAX}")
+    for part in items[kit].components:
+        item = items.get(part.item)
+        one = base(item, part.quantity, path)
+        amount = Fraction(one.value) * count
+        if is_kit(item):
+            _collect(part.item, amount, items, path, (*above, kit), found)
+        else:
+            key = (part.item, one.unit)
+            found[key] = found.get(key, Fraction(0)) + amount
+
+
+def named(codes: Iterable[str], items: Items) -> set[str]:
+    """Items that must be known to say what these come to: themselves, and components of those that are known."""
+    wanted = set(codes)
+    for code in list(wanted):
+        item = items.get(code)
+        if is_kit(item) and item is not None:
+            wanted.update(part.item for part in item.components)
+    return wanted
