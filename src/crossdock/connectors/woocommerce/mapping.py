@@ -13,6 +13,7 @@ import msgspec
 
 from crossdock.connect.contract import Account, Inbound, Translation
 from crossdock.connect.reading import parse, read, unmapped
+from crossdock.connect.saying import content_of
 from crossdock.connectors.woocommerce.documents import Address, LineItem, Order, ShippingLine, StoppedOrder
 from crossdock.errors import Rejected, Unsupported
 from crossdock.model.envelope import NewEvent
@@ -54,9 +55,11 @@ def to_translation(inbound: Inbound, account: Account) -> Translation:
         raise Rejected("/", "not an object")
     if not topic and not _looks_like_order(document):
         raise Unsupported(_describe(document))
-    source_id = given or _derived_source_id(topic, document)
-    event = _event(inbound.body, document, "", account, source_id, deleted=topic == DELETED)
-    return Translation(source_id=source_id, events=(event,), unmapped=unmapped(Order, document))
+    source_id = _source_id(topic, document, given)
+    events = (_event(inbound.body, document, "", account, source_id, deleted=topic == DELETED),)
+    return Translation(
+        source_id=source_id, events=events, unmapped=unmapped(Order, document), content=content_of(events)
+    )
 
 
 def _many(body: bytes, documents: list[Any], account: Account, given: str) -> Translation:
@@ -85,9 +88,13 @@ def _describe(document: dict[str, Any]) -> str:
     return f"a document without topic, with {names}" if names else "an empty document without topic"
 
 
-def _derived_source_id(topic: str, document: dict[str, Any]) -> str:
-    state = document.get("date_modified_gmt") or document.get("date_modified") or ""
-    return f"{topic or 'order'}/{str(document.get('id'))[:40]}/{str(state)[:40]}"
+def _source_id(topic: str, document: dict[str, Any], given: str) -> str:
+    """The order's state, which a list shows as well; the delivery's id only where nothing tells when it changed."""
+    state = document.get("date_modified_gmt") or (not given and document.get("date_modified")) or ""
+    if given and not state:
+        return given
+    kind = topic if topic == DELETED else "order"
+    return f"{kind}/{str(document.get('id'))[:40]}/{str(state)[:40]}"
 
 
 def _event(

@@ -244,12 +244,12 @@ async def test_five_failures_in_a_row_disable_the_webhook(stage: Stage) -> None:
 
 
 async def test_an_update_storm_tells_one_order_four_times(stage: Stage) -> None:
-    """Every extra delivery has an id of its own: only the order's content shows that nothing changed."""
+    """Each delivery has an id of its own, and all of them are the same word about one state of the order."""
     await stage.quirk("update_storm")
     await stage.order()
     await stage.until(lambda: len(stage.seen) == 4)
 
-    assert len({event.id for _, event in stage.seen}) == 4
+    assert len({event.id for _, event in stage.seen}) == 1
     assert len({msgspec.json.encode(event.data) for _, event in stage.seen}) == 1
 
 
