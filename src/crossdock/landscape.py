@@ -34,6 +34,8 @@ class System(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Overrides the connector's documented budget (0: no rate limit)."""
     burst: int | None = None
     concurrency: int | None = None
+    backfill_seconds: float | None = None
+    """How often the system is asked what changed, where its connector can (0: never)."""
 
 
 class Subscription(msgspec.Struct, frozen=True, forbid_unknown_fields=True, rename={"from_": "from"}):
