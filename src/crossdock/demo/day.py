@@ -27,6 +27,8 @@ DRAIN_SECONDS = 60.0
 OPERATE_EVERY = 4
 """So many looks at what is left go by before the operator tries again."""
 WAVE = 20
+ASK_SECONDS = 10.0
+"""How often a shop is asked what changed: a day of trade here is a minute."""
 Progress = Callable[[str, int, int], None]
 """(stage, done, of)"""
 
@@ -133,7 +135,7 @@ def prepare(
     if not (folder / "hub.yaml").exists():
         start = port or free_block(16)
         write = landscape.write_group if group else landscape.write
-        write(folder, hub_port=start, system_port=start + 1, settings=settings)
+        write(folder, hub_port=start, system_port=start + 1, settings=settings, ask_seconds=ASK_SECONDS)
     return load_hub(folder)
 
 

@@ -210,18 +210,19 @@ async def run(
 ) -> tuple[Proof, Findings]:
     """The whole proof on a fresh hub in `folder`."""
     began = monotonic()
-    hub = prepare(folder, settings={"business_clock_rate": 20.0, "workers": WORKERS})
+    hub = prepare(folder, settings={"business_clock_rate": 20.0, "workers": WORKERS}, group=True)
     stage = await open_stage(hub, seed=seed, pace_seconds=PACE_SECONDS)
     breaker = Breaker(stage, seed)
     try:
         steps = schedule(kills, stops, list(stage.twins.processes), seed)
         faults = {
-            name: {q: rate * FAULT_SHARE for q, rate in rates.items()} for name, rates in trade.FAULTS.items()
+            name: {q: rate * FAULT_SHARE for q, rate in rates.items()}
+            for name, rates in trade.GROUP_FAULTS.items()
         }
         await stage.twins.quirks(faults)
         # Orders are spread over the time the mischief takes, so that every kill meets work under way.
         seconds = max(10.0, len(steps) * 3.0)
-        wishes = [w for w in trade.wishes(orders * 2, seed) if not w.credit][:orders]
+        wishes = [w for w in trade.group_wishes(orders * 2, seed) if not w.credit][:orders]
         placing = asyncio.create_task(
             place_all(stage, wishes, per_second=max(orders / seconds, 5.0), progress=progress)
         )

@@ -1,0 +1,105 @@
+"""A hub that was down hears all the same what its shops gave up telling, once, and has them tell by themselves again."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from pathlib import Path
+from typing import Any
+
+import aiohttp
+import pytest
+import yaml
+
+from crossdock.demo.day import prepare
+from crossdock.demo.twins import Twins
+from e2e.running import Api, eventually, rows, start, stop
+from scenarios.group import Group, open_books
+
+WOO, SHOPIFY = "woo-us", "shopify-eu"
+ASK_SECONDS = 2.0
+FAILURES = 5
+"""In a row, after which WooCommerce switches a webhook off."""
+
+
+@pytest.fixture
+async def group(tmp_path: Path) -> AsyncIterator[Group]:
+    """Two companies on a hub of this test's own: it is stopped under way."""
+    directory = tmp_path / "hub"
+    prepare(directory, settings={"business_clock_rate": 20.0}, group=True)
+    for shop in (WOO, SHOPIFY):
+        path = directory / "systems" / f"{shop}.yaml"
+        system = yaml.safe_load(path.read_text()) | {"backfill_seconds": ASK_SECONDS}
+        path.write_text(yaml.safe_dump(system))
+    hub = start(directory)
+    twins = Twins(hub.configured, hub.url, seed=1, pace_seconds=0.05)
+    for process in twins.processes.values():
+        process.start()
+    try:
+        await open_books(hub, twins)
+        async with aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=60)) as session:
+            yield Group(Api(hub, session), twins)
+    finally:
+        for process in twins.processes.values():
+            process.stop()
+        stop(hub)
+
+
+async def webhook(group: Group) -> str:
+    status: str = (await group.twin(WOO, "/webhook"))["status"]
+    return status
+
+
+async def until_webhook(group: Group, status: str) -> None:
+    async def look() -> bool:
+        return await webhook(group) == status
+
+    await eventually(look, what=f"the shop's webhook is {status}")
+
+
+async def gaps(group: Group) -> dict[str, Any]:
+    """How much each system was heard of only because it was asked."""
+    return {row["system"]: row["found"] for row in (await group.api.get("/v1/now"))["asked"]}
+
+
+async def test_what_happened_while_the_hub_was_down_is_found(group: Group) -> None:
+    """Nobody repeats it and the shop has switched its webhook off; it is fulfilled once, and the next order comes by itself."""
+    await gaps_are(group, {WOO: 0, SHOPIFY: 0})
+    group.api.hub.process.terminate()
+    await asyncio.to_thread(group.api.hub.process.wait, 40)
+    missed = [await group.buy(("GAD-1", 1), shop=WOO) for _ in range(FAILURES + 2)]
+    await until_webhook(group, "disabled")
+
+    group.api.hub.process = start(group.api.hub.directory).process
+
+    for reference in missed:
+        await group.until(reference, "completed")
+    await until_webhook(group, "active")
+    assert [len(await group.journal(WOO, f"webhook.{x}")) for x in ("disabled", "active")] == [1, 1]
+    for effect in ("order.placed", "fulfilment.create"):
+        done = [x["reference"].rpartition("|")[2] for x in await group.journal(WOO, effect)]
+        assert sorted(done) == sorted(missed)
+    await origins_are(group, missed, "backfill")
+    found = await gaps(group)
+    assert found[WOO] >= len(missed)
+
+    heard = await group.buy(("GAD-1", 1), shop=WOO)
+    await group.until(heard, "completed")
+    await origins_are(group, [heard], None)
+
+
+async def gaps_are(group: Group, wanted: dict[str, int]) -> None:
+    async def look() -> bool:
+        return await gaps(group) == wanted
+
+    await eventually(look, what=f"heard of only by asking: {wanted}")
+
+
+async def origins_are(group: Group, references: list[str], wanted: str | None) -> None:
+    """How the message with which each order was first heard of came."""
+    for reference in references:
+        found = await rows(
+            group.api.hub,
+            "select m.headers::json ->> 'crossdock-origin' as origin from event e join message m on m.id = e.message"
+            " where e.thread_key = $1 order by e.id limit 1",
+            f"order/{reference}",
+        )  # fmt: skip
+        assert [row["origin"] for row in found] == [wanted], reference
