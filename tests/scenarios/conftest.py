@@ -1,4 +1,4 @@
-"""Two companies on one hub, with ten systems as twins: what experts check is tried from the outside, one by one.
+"""Two companies on one hub, with eleven systems as twins: what experts check is tried from the outside, one by one.
 
 The hub lives as long as the tests of this directory; every test has items and orders of its own, and switches off what it switched on.
 """

@@ -22,6 +22,8 @@ UNDONE_BY = {"label.create": "label.void", "load.tender": "load.cancel"}
 SHOPS = {"shopify": "fulfilment.create", "woocommerce": "fulfilment.create"}
 SECOND_COMPANY = ("woo-us", "wms-2")
 """Its shop's orders, and whatever leaves its warehouse as freight, are booked in the second ERP."""
+BILLS_AT_GOODS_ISSUE = ("sap-2",)
+"""Their company's policy does not wait for the delivery; what was lost is billed and credited."""
 
 
 @dataclass
@@ -44,6 +46,10 @@ class Books:
 
     def rows(self, system: str, effect: str) -> list[dict[str, Any]]:
         return [row for row in self.journals.get(system, ()) if row["effect"] == effect]
+
+    def mail(self) -> list[str]:
+        """The mail servers, where there are any."""
+        return [name for name in self.journals if name.startswith("mail")]
 
     def erp(self, name: str) -> str:
         """Where an order (by its shop) or a shipment (by its warehouse) is booked."""
@@ -121,7 +127,7 @@ def _tie_shipped(books: Books, found: Findings, reference: str, shipment: str, *
     needed = [
         (erp, "sales_order.create", reference), (erp, "goods_issue.post", both),
         (books.erp(shipment), "freight.accrue", shipment),
-        *((name, "customer.notify", f"shipped|{reference}|{shipment}") for name in ("crm", "portal")),
+        *((name, "customer.notify", f"shipped|{reference}|{shipment}") for name in ("crm", "portal", *books.mail())),
         *((name, "milestone.record", f"{both}|{end}") for name in ("crm", "portal", erp)),
     ]  # fmt: skip
     if end == "delivered":
@@ -145,14 +151,17 @@ def _end(books: Books, shipment: str) -> str:
 def _tie_quantities(
     books: Books, found: Findings, reference: str, left: dict[str, Amounts], *, cancelled: bool
 ) -> None:
-    """What left is what the ERP posted and billed; the customer got what was ordered, or one piece more of it."""
+    """What left is what the ERP posted and, by its company's policy, billed; the customer got what was ordered, or one
+    piece more of it.
+    """
     out: Amounts = {}
     arrived: Amounts = {}
     for shipment, amounts in left.items():
         _add(out, amounts.items())
         _add(arrived, amounts.items() if _end(books, shipment) == "delivered" else ())
-    for effect, said, wanted in (("goods_issue.post", "posted", out), ("invoice.release", "billed", arrived)):
-        erp = books.erp(reference)
+    erp = books.erp(reference)
+    owed = out if erp in BILLS_AT_GOODS_ISSUE else arrived
+    for effect, said, wanted in (("goods_issue.post", "posted", out), ("invoice.release", "billed", owed)):
         booked: Amounts = {}
         for row in books.rows(erp, effect):
             if row["reference"].partition("|")[2] == reference:

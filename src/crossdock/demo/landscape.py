@@ -55,7 +55,7 @@ def specs(hub_url: str) -> tuple[SystemSpec, ...]:
 
 
 def group_specs(hub_url: str) -> tuple[SystemSpec, ...]:
-    """Two companies on one hub: a second shop, ERP and warehouse, and a TMS for what is too heavy for parcels."""
+    """Two companies on one hub: a second shop, ERP and warehouse, a TMS for what is too heavy for parcels, and mail."""
     eu, sap, wms, *rest = specs(hub_url)
     gids = "gid://shopify/Location/7001, SITE2=gid://shopify/Location/7002"
     eu = replace(eu, settings={"location_gid": f"{LOCATION}={gids}"})
@@ -72,6 +72,7 @@ def group_specs(hub_url: str) -> tuple[SystemSpec, ...]:
             "otm-1", "oracle_otm", "events", {"domain": "ACME"},
             ("client_id", "client_secret", "event_user", "event_password"),
         ),
+        SystemSpec("mail-1", "email", "", {"sender": "orders@acme.example", "sender_name": "Acme", "starttls": "no"}),
     )  # fmt: skip
 
 
@@ -143,9 +144,11 @@ def write(
     private = folder / "secrets"
     private.mkdir(mode=0o700, exist_ok=True)
     (folder / ".gitignore").write_text("secrets/\n.crossdock/\n")
+    chosen = systems or specs(f"http://127.0.0.1:{hub_port}")
+    mail = [spec.name for spec in chosen if spec.connector == "email"]
     roles = {
         "erp": "sap-1", "warehouse": "wms-1", "carrier": "ups-1", "channels": ["shopify-eu"],
-        "notify": ["crm", "portal"], "follow": ["sap-1", "crm", "portal"],
+        "notify": ["crm", "portal", *mail], "follow": ["sap-1", "crm", "portal"],
     }  # fmt: skip
     hub: dict[str, Any] = {
         "settings": {"port": hub_port} | (settings or {}),
@@ -153,9 +156,10 @@ def write(
         "policy": {"location": LOCATION} | (policy or {}),
     }
     hub_file.write_text(_HEADER + yaml.safe_dump(hub, sort_keys=False))
-    for place, spec in enumerate(systems or specs(f"http://127.0.0.1:{hub_port}")):
+    for place, spec in enumerate(chosen):
+        scheme = "smtp" if spec.name in mail else "http"
         document: dict[str, Any] = {
-            "name": spec.name, "connector": spec.connector, "base_url": f"http://127.0.0.1:{system_port + place}",
+            "name": spec.name, "connector": spec.connector, "base_url": f"{scheme}://127.0.0.1:{system_port + place}",
         }  # fmt: skip
         if spec.connector == "signed_webhook":
             document |= {"rate_per_second": 200.0, "burst": 200}  # our own CRM and portal: no partner's quota

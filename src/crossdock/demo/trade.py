@@ -155,6 +155,7 @@ GROUP_FAULTS: dict[str, dict[str, float]] = FAULTS | {
         "reordered_event": 0.10, "late_status": 0.10, "garbage_status": 0.05, "carrier_declines": 0.20, "reweighed": 0.20,
         "duplicate_freight_bill": 0.15, "double_billed": 0.05,
     },
+    "email": {"unavailable": 0.05},  # greylists and 421 take their minute, which a drained day does not have
 }  # fmt: skip
 """The weather of two companies: less, more and other goods than ordered, parcels that do not arrive, disputed freight."""
 SUBSTITUTES = {"WID-1": "WID-2", "CBL-1": "CBL-2", "GAD-2": "GAD-1"}

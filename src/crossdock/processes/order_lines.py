@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable
 from decimal import Decimal
+from itertools import product
 from typing import Literal
 
 import msgspec
@@ -9,7 +10,17 @@ import msgspec
 from crossdock.model.order import LineShipped
 from crossdock.model.stock import Bucket, ClaimLine, StockPlace
 from crossdock.processes.intents import Intent, Move, OpenCase, Publish
-from crossdock.processes.lines import ZERO, Line, Part, add_over, advance, promised, split, substitute
+from crossdock.processes.lines import (
+    WAYS_FORWARD,
+    ZERO,
+    Line,
+    Part,
+    add_over,
+    advance,
+    promised,
+    split,
+    substitute,
+)
 from crossdock.processes.order_state import State, node_of
 from crossdock.processes.policy import Policy
 
@@ -34,6 +45,7 @@ def move_lines(
 ) -> tuple[State, list[Intent], dict[tuple[str, str], Decimal]]:  # fmt: skip
     """Move told quantities to `target`. Returns what found nothing to be moved as well, by (line, item).
 
+    Whatever share of the line is nearest to `target` moves: what leaves is what was packed, before what is still reserved.
     With a location, only shares of that node (and of none yet) are moved. `goal` overrides the ledger's bucket.
     """
     lines = list(state.lines)
@@ -41,21 +53,17 @@ def move_lines(
     left: dict[tuple[str, str], Decimal] = {}
     for (name, item), quantity in _added_up(told).items():
         wanted = quantity
-        for place in _shares(lines, name, item, location):
-            if wanted <= ZERO:
-                break
-            moved, taken = advance(lines[place], target, wanted, ways)
-            lines[place] = moved
-            for part in taken:
-                wanted -= part.quantity
-                source = BUCKET_OF.get(part.source) or _UNCLAIMED.get(target)
+        for part, place in product(ways or WAYS_FORWARD[target], _shares(lines, name, item, location)):
+            line, taken = advance(lines[place], target, wanted, (part,))
+            lines[place] = line
+            source = BUCKET_OF.get(part) or _UNCLAIMED.get(target)
+            for x in taken:
+                wanted -= x.quantity
                 if source is not None:
-                    at = StockPlace(moved.item, moved.location or location)
-                    claim = "" if source == "available" else moved.claim or state.claim
+                    at = StockPlace(line.item, line.location or location)
+                    claim = "" if source == "available" else line.claim or state.claim
                     moves.append(
-                        Move(
-                            at, source, goal or GOAL_OF[target], part.quantity, moved.unit, claim, moved.line
-                        )
+                        Move(at, source, goal or GOAL_OF[target], x.quantity, line.unit, claim, line.line)
                     )
         if wanted > ZERO:
             left[name, item] = wanted

@@ -78,7 +78,9 @@ def claim_backorders(state: State, policy: Policy) -> Step:
 
 
 def undeliverable(state: State, event: Recorded, policy: Policy) -> Step:
-    """It comes back, or nobody knows where it is: nothing is billed, and a person talks to the customer."""
+    """It comes back, or nobody knows where it is: a person talks to the customer. It is billed only where goods issue
+    alone frees the invoice.
+    """
     data: LinesUndeliverable = event.data
     part = _part(state, data.shipment)
     if part is None or part.outcome or part.delivered_at is not None:
@@ -92,9 +94,11 @@ def undeliverable(state: State, event: Recorded, policy: Policy) -> Step:
         "returned": "Agree with the customer: send it again as a new order, or refund it.",
         "lost": "Claim it from the carrier; send it again as a new order, or refund it.",
     }[data.outcome]
+    late = "delivery" in policy.invoice_needs
+    billed = "It is not billed." if late else "It is billed at goods issue: credit it."
     case = OpenCase(
         f"undeliverable/{state.reference}/{part.shipment}", "value", data.outcome, title,
-        f"{remedy} It is not billed. Retry the case once that is settled: the order is then closed.",
+        f"{remedy} {billed} Retry the case once that is settled: the order is then closed.",
         "customer service", f"hold/{_hold_of(part.shipment)}",
     )  # fmt: skip
     told = notify(

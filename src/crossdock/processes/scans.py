@@ -1,4 +1,8 @@
-"""Carrier scans of a shipment's packages: merged whatever order they come in, and told to its orders."""
+"""Carrier scans of a shipment's packages: merged whatever order they come in, and told to its orders.
+
+A scan that is there before the warehouse's ship confirmation waits for it: no order hears that goods travel before it has
+heard that they left.
+"""
 
 from datetime import datetime, timedelta
 
@@ -8,13 +12,16 @@ from crossdock.model.envelope import Recorded
 from crossdock.model.localtime import believed, instant_of
 from crossdock.model.order import LinesDelivered, LineShipped, LinesUndeliverable
 from crossdock.model.shipment import MilestoneReached, Package
-from crossdock.processes.intents import Intent, Step, Tell
+from crossdock.processes.intents import ClearTimer, CloseCase, Intent, OpenCase, SetTimer, Step, Tell
 from crossdock.processes.policy import Policy
 from crossdock.processes.shipment_state import ENDED, RANK, State, Track, by_order
 
 replace = msgspec.structs.replace
 BEFORE_LABEL_MAX = timedelta(days=2)
 """A scan older than the label by more is of the number's earlier life: carriers use numbers again."""
+UNCONFIRMED = "unconfirmed"
+EARLY_MAX = 100
+"""Scans kept for a ship confirmation that does not come."""
 
 
 def scanned(state: State, event: Recorded, policy: Policy) -> Step:
@@ -30,15 +37,60 @@ def scanned(state: State, event: Recorded, policy: Policy) -> Step:
         and data.at < state.labelled_at - BEFORE_LABEL_MAX
     ):
         return Step(state, (), "stale")
+    data = replace(data, at=data.at or event.occurred_at) if data.milestone in ENDED else data
+    if state.departed_at is None and RANK[data.milestone] > RANK["created"]:
+        return _early(state, data, policy)
     if not _newer(track, data):
         return Step(state, (), "stale")
+    return Step(*_moved(state, track, data))
+
+
+def _early(state: State, data: MilestoneReached, policy: Policy) -> Step:
+    """On its way, and the warehouse has not said that it left."""
+    if any((x.tracking, x.milestone) == (data.tracking, data.milestone) for x in state.early):
+        return Step(state, (), "duplicate")
+    timer = () if state.early else (SetTimer(UNCONFIRMED, policy.parent_wait_seconds),)
+    return Step(replace(state, early=(*state.early, data)[-EARLY_MAX:]), timer, "waiting")
+
+
+def unconfirmed(state: State, policy: Policy) -> Step:
+    """The wait for the ship confirmation is over."""
+    if state.departed_at is not None or state.cancelled or not state.early:
+        return Step(state, (), "stale")
+    warehouse = policy.warehouse_of(state.location)
+    case = OpenCase(
+        f"unconfirmed/{warehouse}", "missing", "no ship confirmation",
+        f"{state.carrier} carries shipments that {warehouse} has not confirmed as left",
+        "Have the warehouse confirm them; goods issue, notices and invoice follow by themselves.", "warehouse", UNCONFIRMED,
+    )  # fmt: skip
+    return Step(state, (case,))
+
+
+def catch_up(state: State) -> tuple[State, tuple[Intent, ...]]:
+    """The ship confirmation is there: what the carrier said before it is told now, in the order it came."""
+    if not state.early:
+        return state, ()
+    told: list[Intent] = [ClearTimer(UNCONFIRMED), CloseCase(UNCONFIRMED, "the ship confirmation came")]
+    waited, state = state.early, replace(state, early=())
+    for data in waited:
+        track = next((x for x in state.tracks if x.tracking == data.tracking), None)
+        if track is not None:
+            state, more = _moved(state, track, data)
+            told += more
+    return state, tuple(told)
+
+
+def _moved(state: State, track: Track, data: MilestoneReached) -> tuple[State, tuple[Intent, ...]]:
+    if not _newer(track, data):
+        return state, ()
     moved = replace(track, milestone=data.milestone, at=data.at)
     state = replace(state, tracks=tuple(moved if x is track else x for x in state.tracks))
     if data.milestone in ENDED:
-        return _ended(state, moved, data, data.at or event.occurred_at)
+        assert data.at is not None
+        return _ended(state, moved, data, data.at)
     if data.milestone == state.told:
-        return Step(state)
-    return Step(replace(state, told=data.milestone), _tell_all(state, data))
+        return state, ()
+    return replace(state, told=data.milestone), _tell_all(state, data)
 
 
 def _tell_all(state: State, data: MilestoneReached) -> tuple[Intent, ...]:
@@ -63,11 +115,13 @@ def _newer(track: Track, data: MilestoneReached) -> bool:
     return data.at > track.at
 
 
-def _ended(state: State, track: Track, data: MilestoneReached, at: datetime) -> Step:
+def _ended(
+    state: State, track: Track, data: MilestoneReached, at: datetime
+) -> tuple[State, tuple[Intent, ...]]:
     """A package arrived, or never will. The shipment has arrived when all have."""
     if all(x.milestone == "delivered" for x in state.tracks):
         told = _delivered(state, state.packages, at, partial=False)
-        return Step(replace(state, delivered_at=at, told="delivered"), told)
+        return replace(state, delivered_at=at, told="delivered"), told
     news: tuple[Intent, ...] = ()
     if track.milestone == "delivered":
         mine = tuple(x for x in state.packages if x.sscc == track.sscc)
@@ -79,7 +133,7 @@ def _ended(state: State, track: Track, data: MilestoneReached, at: datetime) -> 
     if all(x.milestone in ENDED for x in state.tracks) and not state.undeliverable:
         news = (*news, *_undeliverable(state))
         state = replace(state, undeliverable=True)
-    return Step(state, news)
+    return state, news
 
 
 def _delivered(

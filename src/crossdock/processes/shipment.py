@@ -214,7 +214,9 @@ def _leave(
     state = replace(state, packages=packages, departed_at=at, departed_early=(), departed_early_at=None)
     if not may_leave(state):
         return state, []
-    return state, [*_tell_shipped(state, packages), *freight.accrue(state, policy)]
+    intents = [*_tell_shipped(state, packages), *freight.accrue(state, policy)]
+    state, scanned = scans.catch_up(state)
+    return state, [*intents, *scanned]
 
 
 def _tell_shipped(state: State, packages: tuple[Package, ...]) -> list[Intent]:
@@ -303,7 +305,10 @@ def _noted(**fields: object) -> "Handler":
     return lambda state, _event, _policy: Step(replace(state, **fields))
 
 
-def _parent_missing(state: State, _event: Recorded, policy: Policy) -> Step:
+def _waited(state: State, event: Recorded, policy: Policy) -> Step:
+    """What was waited for has not come in time."""
+    if event.data.name == scans.UNCONFIRMED:
+        return scans.unconfirmed(state, policy)
     if state.packages:
         return Step(state, (), "stale")
     warehouse = policy.warehouse_of(state.location)
@@ -338,7 +343,7 @@ _HANDLERS: dict[str, Handler] = {
     "freight.approved.v1": freight.approved,
     "freight.adjusted.v1": freight.adjusted,
     "shipment.milestoneReached.v1": scans.scanned,
-    "timer.fired.v1": _parent_missing,
+    "timer.fired.v1": _waited,
 }
 
 

@@ -9,7 +9,7 @@ import msgspec
 from crossdock.model.money import Money
 from crossdock.model.order import LineShipped
 from crossdock.model.party import Place
-from crossdock.model.shipment import Milestone, Package
+from crossdock.model.shipment import Milestone, MilestoneReached, Package
 
 VERSION = 2
 
@@ -83,6 +83,8 @@ class State(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
     """Packages whose delivery the orders have heard of, by SSCC."""
     undeliverable: bool = False
     bills: tuple[Bill, ...] = ()
+    early: tuple[MilestoneReached, ...] = ()
+    """Scans that are there before the ship confirmation."""
 
 
 def initial(_thread: str) -> State:

@@ -53,6 +53,8 @@ class World:
     lossy: bool
     polite: bool = False
     """A polite world repeats and overtakes, but loses nothing and refuses nothing."""
+    end: s.Milestone = "delivered"
+    """How the parcels' ways end."""
     states: dict[str, Any] = field(default_factory=dict)
     log: dict[str, list[Recorded]] = field(default_factory=lambda: defaultdict(list))
     under_way: list[Recorded] = field(default_factory=list)
@@ -183,7 +185,7 @@ class World:
                 )
             case "tracking.subscribe":
                 for tracking in do.payload.tracking:  # type: ignore[attr-defined]
-                    for milestone in ("in_transit", "out_for_delivery", "delivered"):
+                    for milestone in ("in_transit", "out_for_delivery", self.end):
                         self.say(
                             thread,
                             s.MilestoneReached(milestone, "ACT", tracking, "ups", START + timedelta(days=1)),
@@ -278,6 +280,21 @@ def test_an_order_completes_when_every_message_comes_at_last(script: list[int], 
         "WID-1": 2,
         "CBL-1": 1,
     }
+
+
+@settings(max_examples=150, deadline=None)
+@given(SCRIPTS, st.sampled_from(["delivered", "lost", "returned"]))
+def test_everybody_hears_that_it_left_and_how_it_ended(script: list[int], end: s.Milestone) -> None:
+    """Scans that overtake the ship confirmation wait for it; the notices keep their order."""
+    world = World(script, lossy=False, polite=True, end=end)
+    world.say(ORDER, RECEIVED)
+    world.run()
+
+    recorded = {(account, about) for _, kind, about, _, account in world.asked if kind == "milestone.record"}
+    assert recorded >= {("crm", f"{shipment}/{end}") for shipment in SHIPMENTS}
+    told = [about for _, kind, about, *_ in world.asked if kind == "customer.notify"]
+    for shipment in SHIPMENTS if end in POLICY.notify_about else ():
+        assert told.index(f"shipped/{shipment}") < told.index(f"{end}/{shipment}")
 
 
 @settings(max_examples=150, deadline=None)

@@ -7,6 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from crossdock.processes.lines import PARTS, WAYS_FORWARD, Line, Part, advance, lawful
+from crossdock.processes.order_lines import move_lines
+from crossdock.processes.order_state import State
 
 QUANTITIES = st.decimals(min_value=0, max_value=1000, places=3)
 MOVES = st.lists(st.tuples(st.sampled_from(sorted(WAYS_FORWARD)), QUANTITIES), max_size=30)
@@ -58,6 +60,22 @@ def test_a_repeated_step_moves_nothing() -> None:
     line, _ = advance(line, "picked", Decimal(2))
 
     assert advance(line, "picked", Decimal(2)) == (line, ())
+
+
+@pytest.mark.parametrize("backorder_first", [True, False])
+def test_what_leaves_is_what_was_packed(*, backorder_first: bool) -> None:
+    """One of two was not found and is on backorder, claimed anew: the truck takes the packed one, not the other."""
+    packed = Line("1", "WID-1", "EA", Decimal(9), Decimal(1), picked=Decimal(1), location="SITE1")
+    backorder = Line("1", "WID-1", "EA", Decimal(9), Decimal(1), reserved=Decimal(1), location="SITE1")
+    shares = (backorder, packed) if backorder_first else (packed, backorder)
+
+    state, moves, left = move_lines(
+        State(lines=shares), [("1", "WID-1", Decimal(1))], "shipped", location="SITE1"
+    )
+
+    assert sorted((x.reserved, x.picked, x.shipped) for x in state.lines) == [(0, 0, 1), (1, 0, 0)]
+    assert [(x.source, x.quantity) for x in moves] == [("picked", Decimal(1))]  # type: ignore[union-attr]
+    assert left == {}
 
 
 @pytest.mark.parametrize("part", PARTS)
