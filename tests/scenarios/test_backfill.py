@@ -63,27 +63,51 @@ async def gaps(group: Group) -> dict[str, Any]:
 async def test_what_happened_while_the_hub_was_down_is_found(group: Group) -> None:
     """Nobody repeats it and the shop has switched its webhook off; it is fulfilled once, and the next order comes by itself."""
     await gaps_are(group, {WOO: 0, SHOPIFY: 0})
+    await group.twin(SHOPIFY, "/quirks", {"gives_up": 1.0}, "PUT")
     group.api.hub.process.terminate()
     await asyncio.to_thread(group.api.hub.process.wait, 40)
     missed = [await group.buy(("GAD-1", 1), shop=WOO) for _ in range(FAILURES + 2)]
     await until_webhook(group, "disabled")
+    given_up = await group.buy(("GAD-1", 1))
+    regretted = await group.buy(("GAD-1", 1), shop=WOO)
+    await group.cancel(regretted)
+    await until_given_up(group)
 
     group.api.hub.process = start(group.api.hub.directory).process
 
-    for reference in missed:
+    for reference in (*missed, given_up):
         await group.until(reference, "completed")
+    await group.until(regretted, "cancelled")
     await until_webhook(group, "active")
     assert [len(await group.journal(WOO, f"webhook.{x}")) for x in ("disabled", "active")] == [1, 1]
-    for effect in ("order.placed", "fulfilment.create"):
-        done = [x["reference"].rpartition("|")[2] for x in await group.journal(WOO, effect)]
-        assert sorted(done) == sorted(missed)
-    await origins_are(group, missed, "backfill")
+    for shop, wanted in ((WOO, missed), (SHOPIFY, [given_up])):
+        done = [x["reference"].rpartition("|")[2] for x in await group.journal(shop, "fulfilment.create")]
+        assert sorted(done) == sorted(wanted)
+    assert await group.left(regretted) == {}
+    await origins_are(group, [*missed, given_up, regretted], "backfill")
     found = await gaps(group)
-    assert found[WOO] >= len(missed)
+    assert found[WOO] >= len(missed) + 1
+    assert found[SHOPIFY] >= 1
+    assert f"crossdock_backfill_found_total{{system=\"{WOO}\"}} {float(found[WOO])}" in await metrics(group)
+    told = group.api.hub.crossdock("doctor").stdout
+    assert f"orders of {WOO}" in told
+    assert "heard of only by asking" in told
 
     heard = await group.buy(("GAD-1", 1), shop=WOO)
     await group.until(heard, "completed")
     await origins_are(group, [heard], None)
+
+
+async def until_given_up(group: Group) -> None:
+    async def look() -> bool:
+        return not (await group.twin(SHOPIFY, "/outbox"))["waiting"]
+
+    await eventually(look, what="Shopify gives up what it could not deliver")
+
+
+async def metrics(group: Group) -> str:
+    answer = await group.api.call("GET", "/metrics")
+    return answer.body.decode()
 
 
 async def gaps_are(group: Group, wanted: dict[str, int]) -> None:

@@ -56,7 +56,7 @@ def to_translation(inbound: Inbound, account: Account) -> Translation:
     if not topic and not _looks_like_order(document):
         raise Unsupported(_describe(document))
     source_id = _source_id(topic, document, given)
-    events = (_event(inbound.body, document, "", account, source_id, deleted=topic == DELETED),)
+    events = _events(inbound.body, document, "", account, source_id, deleted=topic == DELETED)
     return Translation(
         source_id=source_id, events=events, unmapped=unmapped(Order, document), content=content_of(events)
     )
@@ -68,10 +68,10 @@ def _many(body: bytes, documents: list[Any], account: Account, given: str) -> Tr
     if strangers or not documents or len(documents) > ORDERS_MAX:
         raise Unsupported("a list that is not one of orders")
     source_id = given or f"orders/{blake2b(body, digest_size=16).hexdigest()}"
-    events = []
+    events: list[NewEvent] = []
     for at, raw in enumerate(msgspec.json.decode(body, type=list[msgspec.Raw])):
         try:
-            events.append(_event(bytes(raw), documents[at], f"/{at}", account, source_id))
+            events += _events(bytes(raw), documents[at], f"/{at}", account, source_id)
         except Rejected as error:
             path = error.path if error.path.startswith(f"/{at}/") else f"/{at}{error.path.rstrip('/')}"
             raise Rejected(path, error.reason, error.cause) from None
@@ -97,17 +97,27 @@ def _source_id(topic: str, document: dict[str, Any], given: str) -> str:
     return f"{kind}/{str(document.get('id'))[:40]}/{str(state)[:40]}"
 
 
-def _event(
+def _events(
     body: bytes, document: dict[str, Any], at: str, account: Account, source_id: str, *, deleted: bool = False
-) -> NewEvent:  # fmt: skip
+) -> tuple[NewEvent, ...]:  # fmt: skip
+    """The order, and its stop. A stop gets through by the id alone, even where the order itself could not be taken."""
     status = document.get("status")
     if status in DRAFTS:
         raise Unsupported(f"an order that is {status}")
-    if deleted or status in STOPPED:
-        return _stopped(
-            read(StoppedOrder, body), at, account, source_id, "deleted" if deleted else str(status)
-        )
-    order = read(Order, body)
+    if not deleted and status not in STOPPED:
+        return (_received(read(Order, body), at, account, source_id),)
+    stopped = _stopped(
+        read(StoppedOrder, body), at, account, source_id, "deleted" if deleted else str(status)
+    )
+    if deleted:
+        return (stopped,)
+    try:  # whoever heard nothing of it yet knows what was stopped
+        return _received(read(Order, body), at, account, source_id), stopped
+    except Rejected:
+        return (stopped,)
+
+
+def _received(order: Order, at: str, account: Account, source_id: str) -> NewEvent:
     number = _order_id(order.id, at)
     return NewEvent(
         thread=order_thread(account.name, str(number)),
