@@ -7,9 +7,9 @@ from typing import Any
 
 import aiohttp
 import pytest
-import yaml
 
 from crossdock.demo.day import prepare
+from crossdock.demo.landscape import ask_shops
 from crossdock.demo.twins import Twins
 from e2e.running import Api, eventually, rows, start, stop
 from scenarios.group import Group, open_books
@@ -25,10 +25,7 @@ async def group(tmp_path: Path) -> AsyncIterator[Group]:
     """Two companies on a hub of this test's own: it is stopped under way."""
     directory = tmp_path / "hub"
     prepare(directory, settings={"business_clock_rate": 20.0}, group=True)
-    for shop in (WOO, SHOPIFY):
-        path = directory / "systems" / f"{shop}.yaml"
-        system = yaml.safe_load(path.read_text()) | {"backfill_seconds": ASK_SECONDS}
-        path.write_text(yaml.safe_dump(system))
+    ask_shops(directory, ASK_SECONDS)
     hub = start(directory)
     twins = Twins(hub.configured, hub.url, seed=1, pace_seconds=0.05)
     for process in twins.processes.values():
@@ -88,7 +85,7 @@ async def test_what_happened_while_the_hub_was_down_is_found(group: Group) -> No
     found = await gaps(group)
     assert found[WOO] >= len(missed) + 1
     assert found[SHOPIFY] >= 1
-    assert f"crossdock_backfill_found_total{{system=\"{WOO}\"}} {float(found[WOO])}" in await metrics(group)
+    assert f'crossdock_backfill_found_total{{system="{WOO}"}} {float(found[WOO])}' in await metrics(group)
     told = group.api.hub.crossdock("doctor").stdout
     assert f"orders of {WOO}" in told
     assert "heard of only by asking" in told

@@ -137,7 +137,8 @@ def prepare(
     if not (folder / "hub.yaml").exists():
         start = port or free_block(16)
         write = landscape.write_group if group else landscape.write
-        write(folder, hub_port=start, system_port=start + 1, settings=settings, ask_seconds=ASK_SECONDS)
+        write(folder, hub_port=start, system_port=start + 1, settings=settings)
+        landscape.ask_shops(folder, ASK_SECONDS)
     return load_hub(folder)
 
 

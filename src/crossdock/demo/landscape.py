@@ -115,13 +115,12 @@ GROUP_CASES: list[dict[str, Any]] = [
 
 
 def write_group(
-    folder: Path, *, hub_port: int, system_port: int, settings: dict[str, Any] | None = None,
-    ask_seconds: float | None = None,
-) -> None:  # fmt: skip
+    folder: Path, *, hub_port: int, system_port: int, settings: dict[str, Any] | None = None
+) -> None:
     """The landscape of two companies, with its routing tables and their cases."""
     write(
         folder, hub_port=hub_port, system_port=system_port, settings=settings, systems=group_specs(f"http://127.0.0.1:{hub_port}"),
-        policy=GROUP_POLICY, ask_seconds=ask_seconds,
+        policy=GROUP_POLICY,
     )  # fmt: skip
     (folder / "routing.yaml").write_text(_HEADER + yaml.safe_dump(GROUP_ROUTING, sort_keys=False))
     cases = folder / "tests" / "routing"
@@ -131,12 +130,9 @@ def write_group(
 
 def write(
     folder: Path, *, hub_port: int, system_port: int, settings: dict[str, Any] | None = None,
-    systems: tuple[SystemSpec, ...] = (), policy: dict[str, Any] | None = None, ask_seconds: float | None = None,
+    systems: tuple[SystemSpec, ...] = (), policy: dict[str, Any] | None = None,
 ) -> None:  # fmt: skip
-    """Write the directory with fresh secrets. Refuses to touch an existing `hub.yaml`.
-
-    `ask_seconds`: how often the shops are asked what changed, where it shall not be as their connectors say.
-    """
+    """Write the directory with fresh secrets. Refuses to touch an existing `hub.yaml`."""
     hub_file = folder / "hub.yaml"
     if hub_file.exists():
         raise FileExistsError(str(hub_file))
@@ -163,14 +159,22 @@ def write(
         }  # fmt: skip
         if spec.connector == "signed_webhook":
             document |= {"rate_per_second": 200.0, "burst": 200}  # our own CRM and portal: no partner's quota
-        if ask_seconds is not None and spec.connector in SHOPS:
-            document["backfill_seconds"] = ask_seconds
         if spec.settings:
             document["settings"] = spec.settings
         document["secrets"] = {name: _secret(folder, spec, name) for name in spec.secrets}
         (folder / "systems" / f"{spec.name}.yaml").write_text(
             _HEADER + yaml.safe_dump(document, sort_keys=False)
         )
+
+
+def ask_shops(folder: Path, every_seconds: float) -> None:
+    """Have every shop of a landscape asked what changed as often as that, not as its connector says."""
+    for path in sorted((folder / "systems").glob("*.yaml")):
+        document = yaml.safe_load(path.read_text())
+        if document["connector"] in SHOPS:
+            path.write_text(
+                _HEADER + yaml.safe_dump(document | {"backfill_seconds": every_seconds}, sort_keys=False)
+            )
 
 
 def _secret(folder: Path, spec: SystemSpec, name: str) -> str:
