@@ -71,7 +71,7 @@ def _asked(now: Now, asked: Asked) -> Check:
     many = f"{asked.found} changes were heard of only by asking" if asked.found else "nothing was missed"
     if asked.troubled_since:
         since = lasting((now.as_of - asked.troubled_since).total_seconds())
-        return Check("fail", name, f"cannot be asked for since {since}: {asked.trouble}", "See the account above, and the permissions its README names; it is tried again by itself.")  # fmt: skip
+        return Check("fail", name, f"trouble for {since}: {asked.trouble}", "See the account above, and the permissions its README names; it is tried again by itself.")  # fmt: skip
     if asked.read_at is None:
         return Check("ok", name, "not asked for yet")
     text = f"{many}, asked {lasting((now.as_of - asked.read_at).total_seconds())} ago"

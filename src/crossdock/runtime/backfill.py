@@ -125,7 +125,7 @@ class Backfill:
         traits, found = self._manifest.lists[name], 0
         async with self._pool.acquire() as connection:
             cursor = await table.begin(connection, self._system, name)
-        await self._revive(name, traits, lend)
+        trouble = await self._revive(name, traits, lend)
         since, page = cursor - timedelta(seconds=plan.overlap_seconds), ""
         for _ in range(PAGES_MAX):
             ask = Ask(list=name, since=since, page=page, timeout_seconds=traits.timeout_seconds)
@@ -143,20 +143,26 @@ class Backfill:
             await table.finished(connection, self._system, name)
         if found:
             _log.warning("heard_only_by_asking", account=self._system, list=name, count=found)
+        if trouble is not None:
+            raise trouble
         return found
 
-    async def _revive(self, name: str, traits: ChangedList, lend: Lend) -> None:
-        """First the sender, then the list: what changes in between is told by one of them."""
+    async def _revive(self, name: str, traits: ChangedList, lend: Lend) -> _Stopped | None:
+        """First the sender, then the list: what changes in between is told by one of them.
+
+        What stood in the way is raised once the list was read: it matters most while the sender is silent.
+        """
         client = self._client
         if not isinstance(client, Reviver):
-            return
+            return None
         done = await lend(lambda: _in_time(client.revive(traits.timeout_seconds), traits))
         if isinstance(done, Refused | RetryLater):
-            raise _Stopped(f"the sender cannot be looked after: {done.reason}", _after(done))
+            return _Stopped(f"its webhooks cannot be looked after: {done.reason}", _after(done))
         if done:
             _log.warning("sender_revived", account=self._system, what=done)
             async with self._pool.acquire() as connection:
                 await table.revived(connection, self._system, name)
+        return None
 
     async def _page(self, ask: Ask, traits: ChangedList, lend: Lend) -> tuple[Sequence[Row], str]:
         client, connector = self._client, self._hub.connector(self._system)

@@ -19,9 +19,9 @@ async def begin(connection: Connection, system: str, list_: str) -> datetime:
 async def advance(
     connection: Connection, system: str, list_: str, newest: datetime | None, found: int
 ) -> None:
-    """A page was taken in up to a change of `newest`. A clock that runs ahead does not move the cursor beyond our own."""
+    """A page was taken in up to a change of `newest`. A time that lies ahead of us moves nothing."""
     await connection.execute(
-        "update backfill set cursor = greatest(cursor, least($3, clock_timestamp())), found = found + $4,"
+        "update backfill set cursor = greatest(cursor, case when $3 < clock_timestamp() then $3 else cursor end), found = found + $4,"
         " last_found_at = case when $4 > 0 then clock_timestamp() else last_found_at end where system = $1 and list = $2",
         system, list_, newest, found,
     )  # fmt: skip
