@@ -3,7 +3,7 @@
 from collections.abc import AsyncIterator, Iterator
 
 from crossdock.api.story import names_of
-from crossdock.doctor.check import Check, graded, lasting
+from crossdock.doctor.check import Check, Level, graded, lasting
 from crossdock.runtime.backup import ACTION, archive_of
 from crossdock.runtime.hub import Hub
 from crossdock.store.pool import Connection
@@ -70,8 +70,9 @@ def _asked(now: Now, asked: Asked) -> Check:
     name = f"{asked.list} of {asked.system}"
     many = f"{asked.found} changes were heard of only by asking" if asked.found else "nothing was missed"
     if asked.troubled_since:
-        since = lasting((now.as_of - asked.troubled_since).total_seconds())
-        return Check("fail", name, f"trouble for {since}: {asked.trouble}", "See the account above, and the permissions its README names; it is tried again by itself.")  # fmt: skip
+        seconds = (now.as_of - asked.troubled_since).total_seconds()
+        level: Level = "fail" if seconds > WAITING_SECONDS else "warn"
+        return Check(level, name, f"trouble for {lasting(seconds)}: {asked.trouble}", "See the account above, and the permissions its README names; it is tried again by itself.")  # fmt: skip
     if asked.read_at is None:
         return Check("ok", name, "not asked for yet")
     text = f"{many}, asked {lasting((now.as_of - asked.read_at).total_seconds())} ago"
