@@ -18,7 +18,7 @@ from scenarios.group import Group, open_books
 
 POLICY = {
     "unknown_item": "hold", "master_authority": {"item": "sap-1"}, "recheck_seconds": 60, "parent_wait_seconds": 1200,
-    "item_fetch": True,
+    "item_fetch": True, "settle_quantity_max": 5,
 }  # fmt: skip
 
 

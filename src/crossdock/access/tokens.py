@@ -16,6 +16,7 @@ SCOPES: Final = {
     "read": "stories, lists, cases, find; the console without its buttons",
     "events": "append events and orders",
     "feed": "follow the log",
+    "reconcile": "ask for comparisons of stock, and settle their differences",
     "metrics": "Prometheus metrics",
 }
 """What a key may be good for."""

@@ -12,7 +12,7 @@ from crossdock.cli.hub import JsonOption, note
 if TYPE_CHECKING:
     from crossdock.bench.rows import Row
 
-NAMES = ("append", "pipeline", "deliver")
+NAMES = ("append", "pipeline", "deliver", "drift", "reconcile")
 
 
 def register(app: typer.Typer) -> None:

@@ -19,7 +19,9 @@ from crossdock.cli import (
     master,
     migrate,
     prove,
+    reconcile,
     send,
+    stock,
     tail,
     token,
     trace,
@@ -42,6 +44,8 @@ connector.register(app)
 doctor.register(app)
 migrate.register(app)
 master.register(app)
+stock.register(app)
+reconcile.register(app)
 backup.register(app)
 token.register(app)
 

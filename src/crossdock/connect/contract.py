@@ -12,6 +12,7 @@ from typing import Protocol, runtime_checkable
 import msgspec
 
 from crossdock.connect.transport import Transport
+from crossdock.model.drift import Counted
 from crossdock.model.envelope import NewEvent
 from crossdock.model.party import People
 
@@ -188,6 +189,26 @@ class Client(Protocol):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class StockPage:
+    """A part of a stock snapshot. `after` leads to the next one and is empty at the end.
+
+    `locations` are those the whole snapshot speaks for: what the ledger holds there and no row names is not there.
+    `watermark` is the system's last event when it read this page, where it has an order of events.
+    """
+
+    rows: tuple[Counted, ...]
+    locations: tuple[str, ...]
+    after: str = ""
+    watermark: int | None = None
+
+
+class StockSource(Protocol):
+    """Reads what the partner counts, page by page; raises nothing."""
+
+    async def stock_page(self, after: str) -> StockPage | RetryLater | Refused: ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Connector:
     """The abilities. Inbound-only or outbound-only connectors leave the others None.
 
@@ -200,6 +221,7 @@ class Connector:
     rows: pure; a page of a declared list, received at an instant → its objects, each as the message that would have
     told of it; raises `Malformed` or `Rejected`. Translated, row and message have one source id and one content.
     The client that `open` makes is then a `Lister` as well.
+    stock: makes what reads the account's stock snapshots.
     """
 
     authenticate: Callable[[Inbound, Account], None] | None = None
@@ -208,3 +230,4 @@ class Connector:
     open: Callable[[Account, Transport], Client] | None = None
     sign: Callable[[Inbound, Account, str], Mapping[str, str]] | None = None
     rows: Callable[[str, bytes, datetime], tuple[Row, ...]] | None = None
+    stock: Callable[[Account, Transport], StockSource] | None = None

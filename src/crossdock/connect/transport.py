@@ -70,9 +70,7 @@ class Transport:
             async with self._session.request(
                 method, url, headers=headers, data=body, timeout=timeout, allow_redirects=False
             ) as response:
-                payload = await response.content.read(ANSWER_BYTES_MAX)
-                if not response.content.at_eof():
-                    raise NoAnswer(f"answer longer than {ANSWER_BYTES_MAX} bytes")
+                payload = await _whole(response.content)
                 return Answer(
                     status=response.status,
                     headers={name.lower(): value for name, value in response.headers.items()},
@@ -90,3 +88,13 @@ class Transport:
 
     async def close(self) -> None:
         await self._session.close()
+
+
+async def _whole(content: aiohttp.StreamReader) -> bytes:
+    """All of it, however many pieces it comes in. Raises `NoAnswer` beyond the bound."""
+    payload = bytearray()
+    async for piece in content.iter_any():
+        payload += piece
+        if len(payload) > ANSWER_BYTES_MAX:
+            raise NoAnswer(f"answer longer than {ANSWER_BYTES_MAX} bytes")
+    return bytes(payload)

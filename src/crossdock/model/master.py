@@ -7,6 +7,7 @@ from typing import ClassVar, Literal
 import msgspec
 
 from crossdock.model.classes import DataClass
+from crossdock.model.money import Money
 from crossdock.model.party import Place
 from crossdock.model.quantity import Quantity
 
@@ -62,6 +63,8 @@ class ItemDefined(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
     width: Decimal | None = None
     height: Decimal | None = None
     status: Literal["active", "discontinued"] = "active"
+    cost: Money | None = None
+    """Of one base unit, as its authority values it; differences of stock are weighed by it."""
 
 
 class ItemRenamed(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):

@@ -57,6 +57,7 @@ EVENTS: Final[dict[str, type[msgspec.Struct]]] = {
     "customer.notified.v1": shipment.Notified,
     "stock.received.v1": stock.StockReceived,
     "stock.adjusted.v1": stock.StockAdjusted,
+    "stock.reconciled.v1": stock.StockReconciled,
     "claim.granted.v1": stock.ClaimGranted,
     "claim.refused.v1": stock.ClaimRefused,
     "availability.published.v1": stock.AvailabilityPublished,

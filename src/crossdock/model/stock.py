@@ -44,6 +44,24 @@ class StockAdjusted(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
     reason: str
 
 
+class StockReconciled(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
+    """A difference to the system whose word counts at this place was settled: the ledger follows it.
+
+    `good` and `held` are signed changes. `cause` is why the two differed, `reason` why it was settled, by `who`.
+    """
+
+    data_class: ClassVar[DataClass] = "commercial"
+
+    place: StockPlace
+    good: Quantity
+    held: Quantity
+    system: str
+    difference: int
+    cause: str
+    reason: str
+    who: str = ""
+
+
 class ClaimLine(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
     data_class: ClassVar[DataClass] = "commercial"
 

@@ -60,6 +60,10 @@ class Policy(msgspec.Struct, frozen=True, gc=False, forbid_unknown_fields=True):
     """What customers hear of: the order's own turns, and milestones of its parcels."""
     freight_tolerance: Decimal = Decimal("0.05")
     """Largest difference between accrued and billed freight that is adjusted without a person."""
+    settle_quantity_max: Decimal = Decimal(0)
+    """Largest stock difference, in the item's unit, that a reconciliation settles without a person."""
+    settle_value_max: Decimal | None = None
+    """Largest value of such a difference, where the item has a cost; none: only the quantity counts."""
     master_authority: dict[str, str] = {}
     """Kind of master data (item, customer, location, carrier, codelist) → the system whose word about it counts."""
     item_fetch: bool = False

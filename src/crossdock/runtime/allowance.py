@@ -42,6 +42,10 @@ class Allowance:
         """A probe that was allowed and not made is not one."""
         self._breaker.probing = self._breaker.probing and under_way
 
+    def begin_again(self, under_way: int) -> None:
+        """Only what is under way is spent: calls that were counted and never began are given back."""
+        self.budget.in_flight, self._breaker.probing = under_way, False
+
     def heard(self, answer: object, reason: str, now: float) -> None:
         """What the answer to a call says of the account; the call itself is `budget.ended`."""
         if isinstance(answer, RetryLater) and answer.throttled:

@@ -23,6 +23,7 @@ from crossdock.runtime.hub import Hub
 from crossdock.runtime.intake import Intake
 from crossdock.runtime.lanes import Entry, Lanes, entry_of
 from crossdock.runtime.outcomes import Outcomes
+from crossdock.runtime.reconciliation import Reconciliations
 from crossdock.runtime.resuming import IN_DOUBT
 from crossdock.runtime.subscriber import Subscribers
 from crossdock.runtime.target import Target, open_target
@@ -43,10 +44,6 @@ PATIENCE_SECONDS = 30.0
 """How long a question waits for effects to leave it a call of the budget."""
 A = TypeVar("A")
 _log = structlog.get_logger()
-
-
-async def _asked(question: Callable[[], Awaitable[A]]) -> A:
-    return await question()
 
 
 class AccountRunner:
@@ -71,7 +68,8 @@ class AccountRunner:
         self._reset()
 
     def _reset(self) -> None:
-        """Start from the journal again: nothing in memory is worth more than what is committed."""
+        """Start from the journal again, with no call under way: nothing in memory is worth more than what is committed."""
+        self._allowance.begin_again(sum(not call.done() for call in self._calls))
         self._lanes = Lanes()
         self._cursor = (0, -1)
         self._fresh = True
@@ -266,16 +264,19 @@ class AccountRunner:
                     insists, self._allowance.owed = True, self._allowance.owed + 1
         finally:
             self._allowance.owed -= insists
-        task = asyncio.create_task(_asked(question))
+        task = asyncio.create_task(self._asked(question))
         self._calls.add(task)
         task.add_done_callback(self._calls.discard)
+        answer = await task
+        self._allowance.heard(answer, getattr(answer, "reason", ""), loop.time())
+        return answer
+
+    async def _asked(self, question: Callable[[], Awaitable[A]]) -> A:
         try:
-            answer = await task
+            return await question()
         finally:
             self._budget.ended()
             self.wake.set()
-        self._allowance.heard(answer, getattr(answer, "reason", ""), loop.time())
-        return answer
 
     def _spares(self, now: float, *, insists: bool) -> bool:
         if self._lanes.has_ready and not insists:
@@ -311,6 +312,7 @@ class Delivery:
             asyncio.create_task(outcomes.run()),
             asyncio.create_task(listen(self.hub.dsn, EFFECTS, self._ring)),
             asyncio.create_task(Subscribers(self.hub, self.id, pool).run()),
+            asyncio.create_task(Reconciliations(self.hub, self.id, pool, self.waker).run()),
         ]
         try:
             await self._lease(pool, transport, outcomes, intake)

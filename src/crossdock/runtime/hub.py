@@ -100,6 +100,8 @@ def _check_system(folder: Path, name: str, system: System) -> None:
     if found is None:
         known = ", ".join(sorted(installed()))
         raise Misconfigured(where, f"no connector named {system.connector}; installed: {known}")
+    if system.snapshot_at and found.load().stock is None:
+        raise Misconfigured(where, f"snapshot_at: {system.connector} reads no stock")
     for kind in ("settings", "secrets"):
         declared = getattr(found.manifest, kind)
         given = getattr(system, kind)

@@ -155,6 +155,9 @@ EVENTS: Final[dict[str, Say]] = {
         f"{who} received {d.quantity} of {d.place.item} at {d.place.location}"
     ),
     "stock.adjusted.v1": _adjusted,
+    "stock.reconciled.v1": lambda _, d: (
+        f"Stock of {d.place.item} follows {d.system}: good {d.good}, held {d.held}{_because(d.reason)}"
+    ),
     "claim.granted.v1": lambda _, d: f"Stock reserved for {counted(len(d.lines), 'line')}",
     "claim.refused.v1": _missing,
     "availability.published.v1": lambda who, d: f"{who} shows {d.available} of {d.item} as available",

@@ -1,6 +1,7 @@
 """Talking to the WMS: an OAuth2 token, three services, and outcomes."""
 
 from base64 import b64encode
+from datetime import UTC, datetime
 from typing import Final
 from urllib.parse import urlencode
 
@@ -16,9 +17,12 @@ from crossdock.connect.contract import (
     Outcome,
     Refused,
     RetryLater,
+    StockPage,
     Unknown,
 )
 from crossdock.connect.transport import Answer, NoAnswer, NotSent, Transport
+from crossdock.connectors.manhattan_wms.inventory import SERVICE as INVENTORY
+from crossdock.connectors.manhattan_wms.inventory import from_cursor, to_page
 from crossdock.connectors.manhattan_wms.messages import Saved, ServiceAnswer
 from crossdock.errors import Misconfigured
 from crossdock.model.order import CancellationAnswered, OrderReleased
@@ -31,6 +35,7 @@ SERVICES: Final = {
 }
 UNKNOWN_ORDER: Final = "ORDER_NOT_FOUND"
 TOKEN_SECONDS_DEFAULT = 3600.0
+STOCK_SECONDS: Final = 30.0
 
 
 class _TokenAnswer(msgspec.Struct):
@@ -67,6 +72,19 @@ class ManhattanClient:
     async def look_up(self, call: Call) -> LookUp:
         """No service needs one: saving, cancelling and attaching again change nothing."""
         return CannotTell(reason=f"{call.kind} is repeated instead of looked up", for_ever=True)
+
+    async def stock_page(self, after: str) -> StockPage | RetryLater | Refused:
+        """A page of the facility's inventory, behind this item."""
+        call = Call(effect="", attempt=1, kind="", body=from_cursor(after), timeout_seconds=STOCK_SECONDS)
+        answer = await self._post(INVENTORY, call)
+        match answer:
+            case Answer():
+                facility = self._account.settings.get("facility", "")
+                return to_page(answer, facility, datetime.now(UTC))
+            case Unknown():
+                return RetryLater(reason=answer.reason)
+            case _:
+                return answer
 
     async def check(self) -> str:
         try:

@@ -1,4 +1,4 @@
-"""The connector's four abilities put together."""
+"""The connector's abilities put together."""
 
 import hmac
 
@@ -25,5 +25,10 @@ def authenticate(inbound: Inbound, account: Account) -> None:
 
 
 CONNECTOR = Connector(
-    authenticate=authenticate, translate=to_events, render=from_payload, open=ManhattanClient, sign=sign
+    authenticate=authenticate,
+    translate=to_events,
+    render=from_payload,
+    open=ManhattanClient,
+    sign=sign,
+    stock=ManhattanClient,
 )

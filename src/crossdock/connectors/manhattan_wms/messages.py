@@ -194,3 +194,25 @@ class ServiceAnswer(msgspec.Struct):
     success: bool
     data: Saved | None = None
     messages: Complaints = msgspec.field(default_factory=Complaints)
+
+
+class InventoryRow(Document):
+    """Stock of an item in one lot: all that is there, and what of it is allocated or held."""
+
+    item_id: Text
+    on_hand: Decimal
+    quantity_uom_id: Text
+    allocated: Decimal = Decimal(0)
+    on_hold: Decimal = Decimal(0)
+    lot_number: Maybe = None
+    owner_id: Maybe = None
+    last_event_sequence: int | None = None
+
+
+class InventoryAnswer(msgspec.Struct):
+    """A page of inventory, with the number of the last event message that the WMS had sent when it read it."""
+
+    success: bool
+    data: tuple[InventoryRow, ...] | None = None
+    event_sequence: int | None = msgspec.field(default=None, name="eventSequence")
+    messages: Complaints = msgspec.field(default_factory=Complaints)

@@ -4,10 +4,13 @@ GET /_twin/orders       [{"reference", "status", "shipment", "shipments", "lines
 GET /_twin/shipments    [{"shipment", "status", "lines": [{"reference", "line", "item", "quantity"}]}]
 GET /_twin/stock        {"SKU": {"quantity", "allocated", "lot", "unit"}}
 PUT /_twin/stock        {"SKU": {"quantity": "1000", "lot": "", "unit": "UNIT"}}  the difference becomes an event
+PUT /_twin/recount      {"SKU": {"quantity": "95", "held": "0"}}  the books change and nobody is told
 PUT /_twin/substitutes  {"SKU": "OTHER-SKU"}  what the quirk `substitute` packs instead
 """
 
 import asyncio
+import json
+import re
 import secrets
 import time
 from base64 import b64decode
@@ -19,11 +22,14 @@ from aiohttp import web
 
 from crossdock.connect.twin import Twin, lose_answer
 from crossdock.connectors.manhattan_wms.client import SERVICES, UNKNOWN_ORDER
+from crossdock.connectors.manhattan_wms.inventory import SERVICE as INVENTORY
 from crossdock.connectors.manhattan_wms.twin_floor import Floor
 from crossdock.connectors.manhattan_wms.units import TO_CANONICAL
 
 Service = Callable[[dict[str, Any]], web.Response]
 SLOW_SECONDS = 2.0
+NOTHING = {"quantity": "0", "allocated": "0", "lot": "", "unit": "UNIT"}
+_BEHIND = re.compile(r"ItemId > '([^']*)'")
 
 
 def build(twin: Twin) -> None:
@@ -37,6 +43,8 @@ def build(twin: Twin) -> None:
             web.post(SERVICES["warehouse_order.release"], services.guarded(services.save_order)),
             web.post(SERVICES["warehouse_order.cancel"], services.guarded(services.cancel_order)),
             web.post(SERVICES["label.attach"], services.guarded(services.attach_labels)),
+            web.post(INVENTORY, services.guarded(services.search_inventory)),
+            web.put("/_twin/recount", services.recount),
             web.get("/_twin/orders", services.show_orders),
             web.get("/_twin/shipments", services.show_shipments),
             web.get("/_twin/stock", services.show_stock),
@@ -210,6 +218,24 @@ class Services:
             self.floor.attach(shipment, labels, carrier=_required(body, "CarrierId"), reference=reference)
         return _answer({"ShipmentId": number})
 
+    def search_inventory(self, body: dict[str, Any]) -> web.Response:
+        """In the order of items, behind the one the query names; with the last event told so far."""
+        named = _BEHIND.fullmatch(str(body.get("Query") or ""))
+        after = named[1] if named else ""
+        found = self.books.rows(
+            "select key, body from document where kind = 'stock' and key > ? order by key limit ?", after, int(body.get("Size") or 100)
+        )  # fmt: skip
+        told = self.books.rows("select value from counter where name = 'event'")
+        rows = [_inventory(item, json.loads(stock)) for item, stock in found]
+        return _answer(rows, more={"eventSequence": told[0][0] if told else 0})
+
+    async def recount(self, request: web.Request) -> web.Response:
+        with self.books.change():
+            for item, given in (await request.json()).items():
+                stock = self.books.get("stock", item) or NOTHING
+                self.books.put("stock", item, stock | {name: str(value) for name, value in given.items()})
+        return web.json_response(dict(self.books.all("stock")))
+
     async def show_orders(self, _: web.Request) -> web.Response:
         names = ("reference", "status", "shipment", "shipments", "lines", "picked")
         orders = [{name: order[name] for name in names} for _, order in self.books.all("order")]
@@ -246,12 +272,22 @@ class Services:
         return web.json_response(dict(self.books.all("substitute")))
 
 
-def _answer(data: Any, complaint: tuple[str, str] | None = None, status: int = 200) -> web.Response:
+def _inventory(item: str, stock: dict[str, Any]) -> dict[str, Any]:
+    return {
+        "ItemId": item, "OnHand": stock["quantity"], "Allocated": stock["allocated"], "OnHold": stock.get("held", "0"),
+        "LotNumber": stock["lot"], "QuantityUomId": stock["unit"], "LastEventSequence": stock.get("sequence"),
+    }  # fmt: skip
+
+
+def _answer(
+    data: Any, complaint: tuple[str, str] | None = None, status: int = 200, more: dict[str, Any] | None = None
+) -> web.Response:
     messages = [{"Type": "ERROR", "Code": complaint[0], "Description": complaint[1]}] if complaint else []
     body = {
         "success": complaint is None,
         "data": data,
         "messages": {"Message": messages, "Size": len(messages)},
+        **(more or {}),
     }
     return web.json_response(body, status=status)
 

@@ -4,6 +4,7 @@ PUT  /_twin/materials        {"SKU": {"price", "currency", "unit", "available"}}
 GET  /_twin/materials        the same
 PUT  /_twin/products         {"SKU": {what changes}}  creates or changes products, and sends SAP's event of it
 GET  /_twin/products         all of them
+PUT  /_twin/material_stock   stock by plant: see `twin_stock`
 PUT  /_twin/credit           {"blocked_references": ["…"]}   their next checks fail
 POST /_twin/credit/release   {"reference": "…"}              its next checks pass (status D)
 """
@@ -18,13 +19,21 @@ from collections.abc import Awaitable, Callable
 from aiohttp import web
 
 from crossdock.connect.twin import Twin, lose_answer
-from crossdock.connectors.sap_s4 import twin_change, twin_delivery, twin_finance, twin_product, twin_sales
+from crossdock.connectors.sap_s4 import (
+    twin_change,
+    twin_delivery,
+    twin_finance,
+    twin_product,
+    twin_sales,
+    twin_stock,
+)
 from crossdock.connectors.sap_s4.twin_odata import Asked, Handler, Problem, Reply, asked
 
 _COOKIE = "SAP_SESSIONID_S4H_100"
 _SALES = "API_SALES_ORDER_SRV"
 _DELIVERY = "API_OUTBOUND_DELIVERY_SRV;v=0002"
 _PRODUCT = "API_PRODUCT_SRV"
+_STOCK = "API_MATERIAL_STOCK_SRV"
 _SIMULATION = "API_SALES_ORDER_SIMULATION_SRV"
 _V4 = "/sap/opu/odata4/sap/api_billingdocument/srvd_a2x/sap/billingdocument/0001"
 _SOAP = "/sap/bc/srt/scs_ext/sap/journalentrycreaterequestconfi"
@@ -50,6 +59,7 @@ _SERVICES: dict[tuple[str, str, str], Handler] = {
     ("PATCH", _DELIVERY, "A_OutbDeliveryHeaderText"): twin_delivery.patch_text,
     ("POST", _DELIVERY, "A_OutbDeliveryHeader/to_DeliveryDocumentText"): twin_delivery.add_text,
     ("GET", _PRODUCT, "A_Product"): twin_product.read_product,
+    ("GET", _STOCK, "A_MatlStkInAcctMod"): twin_stock.read_stock,
     ("GET", "API_BILLING_DOCUMENT_SRV", "A_BillingDocumentItem"): twin_finance.read_billing_items,
     ("GET", "API_OPLACCTGDOCITEMCUBE_SRV", "A_OperationalAcctgDocItemCube"): twin_finance.read_journal,
 }
@@ -78,7 +88,7 @@ def build(twin: Twin) -> None:
                 return Reply(body=b'{"d":{"EntitySets":[]}}')
             return _serve(twin, service, asked(request.method, tail, query, headers, body))
 
-        if service == _PRODUCT and tail:
+        if service in (_PRODUCT, _STOCK) and tail:
             return await gate.let_in(request, act, _error_v2, csrf=False, books=False, effect=True)
         return await gate.let_in(request, act, _error_v2, books=service != _SIMULATION)
 
@@ -260,6 +270,7 @@ def _control_routes(twin: Twin) -> list[web.RouteDef]:
     return [
         web.put("/_twin/materials", put_materials),
         web.get("/_twin/materials", get_materials),
+        twin_stock.route(twin),
         web.put("/_twin/credit", put_credit),
         web.post("/_twin/credit/release", release_credit),
     ]

@@ -26,6 +26,7 @@ from crossdock.connectors.sap_s4.twin_odata import (
     touch,
 )
 from crossdock.connectors.sap_s4.twin_sales import order_of
+from crossdock.connectors.sap_s4.twin_stock import issue
 
 FIRST_DELIVERY = 80_000_000
 OVERDELIVERY_TOLERANCE = Decimal("0.10")
@@ -163,6 +164,7 @@ def post_goods_issue(twin: Twin, request: Asked) -> Reply:
         delivery["material_document"] = document
         touch(delivery)
         books.put("delivery", delivery["number"], delivery)
+        issue(twin, delivery, order_of(twin, delivery["order"]))
         detail = {"delivery": delivery["number"], "quantities": quantities_of(delivery)}
         books.journal("goods_issue.post", reference_of(delivery), document, detail)
     return one({"DeliveryDocument": delivery["number"], "ReturnCode": "0", "ReturnMessage": ""})

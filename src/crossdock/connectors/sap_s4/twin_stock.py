@@ -1,0 +1,63 @@
+"""The twin's material stock: what API_MATERIAL_STOCK_SRV shows, set from outside and taken from by goods issues.
+
+PUT  /_twin/material_stock   {"1010": {"SKU": {"unrestricted": "10", "quality": "0", "blocked": "0"}}}
+"""
+
+import re
+from decimal import Decimal
+from typing import Any
+
+from aiohttp import web
+
+from crossdock.connect.twin import Twin
+from crossdock.connectors.sap_s4.twin_odata import Asked, Fields, Problem, Reply, many, metadata
+
+TYPES = {"unrestricted": "01", "quality": "02", "blocked": "07"}
+_PLANT = re.compile(r"Plant eq '([^']*)'")
+_BEHIND = re.compile(r"Material gt '([^']*)'")
+
+
+def read_stock(twin: Twin, request: Asked) -> Reply:
+    """In the order of materials, of the plants that the filter names."""
+    asked = request.query.get("$filter", "")
+    plants, behind = _PLANT.findall(asked), _BEHIND.search(asked)
+    if not plants or request.query.get("$orderby") != "Material":
+        raise Problem(400, "/IWBEP/CM_MGW_RT/022", "The filter is not supported")
+    rows = []
+    known = sorted((*key.rsplit("|", 1), stock) for key, stock in twin.books.all("matl_stock"))
+    for material, plant, stock in known:
+        if plant in plants and (behind is None or material > behind[1]):
+            rows += [
+                _row(material, plant, number, stock[name], stock["unit"]) for name, number in TYPES.items()
+            ]
+    return many(rows[: int(request.query.get("$top", "100"))])
+
+
+def _row(material: str, plant: str, stock_type: str, quantity: str, unit: str) -> Fields:
+    return metadata("A_MatlStkInAcctMod", f"'{material}'") | {
+        "Material": material, "Plant": plant, "Batch": "", "InventoryStockType": stock_type, "MaterialBaseUnit": unit,
+        "MatlWrhsStkQtyInMatlBaseUnit": quantity,
+    }  # fmt: skip
+
+
+def issue(twin: Twin, delivery: Fields, order: Fields) -> None:
+    """Take what left from unrestricted stock, inside a change of the books; what nobody set up is not kept."""
+    for item in delivery["items"]:
+        key = f"{item['Material']}|{order['items'][item['item']]['ProductionPlant']}"
+        stock = twin.books.get("matl_stock", key)
+        if stock is not None:
+            left = Decimal(stock["unrestricted"]) - Decimal(item["quantity"])
+            twin.books.put("matl_stock", key, stock | {"unrestricted": f"{left:f}"})
+
+
+def route(twin: Twin) -> web.RouteDef:
+    async def put(request: web.Request) -> web.Response:
+        given: dict[str, dict[str, dict[str, Any]]] = await request.json()
+        with twin.books.change():
+            for plant, materials in given.items():
+                for material, stock in materials.items():
+                    known = {"unrestricted": "0", "quality": "0", "blocked": "0", "unit": "EA"}
+                    twin.books.put("matl_stock", f"{material}|{plant}", known | stock)
+        return web.json_response({plant: len(materials) for plant, materials in given.items()})
+
+    return web.put("/_twin/material_stock", put)
