@@ -114,6 +114,62 @@ def test_an_account_must_have_what_is_declared(broken: Found) -> None:
     )
 
 
+@pytest.fixture
+def listing(tmp_path: Path) -> Found:
+    """A copy of a connector with a list of changed orders."""
+    good = CONNECTORS["woocommerce"]
+    shutil.copytree(good.folder, tmp_path / "woocommerce")
+    return Found(good.package, tmp_path / "woocommerce", good.manifest)
+
+
+def test_a_list_that_shows_what_nobody_told_is_told(listing: Found) -> None:
+    """Without one object that a message tells as well, nothing shows that both are one."""
+    _spoil(
+        listing,
+        "fixtures/list_orders.json",
+        '"date_modified_gmt": "2026-01-15T1',
+        '"date_modified_gmt": "2026-02-15T1',
+    )
+    [sentence] = failures(listing)
+    assert sentence.startswith("lists: fixtures/list_orders.json: no row is what an in_ fixture tells")
+
+
+def test_a_list_needs_its_page_its_channel_and_its_times(listing: Found) -> None:
+    """Each is named by the field or file that is wrong."""
+    (listing.folder / "fixtures/list_orders.json").unlink()
+    _spoil(listing, "manifest.toml", 'channel = "webhooks"', 'channel = "letters"')
+    _spoil(listing, "manifest.toml", "every_seconds = 300.0", "every_seconds = 0.0")
+    assert failures(_reread(listing)) == [
+        "lists: manifest.toml: lists.orders.channel: letters is no inbound channel",
+        "lists: manifest.toml: lists.orders: times must be positive",
+        "lists: fixtures: list orders has no list_orders.json: a page as the partner answers it",
+    ]
+
+
+class Forgetful(Found):
+    """A connector whose messages go by the moment's bytes, and whose pages are taken as they come."""
+
+    def load(self) -> Connector:
+        good = super().load()
+        translate, rows = good.translate, good.rows
+        assert translate is not None
+        assert rows is not None
+        return replace(
+            good,
+            translate=lambda inbound, account: replace(translate(inbound, account), content=b""),
+            rows=lambda name, body, at: rows(name, json.dumps(json.loads(body)).encode(), at),
+        )
+
+
+def test_a_careless_list_is_told(listing: Found) -> None:
+    """Messages without content, and a page that crashes."""
+    told = failures(Forgetful(listing.package, listing.folder, listing.manifest))
+    assert any(
+        x.startswith("lists: fixtures/list_orders.json: no row is what an in_ fixture tells") for x in told
+    )
+    assert any("JSONDecodeError" in x for x in told)
+
+
 def _careless_translate(inbound: Inbound, _account: Account) -> Translation:
     document = json.loads(inbound.body)
     return Translation(source_id=inbound.received_at.isoformat() + document["id"], events=())

@@ -11,6 +11,7 @@ from style.tree import ROOT, SOURCE, code, files, modules, name, parsed
 BROAD = {
     "src/crossdock/runtime/batch.py": (1, "a bug in a process parks its thread and stops no other"),
     "src/crossdock/runtime/target.py": (2, "a bug in a connector's client must not lose the lane: once when sending, once when looking up"),
+    "src/crossdock/runtime/backfill.py": (1, "a bug in how a connector reads a list must not end its account's delivery"),
     "src/crossdock/runtime/intake.py": (1, "callers of a group wait for its end, whatever ended it"),
     "src/crossdock/runtime/journal.py": (1, "a bug in a connector's render parks its lane"),
     "src/crossdock/runtime/worker.py": (1, "a batch that cannot be written is bisected down to its one thread"),

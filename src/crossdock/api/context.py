@@ -76,8 +76,7 @@ class Context:
         """Keys, log generation, other systems' codes: read again every few seconds; an unchanged key stays the same value."""
         async with self.reader.acquire() as connection:
             fresh = await access.live_keys(connection)
-            self.intake.generation = await connection.fetchval("select generation from hub")
-            await self.intake.codes.refresh(connection)
+            await self.intake.refresh(connection)
         self.keys = {name: old if (old := self.keys.get(name)) == key else key for name, key in fresh.items()}
 
     async def watch_keys(self) -> None:

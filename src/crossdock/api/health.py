@@ -69,4 +69,9 @@ async def metrics(request: Request[Any, Any, Any]) -> Response[bytes]:
         )
         for row in await connection.fetch("select name, failing_since is not null as failing from account"):
             failing.labels(row["name"]).set(int(row["failing"]))
+        found = Gauge(
+            "crossdock_backfill_found_total", "Changes heard of only by asking", ["system"], registry=registry
+        )
+        for row in await connection.fetch("select system, sum(found) as found from backfill group by system"):
+            found.labels(row["system"]).set(row["found"])
     return Response(generate_latest(registry), media_type="text/plain; version=0.0.4")

@@ -6,20 +6,15 @@ from typing import Any
 import msgspec
 from litestar import Request, Response, post
 
-from crossdock.access.sealing import subject_of
 from crossdock.api.context import Context, context
 from crossdock.api.problems import Problem
-from crossdock.connect.contract import Inbound, Translation
-from crossdock.errors import Malformed, Misconfigured, Rejected, Unauthenticated, Unsupported
-from crossdock.model.party import People
-from crossdock.runtime.intake import Raw, Unavailable
+from crossdock.connect.contract import Inbound
+from crossdock.errors import Malformed, Misconfigured, Rejected, Unauthenticated
+from crossdock.runtime.intake import Unavailable
+from crossdock.runtime.reception import received
 from crossdock.store import access
 from crossdock.store.log import Item
 from crossdock.store.pool import LOST
-
-KEPT_HEADERS_MAX = 20
-_SECRET_HEADERS = ("authorization", "cookie", "credential", "signature", "hmac", "token", "secret", "api-key")
-_NOBODY = People()
 
 
 @post(
@@ -81,54 +76,27 @@ async def _authenticate(hub: Context, system: str, inbound: Inbound) -> None:
 
 def _translate(hub: Context, system: str, inbound: Inbound, days: int) -> tuple[list[Item], Problem | None]:
     """The items to append, and what was wrong with the message, if anything."""
-    connector = hub.hub.connector(system)
-    assert connector.translate is not None
-    raw = Raw(system=system, channel=inbound.channel, body=inbound.body, headers=kept_headers(inbound))
-    try:
-        translation = connector.translate(inbound, hub.hub.account(system))
-    except Malformed as error:
-        item = hub.intake.untranslated(raw, "parse", error.at, error.reason)
-        return [item], Problem(
-            400,
-            "malformed",
-            str(error),
-            errors=({"pointer": error.at, "detail": error.reason},),
-            kept_as=item.event_id,
-        )
-    except Rejected as error:
-        item = hub.intake.untranslated(raw, "value", error.path, error.reason)
-        return [item], Problem(
-            202, "not-translated", str(error), errors=({"pointer": error.path, "detail": error.reason},)
-        )
-    except Unsupported as error:
-        item = hub.intake.untranslated(raw, "unsupported", "", str(error))
-        return [item], Problem(202, "unsupported", str(error))
-    return [_translated(hub, system, raw, translation, days)], None
-
-
-def _translated(hub: Context, system: str, raw: Raw, translation: Translation, days: int) -> Item:
-    subject = next((s for e in translation.events if (s := getattr(e.data, "subject", ""))), "")
-    raw = Raw(
-        system=raw.system, channel=raw.channel, body=raw.body, headers=raw.headers, unmapped=translation.unmapped,
-        subject=subject_of(subject) if subject else None,
-    )  # fmt: skip
-    kept = hub.intake.keep(raw)
-    return hub.intake.item(
-        system,
-        translation.source_id,
-        translation.events,
-        content=kept.content,
-        kept=kept,
-        days=days,
-    )
-
-
-def kept_headers(inbound: Inbound) -> dict[str, str]:
-    """Headers worth keeping with a message: no credential, no signature."""
-    kept = [
-        (k, v[:300]) for k, v in inbound.headers.items() if not any(word in k for word in _SECRET_HEADERS)
-    ]
-    return dict(kept[:KEPT_HEADERS_MAX])
+    item, trouble = received(hub.hub, hub.intake, system, inbound, days=days)
+    match trouble:
+        case None:
+            return [item], None
+        case Malformed():
+            return [item], Problem(
+                400,
+                "malformed",
+                str(trouble),
+                errors=({"pointer": trouble.at, "detail": trouble.reason},),
+                kept_as=item.event_id,
+            )
+        case Rejected():
+            return [item], Problem(
+                202,
+                "not-translated",
+                str(trouble),
+                errors=({"pointer": trouble.path, "detail": trouble.reason},),
+            )
+        case _:
+            return [item], Problem(202, "unsupported", str(trouble))
 
 
 def _answer(items: list[Item], problem: Problem | None) -> Response[bytes]:

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final, Literal
 
-from crossdock.connect import rules_folder, rules_messages
+from crossdock.connect import rules_folder, rules_lists, rules_messages
 from crossdock.connect.discovery import Found
 from crossdock.connect.finding import Finding
 from crossdock.connect.fixtures import CRASHES
@@ -63,6 +63,10 @@ RULES: Final[dict[str, Rule]] = {
     "damage": Rule(
         rules_messages.check_damage,
         "Read it with connect/reading.py, and raise Malformed, Rejected (with the path) or Unsupported.",
+    ),
+    "lists": Rule(
+        rules_lists.check_lists,
+        "Let `rows` give the sender's own message, and `translate` name it by the object's state.",
     ),
     "renderings": Rule(rules_messages.check_renderings, _REGENERATE),
     "unknown_kinds": Rule(rules_messages.check_unknown_kinds, "Raise Unsupported for what is not mapped."),

@@ -7,7 +7,7 @@ A connector is a folder under `crossdock.connectors` (or an entry point of that 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 import msgspec
 
@@ -42,12 +42,14 @@ class Inbound:
 class Translation:
     """A message in the hub's words. `source_id` is the sender's id of this delivery's event, for duplicates.
 
-    `unmapped` holds JSON Pointers of fields the mapping did not read: they are counted and shown.
+    `unmapped` holds JSON Pointers of fields the mapping did not read: they are counted and shown. `content` stands for
+    what the message says where the same may come in other bytes, as from a list; without it the raw bytes count.
     """
 
     source_id: str
     events: tuple[NewEvent, ...]
     unmapped: tuple[str, ...] = ()
+    content: bytes = b""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -123,6 +125,54 @@ class CannotTell:
 LookUp = Done | Absent | CannotTell
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ask:
+    """One page of a declared list: objects that changed at `since` or later, the oldest change first.
+
+    `page` is "" at first, then what the answer before named as `next`.
+    """
+
+    list: str
+    since: datetime
+    page: str
+    timeout_seconds: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Page:
+    """What came: the partner's own bytes, and how the next page is asked for ("" after the last)."""
+
+    body: bytes
+    next: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Row:
+    """One object of a page: the message that its sender would have sent, unsigned, and when it changed."""
+
+    message: Inbound
+    changed_at: datetime
+
+
+Answer = Page | Refused | RetryLater
+
+
+@runtime_checkable
+class Lister(Protocol):
+    """What a client does besides where its connector declares lists. Raises nothing, changes nothing."""
+
+    async def changed(self, ask: Ask) -> Answer: ...
+
+
+@runtime_checkable
+class Reviver(Protocol):
+    """What a client does besides where its partner gives up telling for good. Raises nothing."""
+
+    async def revive(self, timeout_seconds: float) -> str | Refused | RetryLater:
+        """Have the partner tell by itself again; returns what was done, "" where there was nothing to do."""
+        ...
+
+
 class Client(Protocol):
     """The only code that talks to the partner; one per account, living as long as the delivery process.
 
@@ -168,6 +218,9 @@ class Connector:
     open: makes the client of one account.
     sign: pure; the headers with which the partner itself would send this message at its `received_at`, under a
     topic of its own ("" for none). `crossdock send` uses it; equal messages get equal delivery ids.
+    rows: pure; a page of a declared list, received at an instant → its objects, each as the message that would have
+    told of it; raises `Malformed` or `Rejected`. Translated, row and message have one source id and one content.
+    The client that `open` makes is then a `Lister` as well.
     stock: makes what reads the account's stock snapshots.
     """
 
@@ -176,4 +229,5 @@ class Connector:
     render: Callable[[str, msgspec.Struct, People, Account], bytes] | None = None
     open: Callable[[Account, Transport], Client] | None = None
     sign: Callable[[Inbound, Account, str], Mapping[str, str]] | None = None
+    rows: Callable[[str, bytes, datetime], tuple[Row, ...]] | None = None
     stock: Callable[[Account, Transport], StockSource] | None = None

@@ -45,6 +45,20 @@ class Inbox(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """The window in which the sender may repeat a delivery; processes are idempotent by business key after it."""
 
 
+class ChangedList(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """A list of the partner's objects by when they changed: what a sender gave up telling is found there."""
+
+    channel: str
+    """The inbound channel that tells of the same objects."""
+    every_seconds: float = 300.0
+    """How often it is asked; `backfill_seconds` of the system changes it."""
+    overlap_seconds: float = 120.0
+    """How far before the newest known change a reading begins: clocks differ, and a change may show late."""
+    grace_seconds: float = 60.0
+    """What changed more recently may still be told by itself, and is left for the next reading."""
+    timeout_seconds: float = 15.0
+
+
 class Field(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """One setting or secret of an account."""
 
@@ -63,6 +77,7 @@ class Manifest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     secrets: dict[str, Field] = {}
     inbound: dict[str, Inbox] = {}
     effects: dict[str, EffectTraits] = {}
+    lists: dict[str, ChangedList] = {}
     limits: Limits = Limits()
     quirks: dict[str, str] = {}
     """The twin's switches: name → what misbehaves, as documented by the partner or its users."""

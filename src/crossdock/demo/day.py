@@ -27,6 +27,10 @@ DRAIN_SECONDS = 60.0
 OPERATE_EVERY = 4
 """So many looks at what is left go by before the operator tries again."""
 WAVE = 20
+NOT_LEFT = ("packed", "labelled", "cancelled")
+ARRIVED = ("delivered", "returned", "lost")
+ASK_SECONDS = 10.0
+"""How often a shop is asked what changed: a day of trade here is a minute."""
 Progress = Callable[[str, int, int], None]
 """(stage, done, of)"""
 
@@ -134,6 +138,7 @@ def prepare(
         start = port or free_block(16)
         write = landscape.write_group if group else landscape.write
         write(folder, hub_port=start, system_port=start + 1, settings=settings)
+        landscape.ask_shops(folder, ASK_SECONDS)
     return load_hub(folder)
 
 
@@ -264,7 +269,7 @@ async def _operate(stage: Stage) -> None:
 
 
 async def _left(stage: Stage) -> int:
-    """Open orders that should end, plus effects and callbacks under way."""
+    """Open orders that should end, goods on the road, effects and callbacks under way."""
     phases = await phases_of(stage)
     unfinished = 0
     for reference, wish in stage.placed.items():
@@ -276,7 +281,13 @@ async def _left(stage: Stage) -> int:
         waiting += (await stage.twins.get(name, "/_twin/outbox"))["waiting"]
     metrics = await stage.client.get("/metrics")
     effects = sum(int(float(line.split()[1])) for line in metrics.splitlines() if line.startswith("crossdock_effects_open "))  # fmt: skip
-    return int(unfinished + waiting + effects)
+    return int(unfinished + waiting + effects) + await _travelling(stage)
+
+
+async def _travelling(stage: Stage) -> int:
+    """Shipments that left and did not arrive: an order that is billed at its goods issue is completed before they do."""
+    found = await stage.client.get("/v1/threads", kind="shipment", done="false", limit="500")
+    return sum(row["phase"] not in (*NOT_LEFT, *ARRIVED) for row in found["threads"])
 
 
 async def phases_of(stage: Stage) -> dict[str, str]:

@@ -10,6 +10,7 @@ import yaml
 
 LOCATION = "SITE1"
 SECOND = "SITE2"
+SHOPS = ("shopify", "woocommerce")
 _HEADER = "# A Crossdock landscape. Reference: docs/reference/landscape.md; check it with `crossdock config lint`.\n"
 
 
@@ -164,6 +165,29 @@ def write(
         (folder / "systems" / f"{spec.name}.yaml").write_text(
             _HEADER + yaml.safe_dump(document, sort_keys=False)
         )
+
+
+def ask_shops(folder: Path, every_seconds: float) -> None:
+    """Have every shop of a landscape asked what changed as often as that, not as its connector says."""
+    for path in sorted((folder / "systems").glob("*.yaml")):
+        document = yaml.safe_load(path.read_text())
+        if document["connector"] in SHOPS:
+            path.write_text(
+                _HEADER + yaml.safe_dump(document | {"backfill_seconds": every_seconds}, sort_keys=False)
+            )
+
+
+def without_mail(folder: Path) -> None:
+    """Take the mail server out: SMTP cannot be asked what it took, so a killed exchange is a case and no proof."""
+    hub_file, gone = folder / "hub.yaml", []
+    for path in sorted((folder / "systems").glob("*.yaml")):
+        document = yaml.safe_load(path.read_text())
+        if document["connector"] == "email":
+            gone.append(document["name"])
+            path.unlink()
+    hub = yaml.safe_load(hub_file.read_text())
+    hub["roles"]["notify"] = [name for name in hub["roles"]["notify"] if name not in gone]
+    hub_file.write_text(_HEADER + yaml.safe_dump(hub, sort_keys=False))
 
 
 def _secret(folder: Path, spec: SystemSpec, name: str) -> str:

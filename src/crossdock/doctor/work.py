@@ -3,15 +3,16 @@
 from collections.abc import AsyncIterator, Iterator
 
 from crossdock.api.story import names_of
-from crossdock.doctor.check import Check, graded, lasting
+from crossdock.doctor.check import Check, Level, graded, lasting
 from crossdock.runtime.backup import ACTION, archive_of
 from crossdock.runtime.hub import Hub
 from crossdock.store.pool import Connection
 from crossdock.views.now import read_now
-from crossdock.views.now_shape import Now, Target
+from crossdock.views.now_shape import Asked, Now, Target
 
 BEHIND_SECONDS = (10.0, 60.0)
 WAITING_SECONDS = 120.0
+LATELY_SECONDS = 86_400.0
 BACKUP_SECONDS = (2 * 86_400.0, 8 * 86_400.0)
 _BACKUP = """
 select extract(epoch from clock_timestamp() - b.at)::float8 as seconds, b.target,
@@ -45,6 +46,8 @@ async def examine(connection: Connection, hub: Hub) -> AsyncIterator[Check]:
     called = {name for name in hub.landscape.systems if hub.manifest(name).effects}
     for check in _targets(now, called):
         yield check
+    for asked in now.asked:
+        yield _asked(now, asked)
 
 
 async def _backup(connection: Connection, hub: Hub) -> Check:
@@ -60,6 +63,24 @@ async def _backup(connection: Connection, hub: Hub) -> Check:
         return Check("fail", "backup", text, f"Make room in {archive_of(hub)}, or mend its rights; nothing is lost meanwhile.")  # fmt: skip
     level = graded(row["seconds"], BACKUP_SECONDS)
     return Check(level, "backup", taken, "" if level == "ok" else remedy)
+
+
+def _asked(now: Now, asked: Asked) -> Check:
+    """Whether what a sender gives up telling is heard of, and whether it gave up lately."""
+    name = f"{asked.list} of {asked.system}"
+    many = f"{asked.found} changes were heard of only by asking" if asked.found else "nothing was missed"
+    if asked.troubled_since:
+        seconds = (now.as_of - asked.troubled_since).total_seconds()
+        level: Level = "fail" if seconds > WAITING_SECONDS else "warn"
+        return Check(level, name, f"trouble for {lasting(seconds)}: {asked.trouble}", "See the account above, and the permissions its README names; it is tried again by itself.")  # fmt: skip
+    if asked.read_at is None:
+        return Check("ok", name, "not asked for yet")
+    text = f"{many}, asked {lasting((now.as_of - asked.read_at).total_seconds())} ago"
+    lately = [at for at in (asked.last_found_at, asked.last_revived_at) if at is not None]
+    if lately and (now.as_of - max(lately)).total_seconds() < LATELY_SECONDS:
+        switched = f"; its webhooks were switched on again {asked.revived} times" if asked.revived else ""
+        return Check("warn", name, f"{text}{switched}", "Nothing is lost. See whether the hub was down then, and the sender's webhooks.")  # fmt: skip
+    return Check("ok", name, text)
 
 
 def _behind(now: Now) -> Check:

@@ -6,20 +6,21 @@ A try is committed before the call. An answer that never came is looked up, neve
 import asyncio
 import contextlib
 import os
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from datetime import UTC, datetime, timedelta
-from typing import Any
+from typing import Any, TypeVar
 from uuid import UUID, uuid4
 
 import asyncpg
 import structlog
 
-from crossdock.connect.contract import CannotTell, RetryLater, Unknown
 from crossdock.connect.manifest import EffectTraits
 from crossdock.connect.transport import Transport
 from crossdock.errors import Misconfigured
-from crossdock.runtime.budget import Breaker, Budget
+from crossdock.runtime.allowance import Allowance
+from crossdock.runtime.backfill import Backfill
 from crossdock.runtime.hub import Hub
+from crossdock.runtime.intake import Intake
 from crossdock.runtime.lanes import Entry, Lanes, entry_of
 from crossdock.runtime.outcomes import Outcomes
 from crossdock.runtime.reconciliation import Reconciliations
@@ -38,6 +39,10 @@ LOAD_MAX = 2000
 POLL_SECONDS = 1.0
 LOOK_AGAIN_SECONDS = 0.003
 LOOK_AGAIN_SECONDS_MAX = 0.1
+SPARE_SECONDS = 0.05
+PATIENCE_SECONDS = 30.0
+"""How long a question waits for effects to leave it a call of the budget."""
+A = TypeVar("A")
 _log = structlog.get_logger()
 
 
@@ -53,22 +58,18 @@ class AccountRunner:
         """Since when this hub goes on after a restore; what older threads want is looked up before it is sent."""
         self._pool, self._keyring, self._outcomes = pool, keyring, outcomes
         manifest, system = hub.manifest(name), hub.landscape.systems[name]
-        limits = manifest.limits
         self._traits: dict[str, EffectTraits] = manifest.effects
-        self._budget = Budget(
-            system.concurrency or limits.concurrency,
-            limits.rate_per_second if system.rate_per_second is None else system.rate_per_second,
-            float(system.burst or limits.burst),
-        )
-        self._breaker, self._succeeded = Breaker(), False
+        self._allowance = Allowance(system, manifest.limits, outcomes)
+        self._budget = self._allowance.budget
         self._target = target
-        self._calls: set[asyncio.Task[None]] = set()
+        self.client = target.client
+        self._calls: set[asyncio.Task[Any]] = set()
         self._hidden = False
         self._reset()
 
     def _reset(self) -> None:
         """Start from the journal again, with no call under way: nothing in memory is worth more than what is committed."""
-        self._budget.in_flight, self._breaker.probing = 0, False  # what was spent on calls that never began, too
+        self._allowance.begin_again(sum(not call.done() for call in self._calls))
         self._lanes = Lanes()
         self._cursor = (0, -1)
         self._fresh = True
@@ -150,10 +151,10 @@ class AccountRunner:
         return entry
 
     async def _start(self, now: float) -> int:
-        count = self._breaker.allowed(min(self._budget.allowed(now), 64), now)
+        count = self._allowance.for_effects(now)
         entries = self._lanes.take(count, now) if count else []
         if not entries:
-            self._breaker.probing = self._breaker.probing and bool(self._calls)
+            self._allowance.nothing_started(under_way=bool(self._calls))
             return 0
         self._budget.spend(len(entries))
         unclear = [e for e in entries if e.state is State.OUTCOME_UNKNOWN]
@@ -238,7 +239,7 @@ class AccountRunner:
         """Write first, then let the lane go on."""
         now = asyncio.get_running_loop().time()
         self._budget.ended()
-        self._health(answer, outcome, now)
+        self._allowance.heard(answer, outcome.reason, now)
         try:
             await self._outcomes.write(outcome)
         finally:
@@ -252,20 +253,35 @@ class AccountRunner:
                 )
             self.wake.set()
 
-    def _health(self, answer: object, outcome: Outcome, now: float) -> None:
-        if isinstance(answer, RetryLater) and answer.throttled:
-            self._budget.pause(now + min(answer.after_seconds or 0.25, 60.0))
-            self._breaker.probing = False
-            return
-        if isinstance(answer, Unknown | RetryLater | CannotTell):
-            if self._breaker.failed(now):
-                _log.warning("target_failing", account=self.name, reason=outcome.reason)
-                self._outcomes.note_health(self.name, failing=True, reason=outcome.reason)
-        elif self._breaker.succeeded() or not self._succeeded:
-            # The first success tells as well: the account may have been failing when its last owner ended.
-            _log.info("target_answers", account=self.name)
-            self._outcomes.note_health(self.name, failing=False, reason="")
-            self._succeeded = True
+    async def lend(self, question: Callable[[], Awaitable[A]]) -> A:
+        """One call that is no effect's, within the same budget: when nothing else is ready, or after waiting for long."""
+        loop = asyncio.get_running_loop()
+        insist_at, insists = loop.time() + PATIENCE_SECONDS, False
+        try:
+            while not self._spares(loop.time(), insists=insists):
+                await asyncio.sleep(SPARE_SECONDS)
+                if not insists and loop.time() >= insist_at:
+                    insists, self._allowance.owed = True, self._allowance.owed + 1
+        finally:
+            self._allowance.owed -= insists
+        task = asyncio.create_task(self._asked(question))
+        self._calls.add(task)
+        task.add_done_callback(self._calls.discard)
+        answer = await task
+        self._allowance.heard(answer, getattr(answer, "reason", ""), loop.time())
+        return answer
+
+    async def _asked(self, question: Callable[[], Awaitable[A]]) -> A:
+        try:
+            return await question()
+        finally:
+            self._budget.ended()
+            self.wake.set()
+
+    def _spares(self, now: float, *, insists: bool) -> bool:
+        if self._lanes.has_ready and not insists:
+            return False
+        return self._allowance.for_question(now)
 
     async def close(self) -> None:
         for task in self._calls:
@@ -283,12 +299,15 @@ class Delivery:
         self._runners: dict[str, tuple[AccountRunner, asyncio.Task[None]]] = {}
         self._closed: set[str] = set()
         self._paused: str | None = None
+        self._readers: dict[str, asyncio.Task[None]] = {}
 
     async def run(self) -> None:
         """Until cancelled; then the accounts are given back."""
         pool = await open_pool(self.hub.dsn, size_max=8)
         transport = Transport()
         outcomes = Outcomes(self.hub, pool, lambda: self.waker.ring(LOG))
+        intake = Intake(self.hub, pool, self.waker)
+        intake.start()
         tasks = [
             asyncio.create_task(outcomes.run()),
             asyncio.create_task(listen(self.hub.dsn, EFFECTS, self._ring)),
@@ -296,14 +315,14 @@ class Delivery:
             asyncio.create_task(Reconciliations(self.hub, self.id, pool, self.waker).run()),
         ]
         try:
-            await self._lease(pool, transport, outcomes)
+            await self._lease(pool, transport, outcomes, intake)
         finally:
-            for runner, task in self._runners.values():
-                task.cancel()
-                await runner.close()
+            for name in [*self._runners]:
+                await self._leave(name)
             for task in tasks:
                 task.cancel()
-            await asyncio.gather(*tasks, *(t for _, t in self._runners.values()), return_exceptions=True)
+            await asyncio.gather(*tasks, return_exceptions=True)
+            await intake.close()
             with contextlib.suppress(*LOST):
                 connection = await connect(self.hub.dsn)
                 await table.release_accounts(connection, self.id)
@@ -335,7 +354,25 @@ class Delivery:
             _log.error("account_misconfigured", account=name, reason=reason)
             outcomes.note_health(name, failing=True, reason=reason)
 
-    async def _lease(self, pool: asyncpg.Pool, transport: Transport, outcomes: Outcomes) -> None:
+    async def _leave(self, name: str) -> None:
+        """The account is somebody else's now, or nobody's."""
+        runner, task = self._runners.pop(name)
+        reader = self._readers.pop(name, None)
+        for one in (task, *([reader] if reader else [])):
+            one.cancel()
+        await runner.close()
+        await asyncio.gather(task, *([reader] if reader else []), return_exceptions=True)
+
+    def _read_lists(self, pool: asyncpg.Pool, intake: Intake) -> None:
+        """Ask for changes at every account of ours that has lists."""
+        for name, (runner, _) in self._runners.items():
+            if name not in self._readers and self.hub.manifest(name).lists:
+                reader = Backfill(self.hub, name, runner.client, pool, intake)
+                self._readers[name] = asyncio.create_task(reader.run(runner.lend))
+
+    async def _lease(
+        self, pool: asyncpg.Pool, transport: Transport, outcomes: Outcomes, intake: Intake
+    ) -> None:
         lease = self.hub.settings.lease_seconds
         names = [name for name in self.hub.landscape.systems if self.hub.manifest(name).effects]
         keyring = Keyring(self.hub.key)
@@ -345,15 +382,14 @@ class Delivery:
                     await processes.seen(connection, self.id, "delivery", os.getpid(), lease)
                     mine = await table.claim_accounts(connection, self.id, names, lease)
                     stands = await pause.standing(connection)
+                    await intake.refresh(connection)
             except (*LOST, asyncpg.QueryCanceledError, asyncpg.LockNotAvailableError):
                 await asyncio.sleep(0.2)
                 continue
             if self._is_paused(stands):
                 mine = set()
             for name in set(self._runners) - mine:
-                runner, task = self._runners.pop(name)
-                task.cancel()
-                await runner.close()
+                await self._leave(name)
             for name in sorted(mine - set(self._runners)):
                 try:
                     target = open_target(self.hub, name, keyring, transport, stands.generation)
@@ -364,6 +400,7 @@ class Delivery:
                     continue
                 self._closed.discard(name)
                 self._runners[name] = (runner, asyncio.create_task(runner.run()))
+            self._read_lists(pool, intake)
             for name, (_, task) in self._runners.items():
                 if task.done():
                     _log.error("account_stopped", account=name, reason=str(task.exception()))

@@ -89,7 +89,7 @@ def subject_named(event: NewEvent) -> bytes | None:
 
 
 class Intake:
-    """One per API process."""
+    """One per process that takes messages in."""
 
     def __init__(self, hub: Hub, pool: asyncpg.Pool, waker: Waker) -> None:
         self._hub = hub
@@ -107,6 +107,11 @@ class Intake:
 
     def start(self) -> None:
         self._tasks = [asyncio.create_task(self._flush_for_ever()) for _ in range(IN_FLIGHT)]
+
+    async def refresh(self, connection: Connection) -> None:
+        """Read again what may change under way: the log's generation, and other systems' codes."""
+        self.generation = await connection.fetchval("select generation from hub")
+        await self.codes.refresh(connection)
 
     async def close(self) -> None:
         for task in self._tasks:

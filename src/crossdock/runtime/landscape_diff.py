@@ -16,7 +16,7 @@ _OF_SETTINGS: Final[dict[str, tuple[str, ...]]] = {
     "disk_free_min_share": ("api",), "partner_requests_per_second": ("api",),
     "lease_seconds": ("worker", "delivery"), "workers": (), "retention_days": (), "business_clock_rate": (),
 }  # fmt: skip
-_BUDGET: Final = ("rate_per_second", "burst", "concurrency")
+_OF_ACCOUNT: Final = ("rate_per_second", "burst", "concurrency", "backfill_seconds")
 
 
 class Change(msgspec.Struct, frozen=True):
@@ -71,7 +71,7 @@ def concerned(change: Change) -> tuple[str, ...]:
     kind, _, field = change.path.partition(".")
     if change.file.startswith("subscriptions/"):
         return ("delivery",)
-    if change.file.startswith("systems/") and change.path in _BUDGET:
+    if change.file.startswith("systems/") and change.path in _OF_ACCOUNT:
         return ("delivery",)
     if change.file == "hub.yaml" and kind == "settings":
         return _OF_SETTINGS.get(field, ROLES)

@@ -27,7 +27,8 @@ class Target:
     def __init__(
         self, account: str, client: Client, traits: dict[str, EffectTraits], keyring: Keyring, judge: Judge
     ) -> None:  # fmt: skip
-        self._account, self._client, self._traits = account, client, traits
+        self.client = client
+        self._account, self._traits = account, traits
         self._keyring, self._judge = keyring, judge
 
     def _call(self, entry: Entry, row: Any) -> Call:
@@ -47,7 +48,7 @@ class Target:
             if left <= 0:  # whoever slept past the deadline sends nothing more
                 raise TimeoutError
             async with asyncio.timeout(left):
-                answer = await self._client.send(self._call(entry, row))
+                answer = await self.client.send(self._call(entry, row))
         except TimeoutError:
             answer = Unknown(reason=f"no answer within {traits.timeout_seconds:g} s")
         except Unsealable as error:
@@ -66,7 +67,7 @@ class Target:
             return self._judge.looked_up(entry, found, traits, started), found
         try:
             async with asyncio.timeout(traits.timeout_seconds):
-                found = await self._client.look_up(self._call(entry, row))
+                found = await self.client.look_up(self._call(entry, row))
         except TimeoutError:
             found = CannotTell(reason=f"no answer to the look-up within {traits.timeout_seconds:g} s")
         except Unsealable as error:

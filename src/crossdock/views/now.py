@@ -16,7 +16,7 @@ from crossdock.store.pool import Connection
 from crossdock.store.throughput import TICK_SECONDS
 from crossdock.views.names import Names
 from crossdock.views.now_sentence import sentence
-from crossdock.views.now_shape import Behind, Cases, Flow, Now, Rate, Target, Waiting
+from crossdock.views.now_shape import Asked, Behind, Cases, Flow, Now, Rate, Target, Waiting
 from crossdock.views.sql import blocks
 from crossdock.views.story import link_of
 from crossdock.views.story_material import decode_state
@@ -43,6 +43,7 @@ async def read_now(connection: Connection, names: Names) -> Now:
         behind = await connection.fetchrow(sql["lag"], BEHIND_MAX)
         targets = await connection.fetch(sql["targets"], OPEN_EFFECTS_MAX)
         subscribers = await connection.fetch(sql["subscribers"])
+        asked = await connection.fetch(sql["asked"])
         flows = await connection.fetch(sql["flows"], OPEN_EFFECTS_MAX)
         owners = await connection.fetch(sql["owners"], CASES_MAX)
         waiting = await connection.fetch(sql["waiting"], list(_KINDS), THREADS_MAX)
@@ -61,6 +62,7 @@ async def read_now(connection: Connection, names: Names) -> Now:
             [_target(row, flows, names) for row in targets if row["name"] in names.systems] + [_subscriber(row) for row in subscribers],
             key=_worst_first,
         ),
+        asked=[_asked(row, names) for row in asked if row["system"] in names.systems],
         flows=[_flow(row, targets, names) for row in flows],
         cases=[Cases(row["owner"], row["count"], row["oldest"]) for row in owners],
         waiting=[_waiting(row, oldest, names) for row in waiting],
@@ -86,6 +88,13 @@ def _target(row: Any, flows: Sequence[Any], names: Names) -> Target:
         row["name"], names.of(row["name"]), names.roles.get(row["name"], ""), row["failing_since"],
         names.plain(row["last_failure"] or "") if row["failing_since"] else "", row["last_success_at"] is not None,
         row["owned"], waiting, row["parked_effects"], row["parked_lanes"], row["parked_since"], row["parked_thread"] or "",
+    )  # fmt: skip
+
+
+def _asked(row: Any, names: Names) -> Asked:
+    return Asked(
+        row["system"], names.of(row["system"]), row["list"], row["found"], row["last_found_at"], row["revived"],
+        row["last_revived_at"], row["read_at"], row["troubled_since"], names.plain(row["trouble"]),
     )  # fmt: skip
 
 

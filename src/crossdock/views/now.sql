@@ -14,6 +14,10 @@ select name, coalesce(disabled_at, failing_since) as failing_since, last_failure
     lease_until > clock_timestamp() as owned, delivered, next_at
 from subscription where lease_until > clock_timestamp() - interval '1 minute' order by name
 
+-- name: asked
+select system, list, found, last_found_at, revived, last_revived_at, read_at, troubled_since, trouble
+from backfill order by system, list
+
 -- name: flows
 select a.name as account, f.*
 from account a

@@ -46,6 +46,23 @@ class Target(msgspec.Struct, frozen=True):
     """Of a subscriber: when a message that it did not take is sent again."""
 
 
+class Asked(msgspec.Struct, frozen=True):
+    """One list of a system that is asked what changed; `found` changes were heard of only by asking."""
+
+    system: str
+    called: str
+    list: str
+    found: int
+    last_found_at: datetime | None
+    revived: int
+    """How often its sender had given up telling and was made to tell again."""
+    last_revived_at: datetime | None
+    read_at: datetime | None
+    """When it was last read to its end."""
+    troubled_since: datetime | None
+    trouble: str
+
+
 class Cases(msgspec.Struct, frozen=True):
     """Open cases of one owner."""
 
@@ -93,6 +110,7 @@ class Now(msgspec.Struct, frozen=True, kw_only=True):
     behind: Behind
     last_event_at: datetime | None
     targets: list[Target]
+    asked: list[Asked]
     flows: list[Flow]
     cases: list[Cases]
     waiting: list[Waiting]

@@ -18,7 +18,7 @@ ORDERS = Waiting("proof of delivery by UPS", "UPS", "order", "shipped", 7, AT - 
 def said(**more: Any) -> tuple[str, str]:
     """(tone, the sentence as it is read out)."""
     given = {
-        "as_of": AT, "empty": False, "behind": CURRENT, "last_event_at": AT - timedelta(seconds=3), "targets": [SAP], "flows": [],
+        "as_of": AT, "empty": False, "behind": CURRENT, "last_event_at": AT - timedelta(seconds=3), "targets": [SAP], "asked": [], "flows": [],
         "cases": [], "waiting": [ORDERS], "waiting_capped": False, "rates": [],
     }  # fmt: skip
     tone, pieces = sentence(Now(**given | more))

@@ -29,7 +29,7 @@ class Ended(Exception):  # an early end of a conversation, not an error
 def data_of(answer: Answer, *, writes: bool) -> dict[str, Any]:
     """The `data` of a good answer; raises `Ended` for any other. `writes`: it may have been booked."""
     if answer.status != 200:
-        raise Ended(_http_outcome(answer, writes=writes))
+        raise Ended(http_outcome(answer, writes=writes))
     document = answer.json()
     if not isinstance(document, dict):
         raise Ended(unclear("an answer that is no JSON object", writes=writes))
@@ -47,7 +47,8 @@ def unclear(reason: str, *, writes: bool) -> RetryLater | Unknown:
     return Unknown(reason=reason) if writes else RetryLater(reason=reason)
 
 
-def _http_outcome(answer: Answer, *, writes: bool) -> Refused | RetryLater | Unknown:
+def http_outcome(answer: Answer, *, writes: bool) -> Refused | RetryLater | Unknown:
+    """What an answer without 200 means."""
     after = answer.retry_after()
     match answer.status:
         case 429:

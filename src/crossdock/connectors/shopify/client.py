@@ -12,16 +12,19 @@ import msgspec
 from crossdock.connect.contract import (
     Absent,
     Account,
+    Ask,
     Call,
     CannotTell,
     Done,
     LookUp,
     Outcome,
+    Page,
     Refused,
+    RetryLater,
     Unknown,
 )
 from crossdock.connect.transport import Transport
-from crossdock.connectors.shopify import queries, replies
+from crossdock.connectors.shopify import listing, queries, replies
 from crossdock.connectors.shopify.answers import Ended, refusal
 from crossdock.connectors.shopify.fulfilling import SHIPPABLE, choose, shipped_with, untracked
 from crossdock.connectors.shopify.requests import Availability, Cancellation, Fulfilment
@@ -80,6 +83,10 @@ class ShopifyClient:
             if isinstance(ended.outcome, Refused) and ended.outcome.code == NOT_FOUND:
                 return Absent()
             return CannotTell(reason=ended.outcome.reason)
+
+    async def changed(self, ask: Ask) -> Page | Refused | RetryLater:
+        """Orders that changed; see `listing`."""
+        return await listing.changed(ask, self._account, self._transport)
 
     async def check(self) -> str:
         """Ask for the shop and the location that we publish for."""

@@ -5,6 +5,7 @@ import hmac
 from crossdock.connect.contract import Account, Client, Connector, Inbound
 from crossdock.connect.transport import Transport
 from crossdock.connectors.shopify.client import ShopifyClient
+from crossdock.connectors.shopify.listing import rows
 from crossdock.connectors.shopify.mapping import to_translation
 from crossdock.connectors.shopify.requests import from_payload
 from crossdock.connectors.shopify.signing import sign, signature
@@ -28,5 +29,10 @@ def open_client(account: Account, transport: Transport) -> Client:
 
 
 CONNECTOR = Connector(
-    authenticate=authenticate, translate=to_translation, render=from_payload, open=open_client, sign=sign
+    authenticate=authenticate,
+    translate=to_translation,
+    render=from_payload,
+    open=open_client,
+    sign=sign,
+    rows=rows,
 )

@@ -13,6 +13,7 @@ import msgspec
 
 from crossdock.connect.contract import Account, Inbound, Translation
 from crossdock.connect.reading import parse, read, unmapped
+from crossdock.connect.saying import content_of
 from crossdock.connectors.shopify.documents import (
     Address,
     CancelledOrder,
@@ -71,11 +72,12 @@ def to_translation(inbound: Inbound, account: Account) -> Translation:
         orders = [(read(OneOrder, inbound.body).order, "/order")]
     else:
         orders = [(read(Order, inbound.body), "")]
-    source_id = given or _derived_source_id(topic, orders)
+    source_id = _source_id(orders, given)
     events = [event for order, at in orders for event in _to_events(order, at, topic, account, source_id)]
     return Translation(
         source_id=source_id,
         events=tuple(events),
+        content=content_of(events),
         unmapped=unmapped(
             Order, document[wrapped] if wrapped else document, f"/{wrapped}" if wrapped else ""
         ),
@@ -94,12 +96,13 @@ def _describe(document: dict[str, Any]) -> str:
     return f"a document without topic, with {names}" if names else "an empty document without topic"
 
 
-def _derived_source_id(topic: str, orders: list[tuple[Order, str]]) -> str:
-    if len(orders) == 1:
-        order = orders[0][0]
-        return f"{topic or 'order'}/{order.id}/{_micros(order.updated_at)}"
-    states = ",".join(f"{order.id}@{_micros(order.updated_at)}" for order, _ in orders)
-    return f"{topic or 'orders'}/{blake2b(states.encode(), digest_size=16).hexdigest()}"
+def _source_id(orders: list[tuple[Order, str]], given: str) -> str:
+    """The order's state, which a list shows as well; the event's id only where nothing tells when it changed."""
+    if len(orders) != 1:
+        states = ",".join(f"{order.id}@{_micros(order.updated_at)}" for order, _ in orders)
+        return given or f"orders/{blake2b(states.encode(), digest_size=16).hexdigest()}"
+    order = orders[0][0]
+    return given if given and order.updated_at is None else f"order/{order.id}/{_micros(order.updated_at)}"
 
 
 def _sequence(order: Order, *, changed: bool) -> int | None:
@@ -124,9 +127,10 @@ def _cancellation(body: bytes, document: dict[str, Any], account: Account, given
     order = read(CancelledOrder, body)
     thread = order_thread(account.name, str(_order_id(order.id, "")))
     source_id = given or f"{CANCELLED}/{order.id}/{_micros(order.updated_at)}"
+    events = (_cancel_event(order, thread, source_id),)
     return Translation(
         source_id=source_id,
-        events=(_cancel_event(order, thread, source_id),),
+        events=events,
         unmapped=unmapped(Order, document),
     )
 

@@ -94,13 +94,20 @@ class TestMapping:
             translate(an_order(id=2**63))
         assert told.value.path == "/id"
 
-    def test_without_event_id_the_webhook_id_counts(self) -> None:
-        """The event id is the same over subscriptions, so it comes first; the rest is a fallback."""
+    def test_the_state_of_the_order_names_the_message(self) -> None:
+        """However often and by which topics a state is told, and whether by webhook or in a list, it is one word."""
+        told = translate(an_order(), x_shopify_event_id="E")
+        assert told.source_id == "order/7/1768208400000000"
+        again = translate(an_order(), "orders/paid", x_shopify_event_id="F")
+        assert (again.source_id, again.content) == (told.source_id, told.content)
+        other = translate(an_order(currency="CHF"))
+        assert (other.source_id, other.content != told.content) == (told.source_id, True)
+
+    def test_without_a_time_of_change_the_event_id_counts(self) -> None:
+        """The event id is the same over subscriptions, so it comes first; the webhook id is a fallback."""
         both = {"x_shopify_event_id": "E", "x_shopify_webhook_id": "W"}
-        assert translate(an_order(), **both).source_id == "E"
-        assert translate(an_order(), x_shopify_webhook_id="W").source_id == "W"
-        assert translate(an_order()).source_id == "orders/create/7/1768208400000000"
-        assert translate(an_order(), "orders/paid").source_id != translate(an_order()).source_id
+        assert translate(an_order(updated_at=None), **both).source_id == "E"
+        assert translate(an_order(updated_at=None), x_shopify_webhook_id="W").source_id == "W"
 
     def test_updates_carry_their_own_time(self) -> None:
         """An update happened when it was updated, an order when it was created."""

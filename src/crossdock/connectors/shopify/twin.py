@@ -19,6 +19,7 @@ from crossdock.connect.twin import Twin, lose_answer
 from crossdock.connectors.shopify.queries import API_VERSION
 from crossdock.connectors.shopify.twin_admin import Admin, status_of
 from crossdock.connectors.shopify.twin_graphql import Problem, execute, parse
+from crossdock.connectors.shopify.twin_orders import PATH, orders
 from crossdock.connectors.shopify.twin_shop import Shop
 
 SLOW_SECONDS: Final = 2.0
@@ -28,7 +29,13 @@ BUCKET: Final = {"maximumAvailable": 2000.0, "currentlyAvailable": 1988, "restor
 def build(twin: Twin) -> None:
     shop = Shop(twin)
     graphql = _graphql(twin, Admin(shop))
-    twin.app.add_routes([web.post(f"/admin/api/{API_VERSION}/graphql.json", graphql), *_demo_routes(shop)])
+
+    async def listed(request: web.Request) -> web.StreamResponse:
+        return _edge(twin) or orders(shop, request)
+
+    twin.app.add_routes([
+        web.post(f"/admin/api/{API_VERSION}/graphql.json", graphql), web.get(PATH, listed), *_demo_routes(shop),
+    ])  # fmt: skip
 
 
 def _graphql(twin: Twin, admin: Admin) -> Any:
@@ -110,7 +117,7 @@ def _demo_routes(shop: Shop) -> list[web.RouteDef]:
             shop.edit(order, await request.json())
         return web.json_response({"id": order["id"], "name": order["name"]})
 
-    async def orders(_: web.Request) -> web.Response:
+    async def all_orders(_: web.Request) -> web.Response:
         return web.json_response([_shown(order) for _, order in books.all("order")])
 
     async def products(request: web.Request) -> web.Response:
@@ -127,7 +134,7 @@ def _demo_routes(shop: Shop) -> list[web.RouteDef]:
 
     return [
         web.post("/_twin/orders", place),
-        web.get("/_twin/orders", orders),
+        web.get("/_twin/orders", all_orders),
         web.post("/_twin/orders/{id}/cancel", cancel),
         web.post("/_twin/orders/{id}/edit", edit),
         web.put("/_twin/products", products),

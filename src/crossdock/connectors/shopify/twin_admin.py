@@ -144,6 +144,7 @@ class Admin:
         self._books.journal(
             "fulfilment.create", reference, fulfilment["name"], {"tracking": fulfilment["tracking"]}
         )
+        self._shop.announce(order, "orders/updated")
         return fulfilment
 
     def _set_quantities(self, arguments: Arguments, directives: Arguments) -> Tree:

@@ -20,6 +20,7 @@ FIRST_LINE_ID: Final = 14_000_000_000_001
 FIRST_CUSTOMER_ID: Final = 7_200_000_000_001
 FIRST_ITEM_ID: Final = 45_000_000_000_001
 STORM_COPIES: Final = 3
+RETRIES_MAX: Final = 8
 DELAY_SECONDS: Final = (0.4, 3.0)
 PERSON: Final = {
     "first_name": "Toni",
@@ -47,6 +48,7 @@ class Shop:
         self._random = random.Random(twin.setup.seed)  # mischief that can be repeated
         twin.every_tick(self._repair_signatures)
         twin.every_tick(self._run_jobs)
+        twin.every_tick(self._give_up)
 
     def reference(self, order: Mapping[str, Any]) -> str:
         return f"{self.twin.setup.system}/{order['id']}"
@@ -122,6 +124,7 @@ class Shop:
         self.save(order)
         self.books.journal(effect, self.reference(order), order["name"], {"reason": reason})
         self.announce(order, "orders/cancelled")
+        self.announce(order, "orders/updated")
 
     def edit(self, order: dict[str, Any], wish: Mapping[str, Any]) -> None:
         """Other quantities (0 takes a line off), more lines, another address; what is open of a line follows."""
@@ -204,6 +207,19 @@ class Shop:
                     repaired = json.loads(headers) | {"x-shopify-hmac-sha256": right["signature"]}
                     self.books.write("update outbox set headers = ? where id = ?", json.dumps(repaired), row)
                 self.books.remove("stale", event)
+
+    async def _give_up(self) -> None:
+        """A delivery that failed nine times is never sent again."""
+        rows = self.books.rows(
+            "select id, source_id, topic from outbox where status is null and tries > ?",
+            0 if self.twin.quirks.hits("gives_up") else RETRIES_MAX,
+        )
+        if not rows:
+            return
+        with self.books.change():
+            for row, event, topic in rows:
+                self.books.write("delete from outbox where id = ?", row)
+                self.books.put("failed", f"{event}/{row}", {"topic": topic})
 
     async def _run_jobs(self) -> None:
         """Cancellations asked for over the API are carried out a little later, as in Shopify."""

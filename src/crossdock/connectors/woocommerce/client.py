@@ -12,15 +12,19 @@ import msgspec
 from crossdock.connect.contract import (
     Absent,
     Account,
+    Ask,
     Call,
     CannotTell,
     Done,
     LookUp,
     Outcome,
+    Page,
     Refused,
+    RetryLater,
     Unknown,
 )
 from crossdock.connect.transport import Transport
+from crossdock.connectors.woocommerce import listing
 from crossdock.connectors.woocommerce.mapping import STOPPED
 from crossdock.connectors.woocommerce.requests import (
     CANCELLED_KEY,
@@ -135,6 +139,22 @@ class WooCommerceClient:
                 return _cancelled("") if call.kind == "order.cancel" else Absent()
             return CannotTell(reason=ended.outcome.reason)
 
+    async def changed(self, ask: Ask) -> Page | Refused | RetryLater:
+        """Orders that changed; see `listing`."""
+        talk = Talk(self._account, self._transport, seconds=ask.timeout_seconds)
+        try:
+            return await listing.changed(ask, talk)
+        except Ended as ended:
+            return _later(ended)
+
+    async def revive(self, timeout_seconds: float) -> str | Refused | RetryLater:
+        """Switch on what the shop switched off after five failures."""
+        talk = Talk(self._account, self._transport, seconds=timeout_seconds)
+        try:
+            return await listing.revive(self._account.name, talk)
+        except Ended as ended:
+            return _later(ended)
+
     async def check(self) -> str:
         """Ask for an order: the key must be there, and be allowed to see orders."""
         talk = Talk(self._account, self._transport, seconds=CHECK_SECONDS)
@@ -205,6 +225,12 @@ class WooCommerceClient:
                 self._addresses.clear()
             self._addresses[sku] = path
         return path
+
+
+def _later(ended: Ended) -> Refused | RetryLater:
+    """Setting a webhook active twice harms nobody, so what is unclear is simply done again."""
+    outcome = ended.outcome
+    return RetryLater(reason=outcome.reason) if isinstance(outcome, Unknown) else outcome
 
 
 def _is_whole(order: Order, shipments: list[Shipped]) -> bool:

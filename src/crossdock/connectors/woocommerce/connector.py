@@ -3,6 +3,7 @@
 from crossdock.connect.contract import Account, Client, Connector
 from crossdock.connect.transport import Transport
 from crossdock.connectors.woocommerce.client import WooCommerceClient
+from crossdock.connectors.woocommerce.listing import rows
 from crossdock.connectors.woocommerce.mapping import to_translation
 from crossdock.connectors.woocommerce.requests import from_payload
 from crossdock.connectors.woocommerce.signing import authenticate, sign
@@ -13,5 +14,10 @@ def open_client(account: Account, transport: Transport) -> Client:
 
 
 CONNECTOR = Connector(
-    authenticate=authenticate, translate=to_translation, render=from_payload, open=open_client, sign=sign
+    authenticate=authenticate,
+    translate=to_translation,
+    render=from_payload,
+    open=open_client,
+    sign=sign,
+    rows=rows,
 )

@@ -13,6 +13,7 @@ import msgspec
 
 from crossdock.connect.contract import Account, Inbound, Translation
 from crossdock.connect.reading import parse, read, unmapped
+from crossdock.connect.saying import content_of
 from crossdock.connectors.woocommerce.documents import Address, LineItem, Order, ShippingLine, StoppedOrder
 from crossdock.errors import Rejected, Unsupported
 from crossdock.model.envelope import NewEvent
@@ -54,9 +55,11 @@ def to_translation(inbound: Inbound, account: Account) -> Translation:
         raise Rejected("/", "not an object")
     if not topic and not _looks_like_order(document):
         raise Unsupported(_describe(document))
-    source_id = given or _derived_source_id(topic, document)
-    event = _event(inbound.body, document, "", account, source_id, deleted=topic == DELETED)
-    return Translation(source_id=source_id, events=(event,), unmapped=unmapped(Order, document))
+    source_id = _source_id(topic, document, given)
+    events = _events(inbound.body, document, "", account, source_id, deleted=topic == DELETED)
+    return Translation(
+        source_id=source_id, events=events, unmapped=unmapped(Order, document), content=content_of(events)
+    )
 
 
 def _many(body: bytes, documents: list[Any], account: Account, given: str) -> Translation:
@@ -65,10 +68,10 @@ def _many(body: bytes, documents: list[Any], account: Account, given: str) -> Tr
     if strangers or not documents or len(documents) > ORDERS_MAX:
         raise Unsupported("a list that is not one of orders")
     source_id = given or f"orders/{blake2b(body, digest_size=16).hexdigest()}"
-    events = []
+    events: list[NewEvent] = []
     for at, raw in enumerate(msgspec.json.decode(body, type=list[msgspec.Raw])):
         try:
-            events.append(_event(bytes(raw), documents[at], f"/{at}", account, source_id))
+            events += _events(bytes(raw), documents[at], f"/{at}", account, source_id)
         except Rejected as error:
             path = error.path if error.path.startswith(f"/{at}/") else f"/{at}{error.path.rstrip('/')}"
             raise Rejected(path, error.reason, error.cause) from None
@@ -85,22 +88,36 @@ def _describe(document: dict[str, Any]) -> str:
     return f"a document without topic, with {names}" if names else "an empty document without topic"
 
 
-def _derived_source_id(topic: str, document: dict[str, Any]) -> str:
-    state = document.get("date_modified_gmt") or document.get("date_modified") or ""
-    return f"{topic or 'order'}/{str(document.get('id'))[:40]}/{str(state)[:40]}"
+def _source_id(topic: str, document: dict[str, Any], given: str) -> str:
+    """The order's state, which a list shows as well; the delivery's id only where nothing tells when it changed."""
+    state = document.get("date_modified_gmt") or (not given and document.get("date_modified")) or ""
+    if given and not state:
+        return given
+    kind = topic if topic == DELETED else "order"
+    return f"{kind}/{str(document.get('id'))[:40]}/{str(state)[:40]}"
 
 
-def _event(
+def _events(
     body: bytes, document: dict[str, Any], at: str, account: Account, source_id: str, *, deleted: bool = False
-) -> NewEvent:  # fmt: skip
+) -> tuple[NewEvent, ...]:  # fmt: skip
+    """The order, and its stop. A stop gets through by the id alone, even where the order itself could not be taken."""
     status = document.get("status")
     if status in DRAFTS:
         raise Unsupported(f"an order that is {status}")
-    if deleted or status in STOPPED:
-        return _stopped(
-            read(StoppedOrder, body), at, account, source_id, "deleted" if deleted else str(status)
-        )
-    order = read(Order, body)
+    if not deleted and status not in STOPPED:
+        return (_received(read(Order, body), at, account, source_id),)
+    stopped = _stopped(
+        read(StoppedOrder, body), at, account, source_id, "deleted" if deleted else str(status)
+    )
+    if deleted:
+        return (stopped,)
+    try:  # whoever heard nothing of it yet knows what was stopped
+        return _received(read(Order, body), at, account, source_id), stopped
+    except Rejected:
+        return (stopped,)
+
+
+def _received(order: Order, at: str, account: Account, source_id: str) -> NewEvent:
     number = _order_id(order.id, at)
     return NewEvent(
         thread=order_thread(account.name, str(number)),

@@ -49,13 +49,18 @@ class Talk:
 
     async def get(self, shape: type[T], path: str) -> T:
         """A question: nothing is changed, whatever happens."""
-        return await self._exchange(shape, "GET", path, None)
+        return self.shaped(shape, await self.get_raw(path))
+
+    async def get_raw(self, path: str) -> bytes:
+        """A question, with the answer as it came."""
+        return await self._exchange("GET", path, None)
 
     async def put(self, shape: type[T], path: str, change: Any) -> T:
         """A change: without a readable answer it may have been made."""
-        return await self._exchange(shape, "PUT", path, msgspec.json.encode(change))
+        answer = await self._exchange("PUT", path, msgspec.json.encode(change))
+        return self.shaped(shape, answer, writes=True)
 
-    async def _exchange(self, shape: type[T], method: str, path: str, body: bytes | None) -> T:
+    async def _exchange(self, method: str, path: str, body: bytes | None) -> bytes:
         writes = body is not None
         left = self._until - asyncio.get_running_loop().time()
         if left < LEAST_SECONDS:
@@ -70,8 +75,12 @@ class Talk:
             raise Ended(_unclear(str(error), writes=writes)) from None
         if answer.status not in (200, 201):
             raise Ended(_outcome(answer, writes=writes))
+        return answer.body
+
+    def shaped(self, shape: type[T], body: bytes, *, writes: bool = False) -> T:
+        """What an answer says; ends the conversation where that is nothing the API says."""
         try:
-            return msgspec.json.decode(answer.body, type=shape, strict=False)
+            return msgspec.json.decode(body, type=shape, strict=False)
         except (msgspec.DecodeError, RecursionError, UnicodeDecodeError) as error:
             reason = f"an answer that is not the API's: {error}"  # plugins print warnings before the JSON
             raise Ended(_unclear(reason[:REASON_LENGTH_MAX], writes=writes)) from None

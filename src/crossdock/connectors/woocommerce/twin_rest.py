@@ -3,7 +3,8 @@
 import asyncio
 import hmac
 from base64 import b64encode
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
+from datetime import datetime
 from decimal import Decimal
 from typing import Any, Final
 
@@ -11,13 +12,16 @@ from aiohttp import web
 
 from crossdock.connect.twin import Twin, lose_answer
 from crossdock.connectors.woocommerce.requests import SHIPMENT_KEY
-from crossdock.connectors.woocommerce.twin_shop import Shop, order_document
+from crossdock.connectors.woocommerce.twin_shop import WEBHOOK_ID, Shop, order_document
 
 API: Final = "/wp-json/wc/v3"
 SLOW_SECONDS: Final = 2.0
 STATUSES: Final = (
     "pending", "processing", "on-hold", "completed", "cancelled", "refunded", "failed", "trash",
 )  # fmt: skip
+WEBHOOK_STATUSES: Final = ("active", "paused", "disabled")
+PAGE_MAX: Final = 100
+NUMBER_MAX: Final = 10**6
 Tree = dict[str, Any]
 Change = Callable[[web.Request, Tree], Tree]
 
@@ -31,12 +35,33 @@ class Refusal(Exception):
         self.body = {"code": code, "message": message, "data": {"status": status}}
 
 
+def _invalid(name: str) -> Refusal:
+    return Refusal(400, "rest_invalid_param", f"Invalid parameter(s): {name}")
+
+
+def _number(asked: Mapping[str, str], name: str, default: int, most: int) -> int:
+    text = asked.get(name, str(default))
+    if not text.isdecimal() or not 1 <= int(text) <= most:
+        raise _invalid(name)
+    return int(text)
+
+
+def _instant(text: str, name: str) -> str:
+    """As the shop writes times: without offset."""
+    try:
+        return datetime.fromisoformat(text).replace(tzinfo=None, microsecond=0).isoformat()
+    except ValueError:
+        raise _invalid(name) from None
+
+
 def routes(twin: Twin, shop: Shop) -> list[web.RouteDef]:
     rest = _Rest(shop)
     return [
         web.get(f"{API}/orders", _question(twin, rest.orders)),
         web.get(f"{API}/orders/{{id}}", _question(twin, rest.order)),
         web.put(f"{API}/orders/{{id}}", _change(twin, rest.change_order)),
+        web.get(f"{API}/webhooks", _question(twin, rest.webhooks)),
+        web.put(f"{API}/webhooks/{{id}}", _change(twin, rest.change_webhook)),
         web.get(f"{API}/products", _question(twin, rest.products)),
         web.put(f"{API}/products/{{id}}", _change(twin, rest.change_product)),
         web.put(f"{API}/products/{{parent}}/variations/{{id}}", _change(twin, rest.change_product)),
@@ -107,8 +132,46 @@ class _Rest:
         self._shop = shop
 
     def orders(self, request: web.Request) -> list[Tree]:
-        count = int(request.query.get("per_page", "10"))
-        return [order_document(order) for _, order in self._shop.books.all("order")][:count]
+        """`modified_after` is exclusive, and in the shop's own time unless `dates_are_gmt`; deleted ones are gone."""
+        asked = request.query
+        count, page = _number(asked, "per_page", 10, PAGE_MAX), _number(asked, "page", 1, NUMBER_MAX)
+        found = [order_document(order) for _, order in self._shop.books.all("order")]
+        if after := asked.get("modified_after"):
+            field = "date_modified_gmt" if asked.get("dates_are_gmt") == "true" else "date_modified"
+            found = [x for x in found if x[field] > _instant(after, "modified_after")]
+        by = {"date": "date_created_gmt", "modified": "date_modified_gmt", "id": "id"}.get(
+            asked.get("orderby", "date")
+        )
+        if by is None:
+            raise _invalid("orderby")
+        found.sort(key=lambda x: (x[by], x["id"]), reverse=asked.get("order", "desc") == "desc")
+        return found[(page - 1) * count : page * count]
+
+    def webhooks(self, request: web.Request) -> list[Tree]:
+        wanted = request.query.get("status", "all")
+        if wanted not in ("all", *WEBHOOK_STATUSES):
+            raise _invalid("status")
+        webhook = self._webhook()
+        return [webhook] if wanted in ("all", webhook["status"]) else []
+
+    def _webhook(self) -> Tree:
+        setup = self._shop.twin.setup
+        return {
+            "id": WEBHOOK_ID, "name": "Crossdock", "status": self._shop.webhook()["status"], "topic": "order.updated",
+            "delivery_url": f"{setup.hub_url}/v1/in/{setup.system}/webhooks",
+        }  # fmt: skip
+
+    def change_webhook(self, request: web.Request, given: Tree) -> Tree:
+        """Setting it active begins a new count of failures."""
+        if request.match_info["id"] != str(WEBHOOK_ID):
+            raise Refusal(404, "woocommerce_rest_shop_webhook_invalid_id", "Invalid ID.")
+        if given.get("status") not in WEBHOOK_STATUSES:
+            raise _invalid("status")
+        was = self._shop.webhook()["status"]
+        self._shop.set_webhook({"status": given["status"], "failures": 0})
+        if was != given["status"]:
+            self._shop.books.journal(f"webhook.{given['status']}", str(WEBHOOK_ID), str(WEBHOOK_ID))
+        return self._webhook()
 
     def order(self, request: web.Request) -> Tree:
         order = self._shop.order(request.match_info["id"])

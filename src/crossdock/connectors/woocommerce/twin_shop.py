@@ -4,7 +4,7 @@ import json
 import random
 import time
 from collections.abc import Mapping
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import Any, Final
 
@@ -20,6 +20,7 @@ NEVER: Final = 10.0**9
 STORM_COPIES: Final = 3
 HOLD_SECONDS: Final = 0.6
 WEBHOOK_ID: Final = 535
+SHOP_OFFSET: Final = timedelta(hours=-5)
 PERSON: Final = {
     "first_name": "Toni", "last_name": "Muster", "email": "toni.muster@example.com",
     "phone": "+49 30 5550100", "address_1": "Probeweg 1", "city": "Berlin", "postcode": "10115", "country": "DE",
@@ -161,8 +162,11 @@ class Shop:
                     self.books.write("delete from outbox where id = ?", row)
                     self.books.put("failed", delivery, {"topic": topic, "status": status})
                 failures = 0 if good else self.webhook()["failures"] + 1
-                state = "disabled" if failures >= FAILURES_MAX else self.webhook()["status"]
+                before = self.webhook()["status"]
+                state = "disabled" if failures >= FAILURES_MAX else before
                 self.set_webhook({"status": state, "failures": failures})
+                if state != before:
+                    self.books.journal("webhook.disabled", str(WEBHOOK_ID), str(WEBHOOK_ID))
 
     async def _post(self, url: str, headers: Mapping[str, str], body: bytes) -> int:
         assert self._session is not None
@@ -179,6 +183,11 @@ def _now() -> str:
     return datetime.now(UTC).replace(microsecond=0, tzinfo=None).isoformat()
 
 
+def _local(gmt: str) -> str:
+    """The same moment by the shop's own clock, in the form that does not say so."""
+    return (datetime.fromisoformat(gmt) + SHOP_OFFSET).isoformat()
+
+
 def order_document(order: Mapping[str, Any]) -> dict[str, Any]:
     """The order as webhooks carry it (a selection of the documented fields)."""
     total = sum((Decimal(line["price"]) * line["quantity"] for line in order["lines"]), Decimal(0))
@@ -192,6 +201,7 @@ def order_document(order: Mapping[str, Any]) -> dict[str, Any]:
         "total": str(total),
         "customer_id": order["customer_id"],
         "date_created_gmt": order["created"],
+        "date_modified": _local(order["modified"]),
         "date_modified_gmt": order["modified"],
         "billing": person,
         "shipping": {key: value for key, value in person.items() if key not in ("email", "phone")},

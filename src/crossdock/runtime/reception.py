@@ -1,0 +1,54 @@
+"""From one partner's message to the item that intake appends, whoever brought the message: its sender, or we asked."""
+
+from crossdock.access.sealing import subject_of
+from crossdock.connect.contract import Inbound, Translation
+from crossdock.errors import Malformed, Rejected, Unsupported
+from crossdock.runtime.hub import Hub
+from crossdock.runtime.intake import Intake, Raw
+from crossdock.store.log import Item
+
+KEPT_HEADERS_MAX = 20
+ORIGIN = "crossdock-origin"
+"""Kept with a message that its sender did not bring; no sender can set it."""
+_LEFT_OUT = (
+    "authorization", "cookie", "credential", "signature", "hmac", "token", "secret", "api-key", "crossdock-",
+)  # fmt: skip
+Trouble = Malformed | Rejected | Unsupported
+
+
+def received(
+    hub: Hub, intake: Intake, system: str, inbound: Inbound, *, days: int, origin: str = ""
+) -> tuple[Item, Trouble | None]:
+    """The item to append, and what was wrong with the message, if anything: then the item keeps it for a person."""
+    connector = hub.connector(system)
+    assert connector.translate is not None, "a system with channels can be understood"
+    headers = kept_headers(inbound) | ({ORIGIN: origin} if origin else {})
+    raw = Raw(system=system, channel=inbound.channel, body=inbound.body, headers=headers)
+    try:
+        translation = connector.translate(inbound, hub.account(system))
+    except Malformed as error:
+        return intake.untranslated(raw, "parse", error.at, error.reason), error
+    except Rejected as error:
+        return intake.untranslated(raw, "value", error.path, error.reason), error
+    except Unsupported as error:
+        return intake.untranslated(raw, "unsupported", "", str(error)), error
+    return _translated(intake, raw, translation, days), None
+
+
+def _translated(intake: Intake, raw: Raw, translation: Translation, days: int) -> Item:
+    subject = next((s for e in translation.events if (s := getattr(e.data, "subject", ""))), "")
+    raw = Raw(
+        system=raw.system, channel=raw.channel, body=raw.body, headers=raw.headers, unmapped=translation.unmapped,
+        subject=subject_of(subject) if subject else None,
+    )  # fmt: skip
+    kept = intake.keep(raw)
+    return intake.item(
+        raw.system, translation.source_id, translation.events, content=translation.content or kept.content,
+        kept=kept, days=days,
+    )  # fmt: skip
+
+
+def kept_headers(inbound: Inbound) -> dict[str, str]:
+    """Headers worth keeping with a message: no credential, no signature, none of our own."""
+    kept = [(k, v[:300]) for k, v in inbound.headers.items() if not any(word in k for word in _LEFT_OUT)]
+    return dict(kept[:KEPT_HEADERS_MAX])
