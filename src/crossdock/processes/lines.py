@@ -146,6 +146,14 @@ def add_over(line: Line, target: Literal["picked", "shipped"], quantity: Decimal
     return more
 
 
+def take_over_out(line: Line, quantity: Decimal) -> tuple[Line, Decimal]:
+    """Up to `quantity` of what is in the boxes beyond the order comes out again; how much it was."""
+    out = min(quantity, line.over_shipped, line.picked)
+    less = msgspec.structs.replace(line, over_shipped=line.over_shipped - out, picked=line.picked - out)
+    assert lawful(less), f"line {line.line}: the law is broken by unpacking"
+    return less, out
+
+
 def substitute(line: Line, item: str, quantity: Decimal, target: Literal["picked", "shipped"]) -> Line:
     """The line that stands for another item packed in place of `line`; add what is packed of it to `target`."""
     fresh = Line(

@@ -9,8 +9,9 @@ import msgspec
 
 from crossdock.model.order import LineShipped
 from crossdock.model.stock import Bucket, ClaimLine, StockPlace
-from crossdock.processes.intents import Intent, Move, OpenCase, Publish
+from crossdock.processes.intents import CloseCase, Intent, Move, OpenCase, Publish
 from crossdock.processes.lines import (
+    UNPACKED,
     WAYS_FORWARD,
     ZERO,
     Line,
@@ -20,6 +21,7 @@ from crossdock.processes.lines import (
     promised,
     split,
     substitute,
+    take_over_out,
 )
 from crossdock.processes.order_state import State, node_of
 from crossdock.processes.policy import Policy
@@ -168,6 +170,31 @@ def _beyond(
     if line.over_shipped > line.ordered * policy.over_ship_tolerance:
         intents.append(_over_case(state, line, policy))
     return replace(state, lines=tuple(lines)), intents
+
+
+def unbox(
+    state: State, told: tuple[LineShipped, ...], policy: Policy, location: str
+) -> tuple[State, list[Intent]]:
+    """Boxes were emptied: what was beyond the order goes back to the shelf first, the rest to where it came from."""
+    lines = list(state.lines)
+    intents: list[Intent] = []
+    rest: list[Told] = []
+    for x in told:
+        left = x.quantity.value
+        for place in _shares(lines, x.line, x.item, location):
+            line, out = take_over_out(lines[place], left)
+            lines[place] = line
+            left -= out
+            if out > ZERO:
+                at = StockPlace(x.item, location or line.location or node_of(state, policy))
+                intents.append(Move(at, "picked", "available", out, line.unit, "", line.line))
+            if out > ZERO and line.over_shipped <= line.ordered * policy.over_ship_tolerance:
+                intents.append(CloseCase(f"over-pick {line.line}", "it was taken out of the boxes"))
+        rest.append((x.line, x.item, left))
+    state, moves, _ = move_lines(
+        replace(state, lines=tuple(lines)), rest, "allocated", location=location, ways=UNPACKED
+    )
+    return state, [*intents, *moves, *published(intents)]
 
 
 def _over_case(state: State, line: Line, policy: Policy) -> OpenCase:

@@ -19,8 +19,8 @@ from crossdock.model.order import (
 from crossdock.model.quantity import Quantity
 from crossdock.model.shipment import MilestoneReached
 from crossdock.processes.intents import ClearTimer, Do, Intent, Step
-from crossdock.processes.lines import UNPACKED, Line, settled
-from crossdock.processes.order_lines import box, move_lines, published
+from crossdock.processes.lines import Line, settled
+from crossdock.processes.order_lines import box, move_lines, published, unbox
 from crossdock.processes.order_state import CLOSED, Part, State, as_ordered, erp_of, lines_mark, node_of
 from crossdock.processes.policy import Policy
 
@@ -112,9 +112,12 @@ def unpacked(state: State, event: Recorded, policy: Policy) -> Step:
     if part is None or part.shipped_at is not None:
         return Step(state, (), "stale" if part else "ignored")
     state = replace(state, parts=tuple(x for x in state.parts if x is not part))
-    told = [(x.line, x.item, x.quantity.value) for x in data.lines]
-    state, moves, _ = move_lines(state, told, "allocated", location=data.location, ways=UNPACKED)
-    return Step(state, tuple(moves))
+    before = lines_mark(state)
+    state, moves = unbox(state, data.lines, policy, data.location)
+    if lines_mark(state) == before or state.cancel:
+        return Step(state, tuple(moves))
+    state, told = tell_erp_lines(state, policy)
+    return Step(state, (*moves, *told))
 
 
 def shipped(state: State, event: Recorded, policy: Policy) -> Step:

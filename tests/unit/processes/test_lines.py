@@ -6,9 +6,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from crossdock.model.order import LineShipped
+from crossdock.model.quantity import Quantity
 from crossdock.processes.lines import PARTS, WAYS_FORWARD, Line, Part, advance, lawful
-from crossdock.processes.order_lines import move_lines
+from crossdock.processes.order_lines import box, move_lines, unbox
 from crossdock.processes.order_state import State
+from crossdock.processes.policy import Policy
 
 QUANTITIES = st.decimals(min_value=0, max_value=1000, places=3)
 MOVES = st.lists(st.tuples(st.sampled_from(sorted(WAYS_FORWARD)), QUANTITIES), max_size=30)
@@ -76,6 +79,34 @@ def test_what_leaves_is_what_was_packed(*, backorder_first: bool) -> None:
     assert sorted((x.reserved, x.picked, x.shipped) for x in state.lines) == [(0, 0, 1), (1, 0, 0)]
     assert [(x.source, x.quantity) for x in moves] == [("picked", Decimal(1))]  # type: ignore[union-attr]
     assert left == {}
+
+
+def test_what_was_packed_twice_is_unpacked_to_the_shelf() -> None:
+    """The stopped release's box is reported late, beside its successor's: once it is taken apart, the order is as before."""
+    state = State(
+        lines=(Line("1", "WID-1", "EA", Decimal(9), Decimal(1), allocated=Decimal(1), location="SITE1"),)
+    )
+    told = (LineShipped("shop/1", "1", "WID-1", Quantity(Decimal(1))),)
+
+    once, _ = box(state, told, "picked", Policy(), "SITE1")
+    twice, _ = box(once, told, "picked", Policy(), "SITE1")
+    after, moves = unbox(twice, told, Policy(), "SITE1")
+
+    assert after == once
+    assert [(x.source, x.target, x.quantity) for x in moves if hasattr(x, "source")] == [
+        ("picked", "available", Decimal(1))
+    ]
+
+
+@given(QUANTITIES, QUANTITIES)
+def test_unpacking_undoes_packing(ordered: Decimal, packed: Decimal) -> None:
+    """Whatever was put into boxes, within the order or beyond it, is where it came from when they are emptied."""
+    state = State(lines=(Line("1", "WID-1", "EA", Decimal(9), ordered, allocated=ordered, location="SITE1"),))
+    told = (LineShipped("shop/1", "1", "WID-1", Quantity(packed)),)
+
+    boxed, _ = box(state, told, "picked", Policy(), "SITE1")
+
+    assert unbox(boxed, told, Policy(), "SITE1")[0] == state
 
 
 @pytest.mark.parametrize("part", PARTS)
