@@ -17,6 +17,11 @@ from crossdock.views.names import Names, compile_names
 from crossdock.views.story_sentence import spoken
 
 REASON_MAX = 500
+SHOWN = ("Shop", "ERP", "Warehouse", "Carrier", "Customer", "")
+ROLE_BY_EFFECT = {
+    "fulfilment.create": "Shop", "goods_issue.post": "ERP", "warehouse_order.release": "Warehouse", "label.create": "Carrier",
+    "load.tender": "Carrier", "customer.notify": "Customer",
+}  # fmt: skip
 _encode = msgspec.json.Encoder(decimal_format="string").encode
 
 
@@ -30,9 +35,16 @@ def names_of(hub: Hub) -> Names:
         told.setdefault(name, role)
     for name in (*roles.notify, *roles.follow):
         told.setdefault(name, "Customer")
-    told |= {name: "" for name in landscape.systems if name not in told}
+    told |= {name: _does(hub, name) for name in landscape.systems if name not in told}
+    told = dict(sorted(told.items(), key=lambda item: SHOWN.index(item[1])))
     systems = {name: (landscape.systems[name].connector, hub.manifest(name).title) for name in told}
     return compile_names(systems, told)
+
+
+def _does(hub: Hub, name: str) -> str:
+    """What a system that no role names can be asked for: another company's ERP, say."""
+    effects = hub.manifest(name).effects
+    return next((role for effect, role in ROLE_BY_EFFECT.items() if effect in effects), "")
 
 
 def answer(body: Any, **headers: str) -> Response[bytes]:

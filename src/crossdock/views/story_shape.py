@@ -80,6 +80,10 @@ class Line(msgspec.Struct, frozen=True):
     instead_of: str = ""
     """The item that was ordered, where this one was packed in its place."""
 
+    @property
+    def each(self) -> Money:
+        return Money(self.price, self.currency)
+
 
 class Package(msgspec.Struct, frozen=True):
     sscc: str
