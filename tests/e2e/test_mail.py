@@ -1,6 +1,5 @@
 """A mail server among those that tell the customer: nothing but a landscape file is needed for it."""
 
-import socket
 from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 
@@ -9,6 +8,7 @@ import pytest
 import yaml
 
 from crossdock.demo import trade
+from crossdock.demo.day import free_block
 from crossdock.demo.twins import Twins
 from e2e.running import Api, RunningHub, eventually, rows, stop
 from e2e.trading import Trade, open_books
@@ -18,11 +18,8 @@ NAME = "mail"
 
 def add_mail(directory: Path) -> None:
     """`systems/mail.yaml`, and one more to notify in `hub.yaml`."""
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
     system = {
-        "name": NAME, "connector": "email", "base_url": f"smtp://127.0.0.1:{port}",
+        "name": NAME, "connector": "email", "base_url": f"smtp://127.0.0.1:{free_block(1)}",
         "settings": {"sender": "orders@shop.example.com", "starttls": "no"},
     }  # fmt: skip
     (directory / "systems" / f"{NAME}.yaml").write_text(yaml.safe_dump(system))

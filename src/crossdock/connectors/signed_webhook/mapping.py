@@ -15,7 +15,9 @@ from crossdock.model.registry import EVENTS, TYPE_PREFIX, decode, short_type
 from crossdock.model.requests import Notify, RecordMilestone
 from crossdock.model.thread import KEY_LENGTH_MAX
 
-OWN_WORK: Final = ("claim.", "effect.", "identifier.", "masterData.", "message.", "thread.", "timer.")
+OWN_WORK: Final = (
+    "availability.changed.", "claim.", "effect.", "identifier.", "masterData.", "message.", "stock.reconciled.", "thread.", "timer.",
+)  # fmt: skip
 """Facts that only the hub itself can state; nobody outside may send them."""
 EVENTS_MAX: Final = 1000
 
