@@ -3,15 +3,13 @@
 from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 
-import aiohttp
 import pytest
 import yaml
 
 from crossdock.demo import trade
 from crossdock.demo.day import free_block
-from crossdock.demo.twins import Twins
-from e2e.running import Api, RunningHub, eventually, rows, stop
-from e2e.trading import Trade, open_books
+from e2e.running import RunningHub, eventually, rows, stop
+from e2e.trading import Trade, trading_twins
 
 NAME = "mail"
 
@@ -31,16 +29,10 @@ def add_mail(directory: Path) -> None:
 @pytest.fixture
 async def mailing(start_hub: Callable[..., RunningHub]) -> AsyncIterator[Trade]:
     hub = start_hub("mail", settings={"business_clock_rate": 20.0}, edit=add_mail)
-    twins = Twins(hub.configured, hub.url, seed=1, pace_seconds=0.05)
-    for process in twins.processes.values():
-        process.start()
     try:
-        await open_books(hub, twins)
-        async with aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=60)) as session:
-            yield Trade(Api(hub, session), twins)
+        async with trading_twins(hub) as trading:
+            yield trading
     finally:
-        for process in twins.processes.values():
-            process.stop()
         stop(hub)
 
 

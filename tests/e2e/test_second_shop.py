@@ -2,30 +2,22 @@
 
 from collections.abc import AsyncIterator, Callable
 
-import aiohttp
 import pytest
 
 from crossdock.demo import trade
-from crossdock.demo.twins import Twins
-from e2e.running import Api, RunningHub, eventually, stop
+from e2e.running import RunningHub, eventually, stop
 from e2e.second_shop import NAME, add_second_shop
-from e2e.trading import Trade, open_books
+from e2e.trading import Trade, trading_twins
 
 
 @pytest.fixture
 async def shops(start_hub: Callable[..., RunningHub]) -> AsyncIterator[Trade]:
     """A hub that trades with seven twins: the usual six and the second shop."""
     hub = start_hub("second-shop", settings={"business_clock_rate": 20.0}, edit=add_second_shop)
-    twins = Twins(hub.configured, hub.url, seed=1, pace_seconds=0.05)
-    for process in twins.processes.values():
-        process.start()
     try:
-        await open_books(hub, twins)
-        async with aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=60)) as session:
-            yield Trade(Api(hub, session), twins)
+        async with trading_twins(hub) as trading:
+            yield trading
     finally:
-        for process in twins.processes.values():
-            process.stop()
         stop(hub)
 
 

@@ -1,5 +1,7 @@
 """Trade with twins: what a test does in the shop, and what the systems' own books say of it."""
 
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -52,6 +54,21 @@ class Trade:
             return phase if phase in phases else ""
 
         return str(await eventually(look, what=f"{reference} is {' or '.join(phases)}"))
+
+
+@asynccontextmanager
+async def trading_twins(hub: RunningHub) -> AsyncIterator[Trade]:
+    """The hub's systems as twins with opened books; they end with it."""
+    twins = Twins(hub.configured, hub.url, seed=1, pace_seconds=0.05)
+    for process in twins.processes.values():
+        process.start()
+    try:
+        await open_books(hub, twins)
+        async with aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=60)) as session:
+            yield Trade(Api(hub, session), twins)
+    finally:
+        for process in twins.processes.values():
+            process.stop()
 
 
 async def open_books(hub: RunningHub, twins: Twins) -> None:
