@@ -1,6 +1,5 @@
 """`prove`: break the hub on purpose and let the twins' books judge."""
 
-import asyncio
 import sys
 import tempfile
 from collections.abc import Callable, Iterator
@@ -11,6 +10,7 @@ from typing import Annotated
 import typer
 
 from crossdock.cli.demo import remove_hub
+from crossdock.cli.ending import run_or_end
 from crossdock.cli.hub import JsonOption, note
 
 prove = typer.Typer(
@@ -55,7 +55,7 @@ def kill(
     folder = Path(tempfile.mkdtemp(prefix="crossdock-prove-"))
     note(f"Seed {seed}. Data in {folder} until the end.")
     with _bars() as progress:
-        proof, findings = asyncio.run(
+        proof, findings = run_or_end(
             run(folder, orders=orders, kills=kills, stops=stops, seed=seed, progress=progress)
         )
     for line in (
@@ -89,7 +89,7 @@ def claims(
     from crossdock.prove.claims import run
 
     with _bars() as progress:
-        proof = asyncio.run(run(claims=claims, kills=kills, seed=seed, progress=progress))
+        proof = run_or_end(run(claims=claims, kills=kills, seed=seed, progress=progress))
     for line in proof.differences[:50]:
         note("  " + line)
     if as_json:
