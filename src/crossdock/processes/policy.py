@@ -83,9 +83,13 @@ class Policy(msgspec.Struct, frozen=True, gc=False, forbid_unknown_fields=True):
         return self.companies.get(company, self)
 
     def warehouse_of(self, location: str) -> str:
-        """The system whose word about this node counts."""
+        """The system that gets this node's work, and whose word about it counts."""
         node = self.routing.nodes.get(location)
         return node.warehouse if node else self.warehouse
+
+    def source_at(self, system: str, location: str) -> str:
+        """Whom to answer about goods that `system` reported at this node."""
+        return system if location in self.routing.nodes else self.warehouse
 
     def erp_of_node(self, location: str) -> str:
         node = self.routing.nodes.get(location)
@@ -94,4 +98,4 @@ class Policy(msgspec.Struct, frozen=True, gc=False, forbid_unknown_fields=True):
     def speaks_for(self, system: str, location: str) -> bool:
         """Whether what `system` says about this node counts; a node nobody listed is anybody's."""
         node = self.routing.nodes.get(location)
-        return node is None or node.warehouse == system
+        return node is None or system in (node.warehouse, node.leaving)
