@@ -1,9 +1,10 @@
 """The milestone line: what happened, what is expected, and what nobody told us. Facts never look like guesses."""
 
 from collections.abc import Callable, Sequence
-from datetime import UTC, datetime, time
+from datetime import datetime
 from typing import Any, Final
 
+from crossdock.model.localtime import day_ends_at
 from crossdock.model.registry import decode
 from crossdock.model.shipment import Milestone as Scan
 from crossdock.processes.order_state import State as Order
@@ -168,7 +169,7 @@ def _expected(m: Material) -> dict[str, tuple[Classifier, datetime]]:
     """Who said when: a carrier's estimate beats the promise given with the order."""
     found: dict[str, tuple[Classifier, datetime]] = {}
     if isinstance(m.state, Order) and m.state.promised_on:
-        found["delivered"] = ("planned", datetime.combine(m.state.promised_on, time(23, 59), UTC))
+        found["delivered"] = ("planned", day_ends_at(m.state.promised_on, m.state.destination.country))
     for (name, classifier), at in _scans(m).items():
         if classifier in ("EST", "PLN"):
             found[name] = ("estimated" if classifier == "EST" else "planned", at)

@@ -7,6 +7,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
+from crossdock.model.localtime import instant_of
+
 Say = Callable[[str, Any], str]
 """(who says it, the event's data) → a sentence without a full stop."""
 
@@ -39,7 +41,17 @@ def _scan(who: str, data: Any) -> str:
     where = f" in {data.location}" if data.location else ""
     why = f": {data.reason}" if data.reason else ""
     guess = {"EST": " (estimate)", "PLN": " (plan)"}.get(data.classifier, "")
-    return f"{data.carrier.upper() or who} {_MILESTONES[data.milestone]}{where}{why}{guess}"
+    return f"{data.carrier.upper() or who} {_MILESTONES[data.milestone]}{where}{why}{guess}{_clock(data)}"
+
+
+def _clock(data: Any) -> str:
+    """What a time without a zone leaves open; nothing where it names its zone, or the place makes it sure."""
+    if data.at is not None or not data.local_at:
+        return ""
+    found = instant_of(data.local_at, data.location)
+    if found is None:
+        return f" ({data.local_at} by a clock whose zone is not known)"
+    return f" ({found.doubt})" if found.doubt else ""
 
 
 def _checked(who: str, data: Any) -> str:
