@@ -43,6 +43,8 @@ class BenchHub:
         self._sink = sink
         self._workers = workers
         self._processes: list[subprocess.Popen[bytes]] = []
+        self.keep = False
+        """Whether its data stays when it ends."""
 
     async def __aenter__(self) -> Self:
         async with AsyncExitStack() as undo:
@@ -145,6 +147,8 @@ class BenchHub:
                 await asyncio.to_thread(process.wait, 20)
             except subprocess.TimeoutExpired:
                 os.kill(process.pid, signal.SIGKILL)
+        if self.keep:
+            return
         data = Path(self.hub.dsn.partition("host=")[2]).parent
         shutil.rmtree(self.folder, ignore_errors=True)
         if (data.name != "postgres" and "crossdock" in str(data)) or data.name == "postgres":

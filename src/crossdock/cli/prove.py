@@ -81,11 +81,11 @@ def kill(
 @prove.command()
 def claims(
     claims: Annotated[int, typer.Option(help="Claims that are asked for.", min=1)] = 3000,
-    kills: Annotated[int, typer.Option(help="SIGKILLs of the API and of PostgreSQL, each.", min=0)] = 3,
+    kills: Annotated[int, typer.Option(help="SIGKILLs of API, worker and PostgreSQL, each.", min=0)] = 3,
     seed: Annotated[int, typer.Option(help="The same seed is the same claims and kills.")] = 1,
     as_json: JsonOption = False,
 ) -> None:
-    """Let 64 callers claim scarce stock while API and PostgreSQL are killed; then judge the ledger and every answer."""
+    """Let 64 callers claim scarce stock while API, worker and PostgreSQL are killed; then judge the ledger and every answer."""
     from crossdock.prove.claims import run
 
     with _bars() as progress:
@@ -100,4 +100,5 @@ def claims(
             f" {proof.lost_answers} answers lost; seed {seed}\n"
         )
     if not proof.good:
+        note(f"The data stays in {proof.data}")
         raise typer.Exit(1)
