@@ -8,7 +8,7 @@ from typing import Final
 
 import msgspec
 
-from crossdock.model import master, operations, order, requests, shipment, stock
+from crossdock.model import master, movement, operations, order, requests, shipment, stock
 
 TYPE_PREFIX: Final = "crossdock.logistics."
 
@@ -65,6 +65,19 @@ EVENTS: Final[dict[str, type[msgspec.Struct]]] = {
     "claim.expired.v1": stock.ClaimExpired,
     "availability.changed.v1": stock.AvailabilityChanged,
     "availability.published.v1": stock.AvailabilityPublished,
+    "inbound.expected.v1": movement.InboundExpected,
+    "inbound.cancelled.v1": movement.InboundCancelled,
+    "inbound.announced.v1": movement.InboundAnnounced,
+    "inbound.received.v1": movement.InboundReceived,
+    "inbound.stored.v1": movement.InboundStored,
+    "inbound.closed.v1": movement.InboundClosed,
+    "inbound.accepted.v1": movement.InboundAccepted,
+    "goodsReceipt.posted.v1": movement.GoodsReceiptPosted,
+    "transfer.ordered.v1": movement.TransferOrdered,
+    "transfer.cancelled.v1": movement.TransferCancelled,
+    "transfer.released.v1": movement.TransferReleased,
+    "transfer.shipped.v1": movement.TransferShipped,
+    "transfer.settled.v1": movement.TransferSettled,
     "item.defined.v1": master.ItemDefined,
     "item.changed.v1": master.ItemChanged,
     "item.renamed.v1": master.ItemRenamed,
@@ -101,6 +114,10 @@ EFFECTS: Final[dict[str, type[msgspec.Struct]]] = {
     "load.cancel": requests.CancelLoad,
     "tracking.subscribe": requests.SubscribeTracking,
     "goods_issue.post": requests.PostGoodsIssue,
+    "inbound.announce": requests.AnnounceInbound,
+    "goods_receipt.post": requests.PostGoodsReceipt,
+    "transfer.release": requests.ReleaseTransfer,
+    "transfer_issue.post": requests.PostTransferIssue,
     "freight.accrue": requests.AccrueFreight,
     "freight.adjust": requests.AdjustFreight,
     "milestone.record": requests.RecordMilestone,

@@ -67,6 +67,32 @@ def _labelled(who: str, data: Any) -> str:
     return f"{who} made the label {_listed(tuple(x.tracking for x in data.packages))}{cost}"
 
 
+def _line_quantities(data: Any) -> str:
+    return _quantities(data.lines) or "nothing"
+
+
+def _received_lines(who: str, data: Any) -> str:
+    bad = [x for x in data.lines if x.condition != "good"]
+    said = {"damaged": "damaged", "quarantine": "put aside"}
+    notes = ", ".join(f"{x.quantity} {said[x.condition]}" for x in bad)
+    docked = ", on the dock" if any(x.on_dock for x in data.lines) else ""
+    return (
+        f"{who} received {_line_quantities(data)} at {data.location}{docked}{f' ({notes})' if notes else ''}"
+    )
+
+
+def _issued(who: str, data: Any) -> str:
+    return f"{who} posted goods issue {data.document}{f', delivery {data.delivery}' if data.delivery else ''}"
+
+
+_OUTCOMES: Final = {"lost": "is lost", "found": "was found", "surplus": "is kept"}
+
+
+def _settled(who: str, data: Any) -> str:
+    listed = _listed(tuple(f"{x.quantity} of line {x.line}" for x in data.lines))
+    return f"{data.by or who} settled it: {listed} {_OUTCOMES[data.outcome]}{_because(data.reason)}"
+
+
 def _because(reason: str) -> str:
     return f": {reason}" if reason else ""
 
@@ -79,6 +105,7 @@ _TIMERS: Final = {
     "recheck": "a held order is checked again",
     "backorder": "what is backordered is put to the stock ledger again",
     "parent": "an event waited for the one before it",
+    "transit": "a transfer has not arrived",
 }
 
 
@@ -143,7 +170,7 @@ EVENTS: Final[dict[str, Say]] = {
     ),
     "load.cancelled.v1": lambda who, d: f"{who} cancelled load {d.load}",
     "tracking.subscribed.v1": lambda who, d: f"{who} will report scans of {_listed(d.tracking)}",
-    "goodsIssue.posted.v1": lambda who, d: f"{who} posted goods issue {d.document}, delivery {d.delivery}",
+    "goodsIssue.posted.v1": _issued,
     "freight.accrued.v1": lambda who, d: f"{who} accrued freight of {d.amount}, document {d.document}",
     "freight.invoiced.v1": lambda _, d: (
         f"{d.carrier} billed {d.total} in {d.invoice}{f', by a weight of {d.reweighed}' if d.reweighed else ''}"
@@ -167,6 +194,27 @@ EVENTS: Final[dict[str, Say]] = {
         f"{who} released {d.quantity} of {d.place.item}{_because(d.reason)}"
     ),
     "availability.published.v1": lambda who, d: f"{who} shows {d.available} of {d.item} as available",
+    "inbound.expected.v1": lambda who, d: f"{who} expects {_line_quantities(d)} at {d.location}",
+    "inbound.cancelled.v1": lambda who, d: f"{who} cancelled what should come{_because(d.reason)}",
+    "inbound.announced.v1": lambda who, d: f"{who} knows what will come, as {d.document}",
+    "inbound.received.v1": _received_lines,
+    "inbound.stored.v1": lambda who, d: f"{who} put {_line_quantities(d)} away at {d.location}",
+    "inbound.closed.v1": lambda who, d: (
+        f"{who} expects no more{f' of {d.delivery}' if d.delivery else ''}{_because(d.reason)}"
+    ),
+    "inbound.accepted.v1": lambda who, d: f"{d.by or who} accepted it as it came: {d.what}",
+    "goodsReceipt.posted.v1": lambda who, d: (
+        f"{who} posted goods receipt {d.document} for receipt {d.receipt}"
+    ),
+    "transfer.ordered.v1": lambda who, d: (
+        f"{who} ordered {_line_quantities(d)} from {d.sender.location} to {d.receiver.location}"
+    ),
+    "transfer.cancelled.v1": lambda who, d: f"{who} cancelled the transfer{_because(d.reason)}",
+    "transfer.released.v1": lambda who, d: f"{who} took the transfer as {d.document}",
+    "transfer.shipped.v1": lambda who, d: (
+        f"{who} sent {_line_quantities(d)} from {d.location} as {d.shipment}{f' with {d.carrier}' if d.carrier else ''}"
+    ),
+    "transfer.settled.v1": _settled,
     "item.defined.v1": lambda who, d: f"{who} defined item {d.item}{_because(d.description)}",
     "item.changed.v1": lambda who, d: f"{who} changed item {d.item}",
     "item.renamed.v1": lambda who, d: f"{who} renamed item {d.item} to {d.now}",
@@ -227,6 +275,12 @@ EFFECTS: Final[dict[str, Wish]] = {
     "load.cancel": Wish("cancel the load", "cancelled load", "load cancellation"),
     "tracking.subscribe": Wish("report scans", "will report scans of", "scan subscription"),
     "goods_issue.post": Wish("post the goods issue", "posted goods issue", "goods issue"),
+    "inbound.announce": Wish(
+        "take the advice of what will come", "knows what will come, as", "inbound advice"
+    ),
+    "goods_receipt.post": Wish("post the goods receipt", "posted goods receipt", "goods receipt"),
+    "transfer.release": Wish("take the transfer", "took transfer", "transfer order"),
+    "transfer_issue.post": Wish("post the goods issue", "posted goods issue", "goods issue"),
     "freight.accrue": Wish("accrue the freight cost", "accrued freight, document", "freight accrual"),
     "freight.adjust": Wish("adjust the freight cost", "adjusted the freight, document", "freight adjustment"),
     "milestone.record": Wish("record the milestone", "recorded the milestone", "milestone"),
