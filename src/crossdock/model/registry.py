@@ -8,7 +8,7 @@ from typing import Final
 
 import msgspec
 
-from crossdock.model import master, movement, operations, order, requests, shipment, stock
+from crossdock.model import master, movement, operations, order, requests, returning, shipment, stock
 
 TYPE_PREFIX: Final = "crossdock.logistics."
 
@@ -26,6 +26,7 @@ EVENTS: Final[dict[str, type[msgspec.Struct]]] = {
     "order.shipped.v1": order.LinesShipped,
     "order.delivered.v1": order.LinesDelivered,
     "order.undeliverable.v1": order.LinesUndeliverable,
+    "order.returnAsked.v1": returning.ReturnAsked,
     "order.held.v1": order.HoldPlaced,
     "order.holdReleased.v1": order.HoldReleased,
     "salesOrder.posted.v1": order.SalesOrderPosted,
@@ -55,6 +56,12 @@ EVENTS: Final[dict[str, type[msgspec.Struct]]] = {
     "freight.approved.v1": shipment.FreightApproved,
     "freight.adjusted.v1": shipment.FreightAdjusted,
     "customer.notified.v1": shipment.Notified,
+    "return.authorised.v1": returning.ReturnAuthorised,
+    "return.identified.v1": returning.ReturnIdentified,
+    "return.cancelled.v1": returning.ReturnCancelled,
+    "return.matched.v1": returning.ReturnMatched,
+    "return.dispositioned.v1": returning.ReturnDispositioned,
+    "credit.posted.v1": returning.CreditPosted,
     "stock.received.v1": stock.StockReceived,
     "stock.adjusted.v1": stock.StockAdjusted,
     "stock.reconciled.v1": stock.StockReconciled,
@@ -125,6 +132,7 @@ EFFECTS: Final[dict[str, type[msgspec.Struct]]] = {
     "availability.publish": requests.PublishAvailability,
     "customer.notify": requests.Notify,
     "invoice.release": requests.ReleaseInvoice,
+    "credit.post": requests.PostCredit,
     "item.fetch": master.FetchItem,
 }
 """Effect kind → canonical payload."""

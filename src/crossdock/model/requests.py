@@ -5,7 +5,7 @@ and renders the payload below into its partner's document. Nothing here is addre
 """
 
 from datetime import date, datetime
-from typing import ClassVar
+from typing import ClassVar, Literal
 
 import msgspec
 
@@ -15,6 +15,7 @@ from crossdock.model.movement import ExpectedLine, MovedLine, ReceivedLine
 from crossdock.model.order import LineAllocation, LineShipped, OrderLine
 from crossdock.model.party import Place
 from crossdock.model.quantity import Quantity
+from crossdock.model.returning import MatchedLine
 from crossdock.model.shipment import Classifier, FreightShare, LabelledPackage, Milestone, Package
 
 
@@ -314,7 +315,10 @@ class ReleaseTransfer(msgspec.Struct, frozen=True, gc=False, omit_defaults=True)
 
 
 class PostGoodsReceipt(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
-    """`goods_receipt.post`: book one receipt of a warehouse to the order it was for. `reference` and `receipt` find it again."""
+    """`goods_receipt.post`: book one receipt of a warehouse to the order it was for. `reference` and `receipt` find it again.
+
+    `of`: a purchase, or goods of a sales order that a customer sent back.
+    """
 
     data_class: ClassVar[DataClass] = "commercial"
 
@@ -324,6 +328,7 @@ class PostGoodsReceipt(msgspec.Struct, frozen=True, gc=False, omit_defaults=True
     location: str
     lines: tuple[ReceivedLine, ...]
     received_at: datetime
+    of: Literal["purchase", "return"] = "purchase"
 
 
 class PostTransferIssue(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
@@ -338,3 +343,20 @@ class PostTransferIssue(msgspec.Struct, frozen=True, gc=False, omit_defaults=Tru
     destination: str
     lines: tuple[MovedLine, ...]
     shipped_at: datetime
+
+
+class PostCredit(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
+    """`credit.post`: credit a customer for goods of one inspection, at the price and by the documents of the original sale.
+
+    `reference` and `inspection` find it again; the inspection is empty where the goods are not back yet.
+    """
+
+    data_class: ClassVar[DataClass] = "commercial"
+
+    reference: str
+    order: str
+    number: str
+    sales_order: str
+    lines: tuple[MatchedLine, ...]
+    inspection: str = ""
+    reason: str = ""

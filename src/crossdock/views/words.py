@@ -93,6 +93,18 @@ def _settled(who: str, data: Any) -> str:
     return f"{data.by or who} settled it: {listed} {_OUTCOMES[data.outcome]}{_because(data.reason)}"
 
 
+_DISPOSITIONS: Final = {
+    "restock": "back for sale", "refurbish": "to be repaired", "vendor": "back to the supplier", "scrap": "destroyed",
+}  # fmt: skip
+
+
+def _judged(who: str, data: Any) -> str:
+    said = ", ".join(
+        f"{x.quantity} of {x.item} {_DISPOSITIONS[x.disposition]}{_because(x.reason)}" for x in data.lines
+    )
+    return f"{who} judged what came back: {said}"
+
+
 def _because(reason: str) -> str:
     return f": {reason}" if reason else ""
 
@@ -215,6 +227,19 @@ EVENTS: Final[dict[str, Say]] = {
         f"{who} sent {_line_quantities(d)} from {d.location} as {d.shipment}{f' with {d.carrier}' if d.carrier else ''}"
     ),
     "transfer.settled.v1": _settled,
+    "return.authorised.v1": lambda who, d: (
+        f"{who} authorised the return of {_line_quantities(d)}{f' until {d.until}' if d.until else ''}"
+    ),
+    "return.identified.v1": lambda who, d: f"{who} found on a slip that it came from {plain_number(d.order)}",
+    "return.cancelled.v1": lambda who, d: f"{who} cancelled the return{_because(d.reason)}",
+    "return.matched.v1": lambda _, d: (
+        f"The order found what may come back: {_line_quantities(d)}"
+        if d.known
+        else "Nobody knows the order of this return"
+    ),
+    "order.returnAsked.v1": lambda _, d: f"A return asks for {_line_quantities(d)}",
+    "return.dispositioned.v1": _judged,
+    "credit.posted.v1": lambda who, d: f"{who} posted credit {d.document}",
     "item.defined.v1": lambda who, d: f"{who} defined item {d.item}{_because(d.description)}",
     "item.changed.v1": lambda who, d: f"{who} changed item {d.item}",
     "item.renamed.v1": lambda who, d: f"{who} renamed item {d.item} to {d.now}",
@@ -288,6 +313,7 @@ EFFECTS: Final[dict[str, Wish]] = {
     "availability.publish": Wish("show the availability", "shows the availability", "availability"),
     "customer.notify": Wish("tell the customer", "told the customer,", "customer notice"),
     "item.fetch": Wish("say what it knows of the item", "told of item", "item question"),
+    "credit.post": Wish("credit the customer", "posted credit", "credit"),
     "invoice.release": Wish("release the invoice", "released invoice", "invoice"),
 }
 """Effect kind → how asking for it is told."""
