@@ -6,7 +6,7 @@ from typing import Final, TypeVar
 
 from crossdock.connect.contract import Account, Inbound, Translation
 from crossdock.connect.reading import parse, read, unmapped
-from crossdock.connectors.manhattan_wms import messages
+from crossdock.connectors.manhattan_wms import mapping_dock, messages
 from crossdock.connectors.manhattan_wms.gs1 import is_sscc
 from crossdock.connectors.manhattan_wms.units import to_quantity
 from crossdock.errors import Malformed, Rejected, Unsupported
@@ -257,4 +257,8 @@ _MESSAGES: Final[dict[str, Translate]] = {
     "ShipmentCancelled": _translator(messages.ShipmentCancelledMessage, _to_shipment_cancelled),
     "StockReceived": _translator(messages.StockReceivedMessage, _to_stock_received),
     "StockAdjusted": _translator(messages.StockAdjustedMessage, _to_stock_adjusted),
+    "AsnReceived": _translator(messages.AsnReceivedMessage, mapping_dock.to_received),
+    "AsnPutaway": _translator(messages.AsnPutawayMessage, mapping_dock.to_stored),
+    "AsnVerified": _translator(messages.AsnVerifiedMessage, mapping_dock.to_closed),
+    "TransferShipped": _translator(messages.TransferShippedMessage, mapping_dock.to_transfer_shipped),
 }

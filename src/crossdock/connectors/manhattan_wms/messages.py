@@ -1,6 +1,6 @@
 """The WMS's documents on the wire: its event messages, and the answer envelope of its services."""
 
-from datetime import datetime
+from datetime import date, datetime
 from decimal import Decimal
 from typing import Annotated
 
@@ -131,6 +131,58 @@ class StockChange(Document):
     owner_id: Maybe = None
 
 
+class AsnExtended(Document):
+    """What the WMS keeps for us of an advance ship notice or transfer: the hub's thread, and the truck where there are several."""
+
+    hub_reference: Annotated[str, msgspec.Meta(pattern="^(inbound|transfer)/[^/]+/.+$", max_length=190)]
+    delivery: Maybe = None
+
+
+class AsnLine(Document):
+    """`condition_code`: GOOD (or nothing), HOLD for inspection, DAMAGED."""
+
+    asn_line_id: Text
+    item_id: Text
+    quantity: Decimal
+    quantity_uom_id: Text
+    condition_code: Maybe = None
+    lot_number: Maybe = None
+    expiry_date: date | None = None
+    owner_id: Maybe = None
+
+
+class AsnReceipt(Document):
+    """`on_dock`: received, and not yet where it can be picked."""
+
+    asn_id: Text
+    extended: AsnExtended
+    receipt_id: Text
+    lines: Annotated[tuple[AsnLine, ...], msgspec.Meta(min_length=1)]
+    on_dock: bool | None = None
+
+
+class AsnClosing(Document):
+    asn_id: Text
+    extended: AsnExtended
+    reason_text: Maybe = None
+
+
+class TransferLine(Document):
+    transfer_order_line_id: Text
+    item_id: Text
+    quantity: Decimal
+    quantity_uom_id: Text
+
+
+class TransferDeparture(Document):
+    transfer_order_id: Text
+    extended: AsnExtended
+    shipment_id: Text
+    lines: Annotated[tuple[TransferLine, ...], msgspec.Meta(min_length=1)]
+    carrier_id: Maybe = None
+    last_shipment: bool | None = None
+
+
 class Message(Document):
     """The envelope of every event."""
 
@@ -168,8 +220,24 @@ class StockAdjustedMessage(Message):
     payload: StockChange
 
 
+class AsnReceivedMessage(Message):
+    payload: AsnReceipt
+
+
+class AsnPutawayMessage(Message):
+    payload: AsnReceipt
+
+
+class AsnVerifiedMessage(Message):
+    payload: AsnClosing
+
+
+class TransferShippedMessage(Message):
+    payload: TransferDeparture
+
+
 class Saved(Document):
-    """What a service says about the order or shipment it worked on."""
+    """What a service says about the order, shipment, notice or transfer it worked on."""
 
     original_order_id: Maybe = None
     order_status: Maybe = None
@@ -177,6 +245,8 @@ class Saved(Document):
     cancelled: bool | None = None
     reason: Maybe = None
     shipment_id: Maybe = None
+    asn_id: Maybe = None
+    transfer_order_id: Maybe = None
 
 
 class Complaint(Document):

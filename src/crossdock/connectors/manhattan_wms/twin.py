@@ -1,4 +1,4 @@
-"""The simulated WMS's services and control surface; the warehouse work is in `twin_floor`.
+"""The simulated WMS's services and control surface; the warehouse work is in `twin_floor`, the dock in `twin_dock`.
 
 GET /_twin/orders       [{"reference", "status", "shipment", "shipments", "lines", "picked"}]
 GET /_twin/shipments    [{"shipment", "status", "lines": [{"reference", "line", "item", "quantity"}]}]
@@ -24,6 +24,7 @@ from crossdock.connect.twin import Twin, lose_answer
 from crossdock.connectors.manhattan_wms.client import SERVICES, UNKNOWN_ORDER
 from crossdock.connectors.manhattan_wms.inventory import SERVICE as INVENTORY
 from crossdock.connectors.manhattan_wms.twin_answers import No, decimal, reply, required
+from crossdock.connectors.manhattan_wms.twin_dock import Dock
 from crossdock.connectors.manhattan_wms.twin_floor import Floor
 from crossdock.connectors.manhattan_wms.units import TO_CANONICAL
 
@@ -37,6 +38,7 @@ def build(twin: Twin) -> None:
     """Add the WMS's routes and its warehouse floor to the twin."""
     floor = Floor(twin)
     services = Services(twin, floor)
+    dock = Dock(floor)
     twin.every_tick(floor.work)
     twin.app.add_routes(
         [
@@ -44,6 +46,8 @@ def build(twin: Twin) -> None:
             web.post(SERVICES["warehouse_order.release"], services.guarded(services.save_order)),
             web.post(SERVICES["warehouse_order.cancel"], services.guarded(services.cancel_order)),
             web.post(SERVICES["label.attach"], services.guarded(services.attach_labels)),
+            web.post(SERVICES["inbound.announce"], services.guarded(dock.save_asn)),
+            web.post(SERVICES["transfer.release"], services.guarded(dock.save_transfer)),
             web.post(INVENTORY, services.guarded(services.search_inventory)),
             web.put("/_twin/recount", services.recount),
             web.get("/_twin/orders", services.show_orders),
@@ -51,6 +55,7 @@ def build(twin: Twin) -> None:
             web.get("/_twin/stock", services.show_stock),
             web.put("/_twin/stock", services.put_stock),
             web.put("/_twin/substitutes", services.put_substitutes),
+            *dock.routes(),
         ]
     )
 

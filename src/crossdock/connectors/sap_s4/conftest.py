@@ -37,6 +37,8 @@ PAYLOADS = {
     "sales_order.cancel": requests.CancelSalesOrder,
     "reservation.update": requests.UpdateReservation,
     "goods_issue.post": requests.PostGoodsIssue,
+    "goods_receipt.post": requests.PostGoodsReceipt,
+    "transfer_issue.post": requests.PostTransferIssue,
     "freight.accrue": requests.AccrueFreight,
     "freight.adjust": requests.AdjustFreight,
     "milestone.record": requests.RecordMilestone,

@@ -5,6 +5,7 @@ GET  /_twin/materials        the same
 PUT  /_twin/products         {"SKU": {what changes}}  creates or changes products, and sends SAP's event of it
 GET  /_twin/products         all of them
 PUT  /_twin/material_stock   stock by plant: see `twin_stock`
+PUT  /_twin/purchase_orders  orders that goods are received and issued to: see `twin_movement`
 PUT  /_twin/credit           {"blocked_references": ["…"]}   their next checks fail
 POST /_twin/credit/release   {"reference": "…"}              its next checks pass (status D)
 """
@@ -23,6 +24,7 @@ from crossdock.connectors.sap_s4 import (
     twin_change,
     twin_delivery,
     twin_finance,
+    twin_movement,
     twin_product,
     twin_sales,
     twin_stock,
@@ -32,6 +34,7 @@ from crossdock.connectors.sap_s4.twin_odata import Asked, Handler, Problem, Repl
 _COOKIE = "SAP_SESSIONID_S4H_100"
 _SALES = "API_SALES_ORDER_SRV"
 _DELIVERY = "API_OUTBOUND_DELIVERY_SRV;v=0002"
+_MOVEMENT = "API_MATERIAL_DOCUMENT_SRV"
 _PRODUCT = "API_PRODUCT_SRV"
 _STOCK = "API_MATERIAL_STOCK_SRV"
 _SIMULATION = "API_SALES_ORDER_SIMULATION_SRV"
@@ -58,6 +61,8 @@ _SERVICES: dict[tuple[str, str, str], Handler] = {
     ("GET", _DELIVERY, "A_OutbDeliveryHeaderText"): twin_delivery.read_text,
     ("PATCH", _DELIVERY, "A_OutbDeliveryHeaderText"): twin_delivery.patch_text,
     ("POST", _DELIVERY, "A_OutbDeliveryHeader/to_DeliveryDocumentText"): twin_delivery.add_text,
+    ("POST", _MOVEMENT, "A_MaterialDocumentHeader"): twin_movement.create_document,
+    ("GET", _MOVEMENT, "A_MaterialDocumentHeader"): twin_movement.read_documents,
     ("GET", _PRODUCT, "A_Product"): twin_product.read_product,
     ("GET", _STOCK, "A_MatlStkInAcctMod"): twin_stock.read_stock,
     ("GET", "API_BILLING_DOCUMENT_SRV", "A_BillingDocumentItem"): twin_finance.read_billing_items,
@@ -271,6 +276,7 @@ def _control_routes(twin: Twin) -> list[web.RouteDef]:
         web.put("/_twin/materials", put_materials),
         web.get("/_twin/materials", get_materials),
         twin_stock.route(twin),
+        *twin_movement.routes(twin),
         web.put("/_twin/credit", put_credit),
         web.post("/_twin/credit/release", release_credit),
     ]

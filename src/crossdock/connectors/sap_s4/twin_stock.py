@@ -40,6 +40,20 @@ def _row(material: str, plant: str, stock_type: str, quantity: str, unit: str) -
     }  # fmt: skip
 
 
+def move(twin: Twin, material: str, plant: str, kind: str, change: Decimal) -> None:
+    """Inside a change of the books. What nobody set up is kept from its first receipt on, and never below zero."""
+    key = f"{material}|{plant}"
+    stock = twin.books.get("matl_stock", key)
+    if stock is None:
+        if change < 0:
+            return
+        stock = dict.fromkeys(TYPES, "0") | {"unit": "EA"}
+    left = Decimal(stock[kind]) + change
+    if left < 0:
+        raise Problem(400, "M7/021", f"Deficit of SL {kind} {-left:f} {stock['unit']}: {material} {plant}")
+    twin.books.put("matl_stock", key, stock | {kind: f"{left:f}"})
+
+
 def issue(twin: Twin, delivery: Fields, order: Fields) -> None:
     """Take what left from unrestricted stock, inside a change of the books; what nobody set up is not kept."""
     for item in delivery["items"]:

@@ -1,0 +1,85 @@
+"""Goods receipts and transfer issues → material documents. Pure."""
+
+from collections.abc import Iterable
+from datetime import datetime
+from decimal import Decimal
+from typing import Final
+
+from crossdock.connect.contract import Account
+from crossdock.connectors.sap_s4 import plans
+from crossdock.connectors.sap_s4.configured import at_location, plant_of, setting
+from crossdock.connectors.sap_s4.edm import odata_date
+from crossdock.connectors.sap_s4.journal_entry import reference_id
+from crossdock.connectors.sap_s4.units import sap_unit
+from crossdock.model import requests
+from crossdock.model.movement import Condition
+from crossdock.model.party import People
+
+HEADER_TEXT_LENGTH_MAX: Final = 25
+RECEIPT_CODE: Final = "01"
+"""GoodsMovementCode of a receipt to a purchase order."""
+TRANSFER_CODE: Final = "04"
+_USABILITY: Final[dict[Condition, str]] = {"good": "", "quarantine": "X", "damaged": "S"}
+"""InventoryUsabilityCode: unrestricted, in quality inspection, blocked."""
+_Key = tuple[str, str, str, str]
+"""(order item, material, unit, usability)"""
+
+
+def from_goods_receipt(
+    payload: requests.PostGoodsReceipt, _people: People, account: Account
+) -> plans.MovementPlan:
+    """Lots of an order item are added up, conditions are not."""
+    told = (
+        ((x.line, x.item, x.quantity.unit, _USABILITY[x.condition]), x.quantity.value) for x in payload.lines
+    )
+    plant = plant_of(payload.location, account)
+    store = at_location("storage_location", payload.location, account)
+    common = {"Plant": plant, "GoodsMovementType": setting(account, "receipt_movement")} | (
+        {"StorageLocation": store} if store else {}
+    )
+    items = [
+        _item(payload.order, key, quantity) | common | ({"InventoryUsabilityCode": key[3]} if key[3] else {})
+        for key, quantity in _added_up(told)
+    ]
+    return _plan(payload.reference, payload.receipt, RECEIPT_CODE, payload.received_at, items)
+
+
+def from_transfer_issue(
+    payload: requests.PostTransferIssue, _people: People, account: Account
+) -> plans.MovementPlan:
+    """Into stock in transit, to the stock transport order."""
+    told = (((x.line, x.item, x.quantity.unit, ""), x.quantity.value) for x in payload.lines)
+    store = at_location("storage_location", payload.location, account)
+    common = {
+        "Plant": plant_of(payload.location, account), "GoodsMovementType": setting(account, "transfer_issue_movement"),
+        "IssuingOrReceivingPlant": plant_of(payload.destination, account),
+    } | ({"StorageLocation": store} if store else {})  # fmt: skip
+    items = [_item(payload.order, key, quantity) | common for key, quantity in _added_up(told)]
+    return _plan(payload.reference, payload.shipment, TRANSFER_CODE, payload.shipped_at, items)
+
+
+def _added_up(told: Iterable[tuple[_Key, Decimal]]) -> list[tuple[_Key, Decimal]]:
+    quantities: dict[_Key, Decimal] = {}
+    for key, quantity in told:
+        quantities[key] = quantities.get(key, Decimal(0)) + quantity
+    return list(quantities.items())
+
+
+def _item(order: str, key: _Key, quantity: Decimal) -> dict[str, object]:
+    line, material, unit, _ = key
+    return {
+        "Material": material, "GoodsMovementRefDocType": "B", "PurchaseOrder": order, "PurchaseOrderItem": line,
+        "QuantityInEntryUnit": f"{quantity:f}", "EntryUnit": sap_unit(unit),
+    }  # fmt: skip
+
+
+def _plan(
+    reference: str, about: str, code: str, at: datetime, items: list[dict[str, object]]
+) -> plans.MovementPlan:
+    """ReferenceDocument holds 16 characters: a hash, the same for whatever books the same receipt."""
+    found_by = reference_id(f"{reference}|{about}")
+    document: plans.Document = {
+        "GoodsMovementCode": code, "PostingDate": odata_date(at), "DocumentDate": odata_date(at), "ReferenceDocument": found_by,
+        "MaterialDocumentHeaderText": about[-HEADER_TEXT_LENGTH_MAX:], "to_MaterialDocumentItem": {"results": items},
+    }  # fmt: skip
+    return plans.MovementPlan(found_by, about, document)
