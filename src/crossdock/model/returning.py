@@ -18,7 +18,7 @@ CreditWhen = Literal["judged", "at_once"]
 
 
 class ReturnLine(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
-    """`line` is the return's own, `order_line` the order's."""
+    """`line` is the return's own, `order_line` the order's. `item` may be empty where only the order knows it."""
 
     data_class: ClassVar[DataClass] = "commercial"
 

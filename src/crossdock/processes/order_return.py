@@ -11,7 +11,7 @@ from crossdock.model.money import Money
 from crossdock.model.quantity import Quantity
 from crossdock.model.returning import MatchedLine, ReturnAsked, ReturnLine, ReturnMatched
 from crossdock.processes.intents import Intent, Step, Tell
-from crossdock.processes.order_state import Back, State, erp_of
+from crossdock.processes.order_state import Back, Part, State, erp_of
 from crossdock.processes.policy import Policy
 
 HUB: Final = "crossdock"
@@ -39,24 +39,25 @@ def _taken(state: State, thread: str, wanted: ReturnLine) -> Iterator[Back]:
     for part in state.parts:
         if part.shipped_at is None:
             continue
-        left = sum(
-            (
-                x.quantity.value for x in part.lines
-                if (x.line, x.item, x.quantity.unit) == (wanted.order_line, wanted.item, wanted.quantity.unit)
-            ),
-            ZERO,
-        )  # fmt: skip
-        before = sum(
-            (
-                x.quantity for x in state.back
-                if (x.order_line, x.item, x.shipment) == (wanted.order_line, wanted.item, part.shipment)
-            ),
-            ZERO,
-        )  # fmt: skip
-        take = min(rest, max(ZERO, left - before))
-        if take > ZERO:
-            rest -= take
-            yield Back(thread, wanted.line, wanted.order_line, wanted.item, part.shipment, take)
+        for item, left in _left(part, wanted).items():
+            named = (wanted.order_line, item, part.shipment)
+            before = sum(
+                (x.quantity for x in state.back if (x.order_line, x.item, x.shipment) == named), ZERO
+            )
+            take = min(rest, max(ZERO, left - before))
+            if take > ZERO:
+                rest -= take
+                yield Back(thread, wanted.line, wanted.order_line, item, part.shipment, take)
+
+
+def _left(part: Part, wanted: ReturnLine) -> dict[str, Decimal]:
+    """Item → what left of the line: a substitute left as another item."""
+    found: dict[str, Decimal] = {}
+    for x in part.lines:
+        fits = (x.line, x.quantity.unit) == (wanted.order_line, wanted.quantity.unit)
+        if fits and wanted.item in ("", x.item):
+            found[x.item] = found.get(x.item, ZERO) + x.quantity.value
+    return found
 
 
 def _answer(state: State, thread: str, policy: Policy) -> Tell:

@@ -134,7 +134,9 @@ class StockChange(Document):
 class AsnExtended(Document):
     """What the WMS keeps for us of an advance ship notice or transfer: the hub's thread, and the truck where there are several."""
 
-    hub_reference: Annotated[str, msgspec.Meta(pattern="^(inbound|transfer)/[^/]+/.+$", max_length=190)]
+    hub_reference: Annotated[
+        str, msgspec.Meta(pattern="^(inbound|transfer|return)/[^/]+/.+$", max_length=190)
+    ]
     delivery: Maybe = None
 
 
@@ -165,6 +167,51 @@ class AsnClosing(Document):
     asn_id: Text
     extended: AsnExtended
     reason_text: Maybe = None
+
+
+class ReturnSlip(Document):
+    """What the customer's slip says: the hub's order, and its lines by the names the shop gave them."""
+
+    hub_reference: Text
+
+
+class ReturnLine(Document):
+    return_line_id: Text
+    item_id: Text
+    quantity: Decimal
+    quantity_uom_id: Text
+    original_order_line_id: Maybe = None
+    lot_number: Maybe = None
+    reason_code: Maybe = None
+
+
+class ReturnReceipt(Document):
+    """Goods that a customer sent back and nobody had announced. `slip` is left out where there was none."""
+
+    receipt_id: Text
+    lines: Annotated[tuple[ReturnLine, ...], msgspec.Meta(min_length=1)]
+    slip: ReturnSlip | None = None
+
+
+class InspectedLine(Document):
+    """`disposition_code`: RESTOCK, REFURBISH, RTV (to the vendor) or SCRAP."""
+
+    asn_line_id: Text
+    item_id: Text
+    quantity: Decimal
+    quantity_uom_id: Text
+    disposition_code: Text
+    lot_number: Maybe = None
+    reason_text: Maybe = None
+
+
+class ReturnInspection(Document):
+    """`extended` echoes the return that was announced; one that nobody announced goes by its receipt."""
+
+    inspection_id: Text
+    receipt_id: Text
+    lines: Annotated[tuple[InspectedLine, ...], msgspec.Meta(min_length=1)]
+    extended: AsnExtended | None = None
 
 
 class TransferLine(Document):
@@ -230,6 +277,14 @@ class AsnPutawayMessage(Message):
 
 class AsnVerifiedMessage(Message):
     payload: AsnClosing
+
+
+class ReturnReceivedMessage(Message):
+    payload: ReturnReceipt
+
+
+class ReturnInspectedMessage(Message):
+    payload: ReturnInspection
 
 
 class TransferShippedMessage(Message):

@@ -26,6 +26,7 @@ from crossdock.connectors.manhattan_wms.inventory import SERVICE as INVENTORY
 from crossdock.connectors.manhattan_wms.twin_answers import No, decimal, reply, required
 from crossdock.connectors.manhattan_wms.twin_dock import Dock
 from crossdock.connectors.manhattan_wms.twin_floor import Floor
+from crossdock.connectors.manhattan_wms.twin_returns import ReturnsDesk
 from crossdock.connectors.manhattan_wms.units import TO_CANONICAL
 
 Service = Callable[[dict[str, Any]], web.Response]
@@ -56,6 +57,7 @@ def build(twin: Twin) -> None:
             web.put("/_twin/stock", services.put_stock),
             web.put("/_twin/substitutes", services.put_substitutes),
             *dock.routes(),
+            *ReturnsDesk(floor).routes(),
         ]
     )
 

@@ -131,7 +131,8 @@ class Dock:
         receipt = f"{self.floor.facility}-R-{self.books.next_number('receipt')}"
         for line in lines:
             quantity = Decimal(line["Quantity"])
-            apart = on_dock or line.get("ConditionCode") in HELD
+            sent_back = asn["reference"].startswith("return/")  # nobody has looked at it yet
+            apart = on_dock or sent_back or line.get("ConditionCode") in HELD
             self.stock.bring(
                 line["ItemId"], line["QuantityUomId"], quantity, quantity if apart else Decimal(0)
             )

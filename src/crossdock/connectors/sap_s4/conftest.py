@@ -39,6 +39,7 @@ PAYLOADS = {
     "goods_issue.post": requests.PostGoodsIssue,
     "goods_receipt.post": requests.PostGoodsReceipt,
     "transfer_issue.post": requests.PostTransferIssue,
+    "credit.post": requests.PostCredit,
     "freight.accrue": requests.AccrueFreight,
     "freight.adjust": requests.AdjustFreight,
     "milestone.record": requests.RecordMilestone,

@@ -19,8 +19,12 @@ HEADER_TEXT_LENGTH_MAX: Final = 25
 RECEIPT_CODE: Final = "01"
 """GoodsMovementCode of a receipt to a purchase order."""
 TRANSFER_CODE: Final = "04"
+OTHER_CODE: Final = "05"
+"""GoodsMovementCode of a receipt to no purchase order."""
 _USABILITY: Final[dict[Condition, str]] = {"good": "", "quarantine": "X", "damaged": "S"}
 """InventoryUsabilityCode: unrestricted, in quality inspection, blocked."""
+_RETURN: Final[dict[Condition, str]] = {"good": "653", "quarantine": "655", "damaged": "657"}
+"""Movement types of customers' returns: into unrestricted, quality inspection and blocked stock."""
 _Key = tuple[str, str, str, str]
 """(order item, material, unit, usability)"""
 
@@ -32,16 +36,40 @@ def from_goods_receipt(
     told = (
         ((x.line, x.item, x.quantity.unit, _USABILITY[x.condition]), x.quantity.value) for x in payload.lines
     )
-    plant = plant_of(payload.location, account)
-    store = at_location("storage_location", payload.location, account)
-    common = {"Plant": plant, "GoodsMovementType": setting(account, "receipt_movement")} | (
-        {"StorageLocation": store} if store else {}
-    )
+    if payload.of == "return":
+        return _from_return(payload, account)
+    common = _place(payload, account) | {"GoodsMovementType": setting(account, "receipt_movement")}
     items = [
         _item(payload.order, key, quantity) | common | ({"InventoryUsabilityCode": key[3]} if key[3] else {})
         for key, quantity in _added_up(told)
     ]
     return _plan(payload.reference, payload.receipt, RECEIPT_CODE, payload.received_at, items)
+
+
+def _from_return(payload: requests.PostGoodsReceipt, account: Account) -> plans.MovementPlan:
+    """Goods of a sales order that a customer sent back: no purchase order, and a movement type for each condition."""
+    told = (
+        ((x.line, x.item, x.quantity.unit, _RETURN[x.condition]), x.quantity.value) for x in payload.lines
+    )
+    common = _place(payload, account) | {"Customer": setting(account, "sold_to_party")}
+    items = [
+        {
+            "Material": material,
+            "GoodsMovementType": movement,
+            "SalesOrder": payload.order,
+            "MaterialDocumentItemText": line,
+        }
+        | {"QuantityInEntryUnit": f"{quantity:f}", "EntryUnit": sap_unit(unit)}
+        | common
+        for (line, material, unit, movement), quantity in _added_up(told)
+    ]
+    return _plan(payload.reference, payload.receipt, OTHER_CODE, payload.received_at, items)
+
+
+def _place(payload: requests.PostGoodsReceipt, account: Account) -> dict[str, object]:
+    store = at_location("storage_location", payload.location, account)
+    plant = plant_of(payload.location, account)
+    return {"Plant": plant} | ({"StorageLocation": store} if store else {})
 
 
 def from_transfer_issue(

@@ -94,6 +94,14 @@ class MovementPlan(msgspec.Struct, frozen=True):
     document: Document
 
 
+class CreditPlan(msgspec.Struct, frozen=True):
+    """A credit memo request, found again by `reference`; `inspection` is what it credits."""
+
+    reference: str
+    inspection: str
+    document: Document
+
+
 class Share(msgspec.Struct, frozen=True):
     """What one order bears of a shipment's freight."""
 

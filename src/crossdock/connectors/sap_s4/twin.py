@@ -22,6 +22,7 @@ from aiohttp import web
 from crossdock.connect.twin import Twin, lose_answer
 from crossdock.connectors.sap_s4 import (
     twin_change,
+    twin_credit,
     twin_delivery,
     twin_finance,
     twin_movement,
@@ -35,6 +36,7 @@ _COOKIE = "SAP_SESSIONID_S4H_100"
 _SALES = "API_SALES_ORDER_SRV"
 _DELIVERY = "API_OUTBOUND_DELIVERY_SRV;v=0002"
 _MOVEMENT = "API_MATERIAL_DOCUMENT_SRV"
+_CREDIT = "API_CREDIT_MEMO_REQUEST_SRV"
 _PRODUCT = "API_PRODUCT_SRV"
 _STOCK = "API_MATERIAL_STOCK_SRV"
 _SIMULATION = "API_SALES_ORDER_SIMULATION_SRV"
@@ -63,6 +65,8 @@ _SERVICES: dict[tuple[str, str, str], Handler] = {
     ("POST", _DELIVERY, "A_OutbDeliveryHeader/to_DeliveryDocumentText"): twin_delivery.add_text,
     ("POST", _MOVEMENT, "A_MaterialDocumentHeader"): twin_movement.create_document,
     ("GET", _MOVEMENT, "A_MaterialDocumentHeader"): twin_movement.read_documents,
+    ("POST", _CREDIT, "A_CreditMemoRequest"): twin_credit.create_request,
+    ("GET", _CREDIT, "A_CreditMemoRequest"): twin_credit.read_requests,
     ("GET", _PRODUCT, "A_Product"): twin_product.read_product,
     ("GET", _STOCK, "A_MatlStkInAcctMod"): twin_stock.read_stock,
     ("GET", "API_BILLING_DOCUMENT_SRV", "A_BillingDocumentItem"): twin_finance.read_billing_items,

@@ -37,7 +37,14 @@ from crossdock.connectors.sap_s4.twin_stock import move
 FIRST_RECEIPT: Final = 5_000_000_000
 RECEIPT: Final = "01"
 TRANSFER: Final = "04"
-_EFFECTS: Final = {RECEIPT: "goods_receipt.post", TRANSFER: "transfer_issue.post"}
+OTHER: Final = "05"
+_EFFECTS: Final = {
+    RECEIPT: "goods_receipt.post",
+    TRANSFER: "transfer_issue.post",
+    OTHER: "goods_receipt.post",
+}
+_RETURNS: Final = {"653": "unrestricted", "655": "quality", "657": "blocked"}
+"""Movement types of customers' returns, and the stock they go to."""
 _TYPES: Final = {"": "unrestricted", "X": "quality", "S": "blocked"}
 
 
@@ -59,12 +66,15 @@ def create_document(twin: Twin, request: Asked) -> Reply:
             raise Problem(400, "M7/445", f"Reference {reference} has already been posted")
         orders: dict[str, Fields] = {}
         for row in rows:
-            _book(twin, orders, code, row)
+            if code == OTHER:
+                _book_return(twin, row)
+            else:
+                _book(twin, orders, code, row)
         for number, order in orders.items():
             books.put("purchase_order", number, order)
         counter, first = (
             ("receipt_document", FIRST_RECEIPT)
-            if code == RECEIPT
+            if code != TRANSFER
             else ("material_document", FIRST_MATERIAL_DOCUMENT)
         )
         document = str(books.next_number(counter, first))
@@ -80,10 +90,14 @@ def _detail(rows: list[Fields], header: Fields) -> Fields:
         totals[row["Material"]] = totals.get(row["Material"], Decimal(0)) + Decimal(
             row["QuantityInEntryUnit"]
         )
+    kinds = {
+        _RETURNS.get(row["GoodsMovementType"]) or _TYPES[row.get("InventoryUsabilityCode") or ""]
+        for row in rows
+    }
     return {
-        "order": rows[0]["PurchaseOrder"], "movement": rows[0]["GoodsMovementType"], "posted_on": header["PostingDate"],
+        "order": rows[0].get("PurchaseOrder") or rows[0].get("SalesOrder", ""), "movement": rows[0]["GoodsMovementType"], "posted_on": header["PostingDate"],
         "quantities": {material: f"{total:f}" for material, total in totals.items()},
-        "types": sorted({_TYPES[row.get("InventoryUsabilityCode") or ""] for row in rows}),
+        "types": sorted(kinds),
     }  # fmt: skip
 
 
@@ -129,6 +143,30 @@ def _book(twin: Twin, orders: dict[str, Fields], code: str, row: Fields) -> None
         move(twin, row["Material"], row["Plant"], "unrestricted", -wanted)
     else:
         move(twin, row["Material"], row["Plant"], _TYPES[row.get("InventoryUsabilityCode") or ""], wanted)
+
+
+def _book_return(twin: Twin, row: Fields) -> None:
+    """Goods that a customer sent back, of a sales order that is known."""
+    required(
+        row,
+        "Material",
+        "Plant",
+        "GoodsMovementType",
+        "SalesOrder",
+        "Customer",
+        "QuantityInEntryUnit",
+        "EntryUnit",
+    )
+    kind = _RETURNS.get(str(row["GoodsMovementType"]))
+    if kind is None:
+        raise Problem(
+            400, "M7/001", f"Movement type {row['GoodsMovementType']} takes nothing back from a customer"
+        )
+    if twin.books.get("order", str(row["SalesOrder"]).zfill(10)) is None:
+        raise Problem(
+            400, "V1/302", f"Sales document {row['SalesOrder']} is not in the database or has been archived"
+        )
+    move(twin, row["Material"], row["Plant"], kind, quantity(row, "QuantityInEntryUnit"))
 
 
 def read_documents(twin: Twin, request: Asked) -> Reply:
