@@ -102,7 +102,7 @@ def _authorised(state: State, event: Recorded, policy: Policy) -> Step:
                 authorised=said.quantity.value if said else ZERO,
             ),
         )
-    state, announced = _announce(state, policy)
+    state, announced = _announce(state, policy) if all(x.item for x in state.lines) else (state, [])
     closed = (ClearTimer("parent"), CloseCase("parent", "it was authorised"), CloseCase(ACCEPT + BLIND, "it was authorised"))  # fmt: skip
     return Step(state, (*closed, *announced, _ask(event.thread, data.order, data.lines)))
 
@@ -114,7 +114,9 @@ def _ask(thread: str, order: str, lines: tuple[ReturnLine, ...]) -> Tell:
 def _announce(state: State, policy: Policy, *, cancelled: bool = False) -> tuple[State, list[Intent]]:
     assert state.said is not None
     lines = tuple(
-        ExpectedLine(x.line, x.item, Quantity(x.authorised, x.unit)) for x in state.lines if x.authorised
+        ExpectedLine(x.line, x.item, Quantity(x.authorised, x.unit))
+        for x in state.lines
+        if x.authorised and x.item
     )
     payload = requests.AnnounceInbound(
         f"{KIND}/{state.reference}", state.said.number, state.location, lines, state.said.until, cancelled or not lines
@@ -152,8 +154,12 @@ def _matched(state: State, event: Recorded, policy: Policy) -> Step:
     """The order said what left, at what price, and by which documents."""
     if event.source != HUB:
         return Step(state, (), "ignored")
-    state = replace(state, matched=event.data)
+    lines = tuple(_named(x, event.data.lines) for x in state.lines)
+    state = replace(state, matched=event.data, lines=lines)
     intents: list[Intent] = [_unmatched(state)]
+    if state.said is not None and not state.announcements and not state.ended:
+        state, announced = _announce(state, policy)
+        intents += announced
     if (
         state.said is not None
         and state.said.credit == "at_once"
@@ -162,6 +168,13 @@ def _matched(state: State, event: Recorded, policy: Policy) -> Step:
         state = replace(state, inspections=(Inspection("", receipt_asked=True), *state.inspections))
     state, booked = _book(state, policy)
     return Step(state, (*intents, *booked))
+
+
+def _named(line: Line, matched: tuple[MatchedLine, ...]) -> Line:
+    """A line whose item only the order knew."""
+    return (
+        line if line.item else replace(line, item=next((m.item for m in matched if m.line == line.line), ""))
+    )
 
 
 def _unmatched(state: State) -> Intent:
@@ -178,7 +191,7 @@ def _unmatched(state: State) -> Intent:
         wanted = max(x.authorised, x.came)
         if wanted > left:
             short.append(
-                f"{Quantity(wanted, x.unit)} of {x.item}, of which {Quantity(left, x.unit)} left and did not come back"
+                f"{Quantity(wanted, x.unit)} of {x.item or 'a line'}, of which {Quantity(left, x.unit)} left and did not come back"
             )
     if short:
         return _case(state, f"Return of order {order}: {', '.join(short)}")
@@ -223,6 +236,8 @@ def _received(state: State, event: Recorded, policy: Policy) -> Step:
 def _line_for(state: State, told: ReceivedLine) -> Line:
     """The line it was told for; one of its own for another item than that line's."""
     line = line_of(state, told.line)
+    if line is not None and not line.item and line.unit == told.quantity.unit:
+        return replace(line, item=told.item)
     if line is None or (line.item, line.unit) != (told.item, told.quantity.unit):
         name = told.line if line is None else f"{told.line}/{told.item}"
         return line_of(state, name) or Line(name, told.item, told.quantity.unit)

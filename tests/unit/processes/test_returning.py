@@ -348,3 +348,25 @@ def test_an_order_that_nobody_placed_says_so() -> None:
 
     assert told == r.ReturnMatched(known=False)
     assert state.phase == "new"
+
+
+def test_a_shop_that_names_no_item_is_understood_by_the_order() -> None:
+    """The order finds what left of the line, a substitute too; only then is the warehouse told what to expect."""
+    line = r.ReturnLine("1", "10", "", qty(2))
+    made = Goods(THREAD, POLICY)
+    made.hear(authorised(line), "shopify-eu")
+    assert made.asked("inbound.announce") == []
+
+    event = Recorded(
+        thread=f"order/{ORDER}", type="order.returnAsked.v1", data=r.ReturnAsked(THREAD, (line,)), id="e", source="crossdock",
+        occurred_at=NOW, recorded_at=NOW,
+    )  # fmt: skip
+    state = shipped(("S-1", 2, "INV-1"))
+    [told] = [x.data for x in order.step(state, event, POLICY).intents if isinstance(x, i.Tell)]
+    made.hear(told, "crossdock")
+
+    [announced] = made.asked("inbound.announce")
+    assert [(x.item, x.quantity) for x in announced.lines] == [("I-1", qty(2))]
+    made.hear(came("R-1", 2))
+    made.hear(judged("INS-1", (2, "restock")))
+    assert len(made.asked("credit.post")) == 1
