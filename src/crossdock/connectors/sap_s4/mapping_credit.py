@@ -8,6 +8,7 @@ from crossdock.connectors.sap_s4.configured import setting
 from crossdock.connectors.sap_s4.units import sap_unit
 from crossdock.model.party import People
 from crossdock.model.requests import PostCredit
+from crossdock.model.thread import reference_of
 
 REFERENCE_LENGTH_MAX = 35
 
@@ -51,7 +52,7 @@ def _price(amount: object, currency: str, unit: str, account: Account) -> plans.
 
 def _reference(payload: PostCredit) -> str:
     """What it is found by: readable where it fits, a hash where it does not."""
-    key = f"{payload.reference}|{payload.inspection}"
+    key = f"{reference_of(payload.reference)}|{payload.inspection}"
     return (
         key if len(key) <= REFERENCE_LENGTH_MAX else sha256(key.encode()).hexdigest()[:REFERENCE_LENGTH_MAX]
     )

@@ -49,7 +49,7 @@ def move(twin: Twin, material: str, plant: str, kind: str, change: Decimal) -> N
             return
         stock = dict.fromkeys(TYPES, "0") | {"unit": "EA"}
     left = Decimal(stock[kind]) + change
-    if left < 0:
+    if change < 0 and left < 0:
         raise Problem(400, "M7/021", f"Deficit of SL {kind} {-left:f} {stock['unit']}: {material} {plant}")
     twin.books.put("matl_stock", key, stock | {kind: f"{left:f}"})
 
