@@ -43,6 +43,14 @@ class InboundExpected(msgspec.Struct, frozen=True, gc=False, omit_defaults=True)
     due_on: date | None = None
 
 
+class InboundChanged(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
+    """Something about it is new or changed; the system that says so is asked what."""
+
+    data_class: ClassVar[DataClass] = "internal"
+
+    number: str
+
+
 class InboundCancelled(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
     """Nothing more of it will come."""
 

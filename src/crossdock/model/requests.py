@@ -284,6 +284,14 @@ class ReleaseInvoice(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
     goods_issue: str
 
 
+class FetchInbound(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
+    """`inbound.fetch`: what shall come of this order? (a query)"""
+
+    data_class: ClassVar[DataClass] = "internal"
+
+    number: str
+
+
 class AnnounceInbound(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
     """`inbound.announce`: what will come to a warehouse (X12 856/943). `reference` is the thread that hears of its receipts.
 

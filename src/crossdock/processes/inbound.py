@@ -28,6 +28,7 @@ from crossdock.processes.intents import (
 )
 from crossdock.processes.policy import Policy
 from crossdock.processes.receiving import (
+    ACCEPT,
     OUTSIDE,
     ZERO,
     Receipt,
@@ -59,6 +60,21 @@ def step(state: State, event: Recorded, policy: Policy) -> Step:
     return done
 
 
+def _changed(state: State, event: Recorded, _policy: Policy) -> Step:
+    """Whoever has news of it is asked what they are."""
+    payload = requests.FetchInbound(event.data.number)
+    do = Do(
+        "inbound.fetch",
+        event.source,
+        event.data.number,
+        payload,
+        state.reference,
+        state.questions,
+        priority=4,
+    )
+    return Step(replace(state, questions=state.questions + 1), (do,))
+
+
 def _expected(state: State, event: Recorded, policy: Policy) -> Step:
     """What shall come; said again, it replaces what was said before."""
     data: InboundExpected = event.data
@@ -70,7 +86,9 @@ def _expected(state: State, event: Recorded, policy: Policy) -> Step:
     if data == state.said:
         return Step(state, (), "duplicate")
     over_already = state.said is None and bool(state.ended)
-    state = replace(state, said=data, location=data.location, sequence=event.sequence, ended="")
+    state = replace(
+        state, said=data, location=data.location or state.location, sequence=event.sequence, ended=""
+    )
     state, intents = _expect(state, {x.line: x for x in data.lines})
     if over_already:
         state, closing = _close(replace(state, ended="cancelled"))
@@ -80,7 +98,8 @@ def _expected(state: State, event: Recorded, policy: Policy) -> Step:
         CloseCase("parent", "it was said what should come"),
         CloseCase("value", "corrected"),
     ]
-    intents += _unknown(state)
+    state, freed = _covered(state)
+    intents += [*freed, *_unknown(state)]
     state, told = _announce(state, policy)
     state, posted = _post(state, policy)
     return Step(state, (*intents, *told, *posted))
@@ -93,7 +112,7 @@ def _wrong(state: State, data: InboundExpected) -> str:
         return "two lines have one number"
     if any(x.quantity.value < ZERO for x in data.lines):
         return "a quantity is below zero"
-    if state.location and state.location != data.location:
+    if data.lines and state.location and state.location != data.location:
         return f"it names {data.location}, and {state.location} before"
     changed = next(
         (x for x in data.lines if (known := line_of(state, x.line)) and known.named and known.what != _what(x)), None
@@ -155,6 +174,8 @@ def _announce(state: State, policy: Policy, *, cancelled: bool = False) -> tuple
         for x in state.lines
         if x.named and x.expected > x.short
     )
+    if not lines and not state.announcements:
+        return state, []
     payload = requests.AnnounceInbound(
         f"{KIND}/{state.reference}",
         state.said.number,
@@ -277,6 +298,32 @@ def _cases(state: State, told: tuple[ReceivedLine, ...]) -> list[Intent]:
     return [*found, *_unknown(state)]
 
 
+def _covered(state: State) -> tuple[State, list[Intent]]:
+    """What was too much, or not ordered, and is ordered now can be sold; its case is settled."""
+    intents: list[Intent] = []
+    for line in state.lines:
+        if line.named and not line.over:
+            state, freed = _free(state, line)
+            intents += freed
+    if not any(x.named and x.over for x in state.lines):
+        intents.append(CloseCase(ACCEPT + "over", "it is ordered now"))
+    if not any(not x.named and x.came for x in state.lines):
+        intents.append(CloseCase(ACCEPT + "unknown", "it is ordered now"))
+    return state, intents
+
+
+def _free(state: State, line: Line) -> tuple[State, list[Intent]]:
+    """What was put aside of a line is put to the rest."""
+    intents: list[Intent] = []
+    for lot, quantity in line.aside:
+        place = _place(state, line, lot)
+        intents += moved((place, "quarantine"), (place, "available"), quantity, line.unit)
+    if intents:
+        intents.append(Publish(line.item, state.location))
+    free = line.with_more("quarantine", -line.put_aside).with_more("available", line.put_aside)
+    return with_line(state, replace(free, aside=())), intents
+
+
 def _unknown(state: State) -> list[Intent]:
     strange = [x for x in state.lines if not x.named and x.came] if state.said is not None else []
     if not strange:
@@ -371,13 +418,9 @@ def _accepted(state: State, event: Recorded, _policy: Policy) -> Step:
         return Step(state, (accepted(what, by),))
     intents: list[Intent] = [accepted(what, by)]
     for line in state.lines:
-        if line.aside and line.named == (what == "over"):
-            for lot, quantity in line.aside:
-                place = _place(state, line, lot)
-                intents += moved((place, "quarantine"), (place, "available"), quantity, line.unit)
-            intents.append(Publish(line.item, state.location))
-            free = line.with_more("quarantine", -line.put_aside).with_more("available", line.put_aside)
-            state = with_line(state, replace(free, aside=()))
+        if line.named == (what == "over"):
+            state, freed = _free(state, line)
+            intents += freed
     return Step(state, tuple(intents))
 
 
@@ -394,6 +437,7 @@ def _waited(state: State, event: Recorded, _policy: Policy) -> Step:
 
 Handler = Callable[[State, Recorded, Policy], Step]
 _HANDLERS: dict[str, Handler] = {
+    "inbound.changed.v1": _changed,
     "inbound.expected.v1": _expected,
     "inbound.cancelled.v1": _cancelled,
     "inbound.announced.v1": _announced,
@@ -418,7 +462,9 @@ def _stands(state: State, policy: Policy) -> tuple[str, str, str]:
     if state.ended == "cancelled":
         return "cancelled", "", ""
     if state.said is None:
-        return "receiving", "word of what should come", "purchasing"
+        return ("receiving" if state.receipts else "asked"), "word of what should come", "purchasing"
+    if not state.lines and not state.ended:
+        return "empty", "", ""
     if not state.ended and state.left:
         if state.receipts:
             return "receiving", f"the rest of the goods at {state.location}", warehouse

@@ -78,6 +78,7 @@ class State(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
     docked: tuple[Docked, ...] = ()
     announced: str = ""
     announcements: int = 0
+    questions: int = 0
     ended: str = ""
     reason: str = ""
 

@@ -207,6 +207,7 @@ EVENTS: Final[dict[str, Say]] = {
     ),
     "availability.published.v1": lambda who, d: f"{who} shows {d.available} of {d.item} as available",
     "inbound.expected.v1": lambda who, d: f"{who} expects {_line_quantities(d)} at {d.location}",
+    "inbound.changed.v1": lambda who, d: f"{who} has news of {d.number}",
     "inbound.cancelled.v1": lambda who, d: f"{who} cancelled what should come{_because(d.reason)}",
     "inbound.announced.v1": lambda who, d: f"{who} knows what will come, as {d.document}",
     "inbound.received.v1": _received_lines,
@@ -300,6 +301,7 @@ EFFECTS: Final[dict[str, Wish]] = {
     "load.cancel": Wish("cancel the load", "cancelled load", "load cancellation"),
     "tracking.subscribe": Wish("report scans", "will report scans of", "scan subscription"),
     "goods_issue.post": Wish("post the goods issue", "posted goods issue", "goods issue"),
+    "inbound.fetch": Wish("say what will come", "told what will come of", "question what will come"),
     "inbound.announce": Wish(
         "take the advice of what will come", "knows what will come, as", "inbound advice"
     ),

@@ -214,6 +214,45 @@ def test_an_order_that_changes_moves_what_is_expected() -> None:
     assert [x.generation for x in made.done if x.kind == "inbound.announce"] == [0, 1]
 
 
+def test_an_order_that_covers_what_was_too_much_settles_it() -> None:
+    """What was put aside can be sold, and what nobody had ordered is booked; both cases close."""
+    made = ordered(10)
+    made.hear(came("R-1", ("10", "WID-1", 15)))
+    made.hear(came("R-2", ("20", "WID-2", 4)))
+    assert set(made.cases) == {"accept/over", "accept/unknown"}
+    assert made.buckets() == {"available": 11, "quarantine": 8}
+
+    made.hear(expected(("10", "WID-1", 15), ("20", "WID-2", 4)), "sap-1", sequence=2)
+
+    assert made.buckets() == {"available": 19}
+    assert made.cases == {}
+    assert [p.receipt for p in made.asked("goods_receipt.post")] == ["R-1", "R-2"]
+
+
+def test_news_of_an_order_are_asked_for() -> None:
+    """Each time, at the system that has them; an order without anything for us ends there."""
+    made = goods()
+    made.hear(m.InboundChanged("4500000017"), "sap-1")
+    assert (made.summary.phase, made.summary.done) == ("asked", False)
+    made.hear(m.InboundChanged("4500000017"), "sap-1")
+    questions = [x for x in made.done if x.kind == "inbound.fetch"]
+    assert [(x.account, x.generation) for x in questions] == [("sap-1", 0), ("sap-1", 1)]
+
+    made.hear(m.InboundExpected("4500000017", "", ()), "sap-1")
+
+    assert (made.summary.phase, made.summary.done) == ("empty", True)
+    assert made.asked("inbound.announce") == []
+
+
+def test_an_order_that_loses_all_its_lines_is_expected_no_more() -> None:
+    """The warehouse is told that nothing will come."""
+    made = ordered()
+    made.hear(m.InboundExpected("4500000017", "", ()), "sap-1", sequence=2)
+
+    assert made.buckets() == {}
+    assert made.asked("inbound.announce")[-1].cancelled
+
+
 def test_cancelled_before_anything_came() -> None:
     """Nothing is expected any more and the warehouse hears of it, also when the cancellation comes first."""
     made = ordered()

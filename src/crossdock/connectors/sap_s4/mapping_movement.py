@@ -68,8 +68,8 @@ def _from_return(payload: requests.PostGoodsReceipt, account: Account) -> plans.
 
 def _place(payload: requests.PostGoodsReceipt, account: Account) -> dict[str, object]:
     store = at_location("storage_location", payload.location, account)
-    plant = plant_of(payload.location, account)
-    return {"Plant": plant} | ({"StorageLocation": store} if store else {})
+    place: dict[str, object] = {"Plant": plant_of(payload.location, account)}
+    return place | ({"StorageLocation": store} if store else {})
 
 
 def from_transfer_issue(

@@ -279,7 +279,7 @@ def _control_routes(twin: Twin) -> list[web.RouteDef]:
     return [
         web.put("/_twin/materials", put_materials),
         web.get("/_twin/materials", get_materials),
-        twin_stock.route(twin),
+        *twin_stock.routes(twin),
         *twin_movement.routes(twin),
         web.put("/_twin/credit", put_credit),
         web.post("/_twin/credit/release", release_credit),

@@ -119,22 +119,6 @@ def _demo_routes(shop: Shop) -> list[web.RouteDef]:
             shop.edit(order, await request.json())
         return web.json_response({"id": order["id"], "name": order["name"]})
 
-    async def send_back(request: web.Request) -> web.Response:
-        with books.change():
-            order = shop.order(request.match_info["id"])
-            if order is None:
-                raise web.HTTPNotFound(text="no such order")
-            made = shop.send_back(order, (await request.json())["quantities"])
-        return web.json_response({"id": made["id"], "name": made["name"]})
-
-    async def keep_after_all(request: web.Request) -> web.Response:
-        with books.change():
-            made = books.get("return", request.match_info["id"])
-            if made is None:
-                raise web.HTTPNotFound(text="no such return")
-            shop.keep_after_all(made)
-        return web.json_response({"id": made["id"], "name": made["name"]})
-
     async def all_orders(_: web.Request) -> web.Response:
         return web.json_response([_shown(order) for _, order in books.all("order")])
 
@@ -155,10 +139,34 @@ def _demo_routes(shop: Shop) -> list[web.RouteDef]:
         web.get("/_twin/orders", all_orders),
         web.post("/_twin/orders/{id}/cancel", cancel),
         web.post("/_twin/orders/{id}/edit", edit),
-        web.post("/_twin/orders/{id}/return", send_back),
-        web.post("/_twin/returns/{id}/cancel", keep_after_all),
+        *_return_routes(shop),
         web.put("/_twin/products", products),
         web.get("/_twin/inventory", inventory),
+    ]
+
+
+def _return_routes(shop: Shop) -> list[web.RouteDef]:
+    books = shop.books
+
+    async def send_back(request: web.Request) -> web.Response:
+        with books.change():
+            order = shop.order(request.match_info["id"])
+            if order is None:
+                raise web.HTTPNotFound(text="no such order")
+            made = shop.send_back(order, (await request.json())["quantities"])
+        return web.json_response({"id": made["id"], "name": made["name"]})
+
+    async def keep_after_all(request: web.Request) -> web.Response:
+        with books.change():
+            made = books.get("return", request.match_info["id"])
+            if made is None:
+                raise web.HTTPNotFound(text="no such return")
+            shop.keep_after_all(made)
+        return web.json_response({"id": made["id"], "name": made["name"]})
+
+    return [
+        web.post("/_twin/orders/{id}/return", send_back),
+        web.post("/_twin/returns/{id}/cancel", keep_after_all),
     ]
 
 
