@@ -60,6 +60,12 @@ class Policy(msgspec.Struct, frozen=True, gc=False, forbid_unknown_fields=True):
     """What customers hear of: the order's own turns, and milestones of its parcels."""
     freight_tolerance: Decimal = Decimal("0.05")
     """Largest difference between accrued and billed freight that is adjusted without a person."""
+    over_receipt_tolerance: Decimal = Decimal("0.1")
+    """Share of the expected quantity that may come beyond it and be sold; more is put aside until a person accepts it."""
+    transit_days_max: int = 14
+    """Days on the business clock after which a transfer that has not arrived becomes a case."""
+    transfer_settle_max: Decimal = Decimal(0)
+    """Largest quantity of one line, in its unit, lost in a transfer that is settled without a person."""
     settle_quantity_max: Decimal = Decimal(0)
     """Largest stock difference, in the item's unit, that a reconciliation settles without a person."""
     settle_value_max: Decimal | None = None
