@@ -83,7 +83,7 @@ async def test_lost_and_doubled_messages_book_nothing_twice(group: Group) -> Non
 
 
 async def test_too_much_waits_for_a_person(group: Group) -> None:
-    """Far more than ordered is put aside, and the ERP refuses to book it; once both are settled it can be sold."""
+    """Far more than ordered is put aside, and the ERP refuses to book it; accepted here and ordered there, it is sold and booked."""
     thread = await purchase(group, "4500001003", "IN-3", 10)
     await announced(group, thread, "wms-1")
     await at_dock(group, "wms-1", "receive", reference=thread, lines=[{"line": "10", "quantity": "15"}])
@@ -92,18 +92,35 @@ async def test_too_much_waits_for_a_person(group: Group) -> None:
     assert refused["owner"] == "finance"
     assert await buckets(group, "IN-3") == {"available": 11, "quarantine": 4}
 
-    more = {"items": {"10": {"material": "IN-3", "plant": "1010", "quantity": "15"}}}
-    await group.twin("sap-1", "/purchase_orders", {"4500001003": more}, "PUT")
-    await group.retry(refused)
     await group.retry(over)
-
-    await until_done(group, thread)
 
     async def on_shelf() -> bool:
         return await buckets(group, "IN-3") == {"available": 15}
 
     await eventually(on_shelf, what="it can be sold")
+    await purchase(group, "4500001003", "IN-3", 15)
+    await group.retry(refused)
+    await until_done(group, thread)
     assert [q for _, q in await posted(group, "sap-1", "goods_receipt.post", "4500001003")] == ["15"]
+
+
+async def test_an_order_that_grows_covers_what_came(group: Group) -> None:
+    """The buyer corrects it in the ERP: what was put aside can be sold, and nobody has to retry that case."""
+    thread = await purchase(group, "4500001006", "IN-6", 10)
+    await announced(group, thread, "wms-1")
+    await at_dock(group, "wms-1", "receive", reference=thread, lines=[{"line": "10", "quantity": "15"}])
+    await group.until_case(thread, "over")
+    refused = await group.until_case(thread, "refused by target")
+
+    await purchase(group, "4500001006", "IN-6", 15)
+
+    async def settled() -> bool:
+        return [x["cause"] for x in await group.cases(thread)] == ["refused by target"]
+
+    await eventually(settled, what="only the ERP's refusal is left")
+    assert await buckets(group, "IN-6") == {"available": 15}
+    await group.retry(refused)
+    await until_done(group, thread)
 
 
 async def test_short_is_closed_and_an_order_is_served_from_the_rest(group: Group) -> None:

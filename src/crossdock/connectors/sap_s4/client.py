@@ -5,7 +5,16 @@ from collections.abc import Awaitable, Callable
 
 from crossdock.connect.contract import Account, Call, CannotTell, Done, LookUp, Outcome, Refused, Unknown
 from crossdock.connect.transport import Transport
-from crossdock.connectors.sap_s4 import credit, delivery, finance, movement, product, sales, sales_change
+from crossdock.connectors.sap_s4 import (
+    credit,
+    delivery,
+    finance,
+    movement,
+    product,
+    purchasing,
+    sales,
+    sales_change,
+)
 from crossdock.connectors.sap_s4.session import Ask, Errand, Session, Stop
 from crossdock.errors import Malformed, Misconfigured, Rejected
 
@@ -16,6 +25,7 @@ _SEND: dict[str, Callable[[Session, Errand, Call], Awaitable[Done]]] = {
     "sales_order.cancel": sales.cancel,
     "reservation.update": sales.reserve,
     "goods_issue.post": delivery.post_goods_issue,
+    "inbound.fetch": purchasing.fetch,
     "goods_receipt.post": movement.post,
     "transfer_issue.post": movement.post,
     "credit.post": credit.post,

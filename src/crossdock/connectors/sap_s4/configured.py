@@ -47,6 +47,12 @@ def plants_of(account: Account) -> tuple[str, ...]:
     return tuple(dict.fromkeys(entry.rpartition("=")[2].strip() for entry in configured))
 
 
+def locations_by_plant(configured: str) -> dict[str, str]:
+    """Plant → location. One plant for all locations cannot be led back to them."""
+    pairs = (entry.partition("=") for entry in listed(configured))
+    return {plant.strip(): location.strip() for location, sign, plant in pairs if sign}
+
+
 def listed(configured: str) -> tuple[str, ...]:
     """The entries of a setting that is a list."""
     return tuple(entry.strip() for entry in configured.split(",") if entry.strip())

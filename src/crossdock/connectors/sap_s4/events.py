@@ -1,10 +1,10 @@
 """SAP's business events → canonical events. Pure.
 
-They are notices: which product it was, not what about it changed. The authority is asked for that.
+They are notices: which product or purchase order it was, not what about it changed. SAP is asked for that.
 """
 
 from datetime import datetime
-from typing import Annotated, Final
+from typing import Annotated, Final, TypeVar
 
 import msgspec
 
@@ -13,11 +13,15 @@ from crossdock.connect.reading import parse, read, unmapped
 from crossdock.errors import Rejected, Unsupported
 from crossdock.model.envelope import NewEvent
 from crossdock.model.master import ItemChanged
+from crossdock.model.movement import InboundChanged
 from crossdock.model.thread import thread_key
 
 CHANNEL: Final = "events"
 PRODUCT_CREATED: Final = "sap.s4.beh.product.v1.Product.Created.v1"
 PRODUCT_CHANGED: Final = "sap.s4.beh.product.v1.Product.Changed.v1"
+ORDER_CREATED: Final = "sap.s4.beh.purchaseorder.v1.PurchaseOrder.Created.v1"
+ORDER_CHANGED: Final = "sap.s4.beh.purchaseorder.v1.PurchaseOrder.Changed.v1"
+K = TypeVar("K", bound=msgspec.Struct)
 Text = Annotated[str, msgspec.Meta(min_length=1, max_length=300)]
 
 
@@ -37,20 +41,35 @@ class ProductKey(msgspec.Struct, frozen=True, rename="pascal"):
     product: Annotated[str, msgspec.Meta(min_length=1, max_length=40)]
 
 
-def to_events(inbound: Inbound, _account: Account) -> Translation:
+class OrderKey(msgspec.Struct, frozen=True, rename="pascal"):
+    purchase_order: Annotated[str, msgspec.Meta(min_length=1, max_length=10)]
+
+
+def to_events(inbound: Inbound, account: Account) -> Translation:
     """One notice → one event. A notice's id is unique within its source."""
     if inbound.channel != CHANNEL:
         raise Unsupported(inbound.channel)
     notice = read(Notice, inbound.body)
-    if notice.type not in (PRODUCT_CREATED, PRODUCT_CHANGED):
+    left = list(unmapped(Notice, parse(inbound.body)))
+    if notice.type in (PRODUCT_CREATED, PRODUCT_CHANGED):
+        product = _key(ProductKey, notice, left).product
+        thread, data = thread_key("item", product), ItemChanged(item=product)
+        event = NewEvent(thread=thread, data=data, occurred_at=notice.time)
+    elif notice.type in (ORDER_CREATED, ORDER_CHANGED):
+        order = _key(OrderKey, notice, left).purchase_order
+        thread = thread_key("inbound", account.name, order)
+        event = NewEvent(thread=thread, data=InboundChanged(order), occurred_at=notice.time)
+    else:
         raise Unsupported(notice.type)
+    return Translation(source_id=f"{notice.source}#{notice.id}", events=(event,), unmapped=tuple(left))
+
+
+def _key(shape: type[K], notice: Notice, left: list[str]) -> K:
+    """What a notice is about; fields beside it are counted as unmapped."""
     data = bytes(notice.data)
     try:
-        product = read(ProductKey, data).product
+        found = read(shape, data)
     except Rejected as problem:
         raise Rejected(f"/data{problem.path}".rstrip("/"), problem.reason, problem.cause) from None
-    event = NewEvent(
-        thread=thread_key("item", product), data=ItemChanged(item=product), occurred_at=notice.time
-    )
-    left = (*unmapped(Notice, parse(inbound.body)), *unmapped(ProductKey, parse(data), "/data"))
-    return Translation(source_id=f"{notice.source}#{notice.id}", events=(event,), unmapped=left)
+    left += unmapped(shape, parse(data), "/data")
+    return found

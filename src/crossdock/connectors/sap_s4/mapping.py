@@ -13,7 +13,11 @@ from crossdock.connectors.sap_s4.configured import at_location, listed, plant_of
 from crossdock.connectors.sap_s4.edm import odata_date
 from crossdock.connectors.sap_s4.mapping_credit import from_credit
 from crossdock.connectors.sap_s4.mapping_freight import from_accrual, from_adjustment
-from crossdock.connectors.sap_s4.mapping_movement import from_goods_receipt, from_transfer_issue
+from crossdock.connectors.sap_s4.mapping_movement import (
+    from_goods_receipt,
+    from_question,
+    from_transfer_issue,
+)
 from crossdock.connectors.sap_s4.units import sap_unit
 from crossdock.errors import Unsupported
 from crossdock.model import requests
@@ -210,6 +214,7 @@ _FROM: dict[str, Callable[[Any, People, Account], object]] = {
     "sales_order.cancel": from_cancel,
     "reservation.update": from_reservation,
     "goods_issue.post": from_goods_issue,
+    "inbound.fetch": from_question,
     "goods_receipt.post": from_goods_receipt,
     "transfer_issue.post": from_transfer_issue,
     "credit.post": from_credit,

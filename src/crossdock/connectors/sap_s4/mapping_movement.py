@@ -7,7 +7,7 @@ from typing import Final
 
 from crossdock.connect.contract import Account
 from crossdock.connectors.sap_s4 import plans
-from crossdock.connectors.sap_s4.configured import at_location, plant_of, setting
+from crossdock.connectors.sap_s4.configured import at_location, locations_by_plant, plant_of, setting
 from crossdock.connectors.sap_s4.edm import odata_date
 from crossdock.connectors.sap_s4.journal_entry import reference_id
 from crossdock.connectors.sap_s4.units import sap_unit
@@ -84,6 +84,11 @@ def from_transfer_issue(
     } | ({"StorageLocation": store} if store else {})  # fmt: skip
     items = [_item(payload.order, key, quantity) | common for key, quantity in _added_up(told)]
     return _plan(payload.reference, payload.shipment, TRANSFER_CODE, payload.shipped_at, items)
+
+
+def from_question(payload: requests.FetchInbound, _people: People, account: Account) -> plans.PurchasePlan:
+    configured = setting(account, "plant")
+    return plans.PurchasePlan(payload.number, locations_by_plant(configured) if configured else None)
 
 
 def _added_up(told: Iterable[tuple[_Key, Decimal]]) -> list[tuple[_Key, Decimal]]:

@@ -156,3 +156,10 @@ class ItemPlan(msgspec.Struct, frozen=True):
     product: str
     plants: tuple[str, ...]
     discontinued: tuple[str, ...]
+
+
+class PurchasePlan(msgspec.Struct, frozen=True):
+    """`locations` by plant; None where every plant is its own location."""
+
+    order: str
+    locations: dict[str, str] | None

@@ -8,6 +8,7 @@ import msgspec
 
 from crossdock.connect.contract import Call, Done, Refused
 from crossdock.connect.reading import read
+from crossdock.connectors.sap_s4.edm import milliseconds
 from crossdock.connectors.sap_s4.plans import ItemPlan
 from crossdock.connectors.sap_s4.session import Ask, Errand, Session, Stop, error_code, in_path
 from crossdock.connectors.sap_s4.units import to_millimetres, to_unit
@@ -19,7 +20,6 @@ SERVICE = "/sap/opu/odata/sap/API_PRODUCT_SRV"
 EXPAND = "to_Description,to_Plant,to_ProductUnitsOfMeasure"
 LANGUAGE = "EN"
 PRODUCT_LENGTH_MAX = 40
-_MOMENT = re.compile(r"/Date\((-?\d+)(?:[+-]\d{1,4})?\)/")
 _GTIN = re.compile(r"\d{8}|\d{12,14}")
 _GATEWAY = "/IWFND/"
 """Error codes of the gateway itself: the service is not there, which says nothing of the product."""
@@ -101,8 +101,7 @@ async def fetch(session: Session, errand: Errand, call: Call) -> Done:
 
 def changed_at(product: Product) -> int | None:
     """Milliseconds since 1970 of the last change; None where this release of SAP does not say it."""
-    found = _MOMENT.fullmatch(product.last_change_date_time or "")
-    return int(found[1]) if found else None
+    return milliseconds(product.last_change_date_time)
 
 
 def to_item(product: Product, plan: ItemPlan) -> ItemDefined:

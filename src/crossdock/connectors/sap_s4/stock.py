@@ -9,7 +9,7 @@ import msgspec
 
 from crossdock.connect.contract import Account, Refused, RetryLater, StockPage
 from crossdock.connect.transport import Transport
-from crossdock.connectors.sap_s4.configured import listed, setting
+from crossdock.connectors.sap_s4.configured import locations_by_plant, setting
 from crossdock.connectors.sap_s4.session import Ask, Errand, Session, Stop, literal
 from crossdock.connectors.sap_s4.units import to_unit
 from crossdock.model.drift import ZERO, Counted
@@ -65,12 +65,6 @@ class SapStock:
             outcome = stop.outcome
             return outcome if isinstance(outcome, Refused | RetryLater) else RetryLater(reason=outcome.reason)
         return to_page(rows, locations, datetime.now(UTC))
-
-
-def locations_by_plant(configured: str) -> dict[str, str]:
-    """Plant → location. One plant for all locations cannot be led back to them."""
-    pairs = (entry.partition("=") for entry in listed(configured))
-    return {plant.strip(): location.strip() for location, sign, plant in pairs if sign}
 
 
 def to_page(rows: list[Row], locations: dict[str, str], read_at: datetime) -> StockPage | Refused:

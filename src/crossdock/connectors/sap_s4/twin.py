@@ -38,6 +38,7 @@ _DELIVERY = "API_OUTBOUND_DELIVERY_SRV;v=0002"
 _MOVEMENT = "API_MATERIAL_DOCUMENT_SRV"
 _CREDIT = "API_CREDIT_MEMO_REQUEST_SRV"
 _PRODUCT = "API_PRODUCT_SRV"
+_PURCHASE = "API_PURCHASEORDER_PROCESS_SRV"
 _STOCK = "API_MATERIAL_STOCK_SRV"
 _SIMULATION = "API_SALES_ORDER_SIMULATION_SRV"
 _V4 = "/sap/opu/odata4/sap/api_billingdocument/srvd_a2x/sap/billingdocument/0001"
@@ -68,6 +69,7 @@ _SERVICES: dict[tuple[str, str, str], Handler] = {
     ("POST", _CREDIT, "A_CreditMemoRequest"): twin_credit.create_request,
     ("GET", _CREDIT, "A_CreditMemoRequest"): twin_credit.read_requests,
     ("GET", _PRODUCT, "A_Product"): twin_product.read_product,
+    ("GET", _PURCHASE, "A_PurchaseOrder"): twin_movement.read_order,
     ("GET", _STOCK, "A_MatlStkInAcctMod"): twin_stock.read_stock,
     ("GET", "API_BILLING_DOCUMENT_SRV", "A_BillingDocumentItem"): twin_finance.read_billing_items,
     ("GET", "API_OPLACCTGDOCITEMCUBE_SRV", "A_OperationalAcctgDocItemCube"): twin_finance.read_journal,
@@ -80,7 +82,7 @@ _Route = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 def build(twin: Twin) -> None:
     """Add SAP's services and the control surface to the twin."""
-    gate = Gate(twin)
+    gate, broker = Gate(twin), twin_product.Broker(twin)
 
     async def v2(request: web.Request) -> web.StreamResponse:
         service, tail = request.match_info["service"], request.match_info["tail"]
@@ -97,7 +99,7 @@ def build(twin: Twin) -> None:
                 return Reply(body=b'{"d":{"EntitySets":[]}}')
             return _serve(twin, service, asked(request.method, tail, query, headers, body))
 
-        if service in (_PRODUCT, _STOCK) and tail:
+        if service in (_PRODUCT, _PURCHASE, _STOCK) and tail:
             return await gate.let_in(request, act, _error_v2, csrf=False, books=False, effect=True)
         return await gate.let_in(request, act, _error_v2, books=service != _SIMULATION)
 
@@ -122,7 +124,7 @@ def build(twin: Twin) -> None:
         web.get(_V4 + "/", v4),
         web.post(_V4 + "/BillingDocument/SAP__self.CreateFromSDDocument", v4),
         web.post(_SOAP, soap),
-        *_control_routes(twin), *twin_product.Broker(twin).routes(),
+        *_control_routes(twin), *broker.routes(), *twin_movement.routes(twin, broker),
     ])  # fmt: skip
 
 
@@ -280,7 +282,6 @@ def _control_routes(twin: Twin) -> list[web.RouteDef]:
         web.put("/_twin/materials", put_materials),
         web.get("/_twin/materials", get_materials),
         *twin_stock.routes(twin),
-        *twin_movement.routes(twin),
         web.put("/_twin/credit", put_credit),
         web.post("/_twin/credit/release", release_credit),
     ]

@@ -1,16 +1,21 @@
 """The twin's purchase and stock transport orders, and the material documents that are posted to them.
 
-PUT /_twin/purchase_orders   {"4500000017": {"supplying_plant": "", "items": {"10": {"material", "plant", "quantity", "unit"}}}}
+PUT /_twin/purchase_orders   {"4500000017": {"supplier": "SUP-1", "supplying_plant": "", "items": {"10": {"material", "plant", "quantity",
+                             "unit", "due_on", "deleted", "consigned"}}}}; SAP's notice of it follows
 GET /_twin/purchase_orders   the same, with what was "received" and "issued" of each item
 """
 
 import json
+import time
+from datetime import date
 from decimal import Decimal
 from typing import Any, Final
 
 from aiohttp import web
 
 from crossdock.connect.twin import Twin
+from crossdock.connectors.sap_s4.edm import odata_date
+from crossdock.connectors.sap_s4.events import ORDER_CHANGED, ORDER_CREATED
 from crossdock.connectors.sap_s4.twin_delivery import (
     FIRST_MATERIAL_DOCUMENT,
     OVERDELIVERY_TOLERANCE,
@@ -32,6 +37,7 @@ from crossdock.connectors.sap_s4.twin_odata import (
     search,
     text,
 )
+from crossdock.connectors.sap_s4.twin_product import Broker
 from crossdock.connectors.sap_s4.twin_stock import move
 
 FIRST_RECEIPT: Final = 5_000_000_000
@@ -180,16 +186,60 @@ def _header(number: str, reference: str) -> Fields:
     return named | {"MaterialDocument": number, "ReferenceDocument": reference}
 
 
-def routes(twin: Twin) -> list[web.RouteDef]:
+def read_order(twin: Twin, request: Asked) -> Reply:
+    """A purchase order with its items and their dates; every question is journaled."""
+    order = twin.books.get("purchase_order", request.key)
+    with twin.books.change():
+        twin.books.journal(
+            "inbound.fetch", request.key, request.key if order else "", {"found": order is not None}
+        )
+    if order is None:
+        raise Problem(404, "/IWBEP/CM_MGW_RT/020", "Resource not found for segment 'A_PurchaseOrderType'")
+    shown = metadata("A_PurchaseOrder", f"'{request.key}'") | {
+        "PurchaseOrder": request.key, "Supplier": order.get("supplier", ""), "SupplyingPlant": order["supplying_plant"],
+        "LastChangeDateTime": f"/Date({order['changed']}+0000)/",
+        "to_PurchaseOrderItem": {"results": [_item(request.key, line, item) for line, item in order["items"].items()]},
+    }  # fmt: skip
+    return one(shown)
+
+
+def _item(order: str, line: str, item: Fields) -> Fields:
+    due = (
+        [{"ScheduleLineDeliveryDate": odata_date(date.fromisoformat(item["due_on"]))}]
+        if item.get("due_on")
+        else []
+    )
+    return metadata("A_PurchaseOrderItem", f"'{order}','{line}'") | {
+        "PurchaseOrder": order, "PurchaseOrderItem": line, "Material": item["material"], "Plant": item["plant"],
+        "OrderQuantity": item["quantity"], "PurchaseOrderQuantityUnit": item["unit"],
+        "PurchasingDocumentDeletionCode": "L" if item.get("deleted") else "",
+        "InventorySpecialStockType": "K" if item.get("consigned") else "", "to_ScheduleLine": {"results": due},
+    }  # fmt: skip
+
+
+def routes(twin: Twin, broker: Broker) -> list[web.RouteDef]:
     async def put(request: web.Request) -> web.Response:
         given: dict[str, dict[str, Any]] = json.loads(await request.read())
         with twin.books.change():
             for number, order in given.items():
-                items = {line: {"unit": "EA"} | item for line, item in order["items"].items()}
-                twin.books.put("purchase_order", number, {"supplying_plant": ""} | order | {"items": items})
+                before = twin.books.get("purchase_order", number)
+                twin.books.put("purchase_order", number, _kept(before, order))
+                broker.tell(ORDER_CREATED if before is None else ORDER_CHANGED, "PurchaseOrder", number)
         return web.json_response({"purchase_orders": len(given)})
 
     async def get(_: web.Request) -> web.Response:
         return web.json_response(dict(twin.books.all("purchase_order")))
 
     return [web.put("/_twin/purchase_orders", put), web.get("/_twin/purchase_orders", get)]
+
+
+def _kept(before: Fields | None, order: Fields) -> Fields:
+    """What was received and issued of an item stays; two changes never bear the same time."""
+    known: Fields = (before or {}).get("items", {})
+    done = {
+        line: {name: item[name] for name in ("received", "issued") if name in item}
+        for line, item in known.items()
+    }
+    items = {line: {"unit": "EA"} | done.get(line, {}) | item for line, item in order["items"].items()}
+    changed = max(int(time.time() * 1000), (before or {}).get("changed", 0) + 1)
+    return {"supplying_plant": ""} | order | {"items": items, "changed": changed}

@@ -122,9 +122,10 @@ class Broker:
         changed = max(int(time.time() * 1000), (before or {}).get("changed", 0) + 1)
         after = DEFAULTS | {"price": "1.00"} | (before or {}) | said | {"changed": changed}
         self._twin.books.put("material", product, after)
-        self._tell(product, events.PRODUCT_CREATED if before is None else events.PRODUCT_CHANGED)
+        self.tell(events.PRODUCT_CREATED if before is None else events.PRODUCT_CHANGED, "Product", product)
 
-    def _tell(self, product: str, type_: str) -> None:
+    def tell(self, type_: str, name: str, key: str) -> None:
+        """Inside a change of the books: a notice of this object, where somebody listens."""
         setup, hits = self._twin.setup, self._twin.quirks.hits
         user, password = setup.secrets.get("event_user", ""), setup.secrets.get("event_password", "")
         if not user:
@@ -133,11 +134,11 @@ class Broker:
         source = f"/default/sap.s4.beh/{setup.system}"
         notice = {
             "specversion": "1.0", "id": event_id, "source": source, "type": type_,
-            "datacontenttype": "application/json", "time": datetime.now(UTC).isoformat(), "data": {"Product": product},
+            "datacontenttype": "application/json", "time": datetime.now(UTC).isoformat(), "data": {name: key},
         }  # fmt: skip
         self._twin.books.call_back(
             topic=type_,
-            reference=product,
+            reference=key,
             source_id=f"{source}#{event_id}",
             url=f"{setup.hub_url}/v1/in/{setup.system}/{events.CHANNEL}",
             headers={"content-type": "application/cloudevents+json", "authorization": basic(user, password)},
