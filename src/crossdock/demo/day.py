@@ -17,7 +17,7 @@ from typing import Any
 import aiohttp
 
 from crossdock.client import Client, Refused, Unreachable
-from crossdock.demo import landscape, trade
+from crossdock.demo import goods_books, landscape, trade
 from crossdock.demo.books import Findings, compare, read_books
 from crossdock.demo.twins import Twins
 from crossdock.errors import Misconfigured
@@ -284,13 +284,21 @@ async def _left(stage: Stage) -> int:
         waiting += (await stage.twins.get(name, "/_twin/outbox"))["waiting"]
     metrics = await stage.client.get("/metrics")
     effects = sum(int(float(line.split()[1])) for line in metrics.splitlines() if line.startswith("crossdock_effects_open "))  # fmt: skip
-    return int(unfinished + waiting + effects) + await _travelling(stage)
+    return int(unfinished + waiting + effects) + await _travelling(stage) + await _moving(stage)
 
 
 async def _travelling(stage: Stage) -> int:
     """Shipments that left and did not arrive: an order that is billed at its goods issue is completed before they do."""
     found = await stage.client.get("/v1/threads", kind="shipment", done="false", limit="500")
     return sum(row["phase"] not in (*NOT_LEFT, *ARRIVED) for row in found["threads"])
+
+
+async def _moving(stage: Stage) -> int:
+    """Goods that come in, go between sites or came back, and are not settled."""
+    return sum([
+        len((await stage.client.get("/v1/threads", kind=kind, done="false", limit="500"))["threads"])
+        for kind in ("inbound", "transfer", "return")
+    ])  # fmt: skip
 
 
 async def phases_of(stage: Stage) -> dict[str, str]:
@@ -309,7 +317,9 @@ async def phases_of(stage: Stage) -> dict[str, str]:
 async def report(stage: Stage, began: float, seed: int) -> tuple[Report, Findings]:
     """Compare the books, and count where the hub says its orders stand."""
     refused = sorted(r for r, wish in stage.placed.items() if wish.credit == "blocked")
-    findings = compare(await read_books(stage.twins), set(refused))
+    books = await read_books(stage.twins)
+    findings = compare(books, set(refused))
+    goods_books.compare(books, findings)
     phases = await phases_of(stage)
     counts = Counter(phases.get(reference, "lost") for reference in stage.placed)
     ended = {name: counts.pop(name, 0) for name in ("completed", "cancelled", "rejected")}

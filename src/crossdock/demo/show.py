@@ -10,7 +10,7 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
 from crossdock.client import read_status
-from crossdock.demo import trade
+from crossdock.demo import goods, trade
 from crossdock.demo.books import Findings
 from crossdock.demo.day import Report, Stage, drain, open_stage, phases_of, place_all, prepare, report
 from crossdock.errors import Conflict
@@ -76,13 +76,17 @@ async def _day(
             bars.update(tasks[name], completed=done)
 
         first = asyncio.create_task(_first_order(stage, began))
+        others = asyncio.create_task(goods.trade(stage, seed))
         await stage.twins.quirks(trade.GROUP_FAULTS)
         await place_all(stage, wishes, per_second=max(8.0, orders / 60), progress=progress)
         seconds = await first
+        await others
         await asyncio.sleep(2.0)
         await stage.twins.calm()
         await drain(stage, progress)
+        differing = await goods.night(stage)
     made, findings = await report(stage, began, seed)
+    made.differences += differing
     made.first_order_seconds = seconds
     return made, findings
 

@@ -1,0 +1,166 @@
+"""The other goods of the day: a purchase that comes in by two trucks, a transfer between the two companies, and a return.
+
+Afterwards the night: each warehouse's stock is compared with the hub's ledger.
+"""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from time import monotonic
+from typing import Any
+
+from crossdock.demo.day import Stage, phases_of
+from crossdock.model.registry import TYPE_PREFIX
+
+WAIT_SECONDS = 90.0
+NUMBER = 4_500_000_000
+BOUGHT, DAMAGED, ITEM = 240, 6, "MUG-1"
+SENT, LOST, MOVED = 40, 2, "BAG-1"
+WAREHOUSES = ("wms-1", "wms-2")
+
+
+async def trade(stage: Stage, seed: int) -> None:
+    """All three at once; each waits for what the systems do with the step before."""
+    await asyncio.gather(
+        _buy(stage, NUMBER + seed), _transfer(stage, NUMBER + 10_000_000 + seed), _take_back(stage)
+    )
+
+
+async def _until(look: Callable[[], Awaitable[Any]], what: str) -> Any:
+    end = monotonic() + WAIT_SECONDS
+    while not (found := await look()):
+        if monotonic() > end:
+            raise TimeoutError(f"still not so after {WAIT_SECONDS:.0f} s: {what}")
+        await asyncio.sleep(0.3)
+    return found
+
+
+async def _asn(stage: Stage, wms: str, thread: str) -> dict[str, Any]:
+    """What the warehouse was told of goods to come, once it was."""
+
+    async def look() -> Any:
+        return next((x for x in await stage.twins.get(wms, "/_twin/asns") if x["reference"] == thread), None)
+
+    found = await _until(look, f"{wms} knows of {thread}")
+    assert isinstance(found, dict)
+    return found
+
+
+async def _dock(stage: Stage, wms: str, what: str, **body: Any) -> dict[str, Any]:
+    found = await stage.twins.send_surely("POST", wms, f"/_twin/{what}", body)
+    assert isinstance(found, dict)
+    return found
+
+
+async def _say(stage: Stage, thread: str, type_: str, data: dict[str, Any], number: str) -> None:
+    event = {
+        "specversion": "1.0", "id": number, "source": "sap-1", "type": TYPE_PREFIX + type_, "subject": thread, "data": data,
+    }  # fmt: skip
+    await stage.client.post("/v1/events", event)
+
+
+async def _order(stage: Stage, erp: str, number: str, line: dict[str, str], supplying: str = "") -> None:
+    """In the ERP's books; without a supplying plant it is a purchase, and the ERP tells the hub of it by itself."""
+    order = {"supplying_plant": supplying, "supplier": "" if supplying else "SUP-1", "items": {"10": line}}
+    await stage.twins.send_surely("PUT", erp, "/_twin/purchase_orders", {number: order})
+
+
+def _item(material: str, plant: str, quantity: int) -> dict[str, str]:
+    return {"material": material, "plant": plant, "quantity": str(quantity)}
+
+
+async def _buy(stage: Stage, number: int) -> None:
+    """The ERP tells of a purchase order; half of it comes, then the rest, of which some is damaged."""
+    thread = f"inbound/sap-1/{number}"
+    await _order(stage, "sap-1", str(number), _item(ITEM, "1010", BOUGHT))
+    await _asn(stage, "wms-1", thread)
+    half = {"line": "10", "quantity": str(BOUGHT // 2)}
+    first = await _dock(stage, "wms-1", "receive", reference=thread, lines=[half], on_dock=True)
+    rest = {"line": "10", "quantity": str(BOUGHT - BOUGHT // 2 - DAMAGED)}
+    damaged = {"line": "10", "quantity": str(DAMAGED), "condition": "DAMAGED"}
+    await _dock(stage, "wms-1", "receive", reference=thread, lines=[rest, damaged])
+    await _dock(stage, "wms-1", "put_away", receipt=first["receipt"])
+
+
+async def _transfer(stage: Stage, number: int) -> None:
+    """From the first company's site to the second's: each books its own side, and a few pieces never arrive."""
+    thread, theirs = f"transfer/sap-1/{number}", f"9{number}"
+    await _order(stage, "sap-1", str(number), _item(MOVED, "1020", SENT), supplying="1010")
+    await _order(stage, "sap-2", theirs, _item(MOVED, "2010", SENT))
+    line = {
+        "line": "10", "item": MOVED, "quantity": {"value": str(SENT), "unit": "EA"},
+        "price": {"amount": "9.50", "currency": "EUR"},
+    }  # fmt: skip
+    order = {
+        "number": str(number), "incoterm": "DAP",
+        "sender": {"location": "SITE1", "company": "Acme EU", "order": str(number)},
+        "receiver": {"location": "SITE2", "company": "Acme US", "order": theirs}, "lines": [line],
+    }  # fmt: skip
+    await _say(stage, thread, "transfer.ordered.v1", order, f"{number}-1")
+
+    async def released() -> bool:
+        return any(x["reference"] == thread for x in await stage.twins.get("wms-1", "/_twin/transfers"))
+
+    await _until(released, f"wms-1 has {thread}")
+    await _dock(stage, "wms-1", "send", reference=thread, carrier="RDWY")
+    await _asn(stage, "wms-2", thread)
+    came = {"line": "10", "quantity": str(SENT - LOST)}
+    await _dock(
+        stage,
+        "wms-2",
+        "receive",
+        reference=thread,
+        lines=[came],
+        close=True,
+        reason="the rest is not on the truck",
+    )
+
+
+async def _take_back(stage: Stage) -> None:
+    """The first customer of the first shop who has got everything sends one piece back; it can be sold again."""
+
+    async def delivered() -> Any:
+        phases = await phases_of(stage)
+        return next((r for r in stage.placed if phases.get(r) == "completed" and _returnable(stage, r)), None)
+
+    reference = await _until(delivered, "somebody has got his order")
+    shop, _, number = reference.partition("/")
+    left = next(
+        row["detail"]["lines"] for row in await stage.twins.journal("wms-1")
+        if row["effect"] == "shipment.departed" and any(x["reference"].partition("~")[0] == reference for x in row["detail"]["lines"])
+    )  # fmt: skip
+    item = next(x["item"] for x in left if x["reference"].partition("~")[0] == reference)
+    made = await stage.twins.send_surely(
+        "POST", shop, f"/_twin/orders/{number}/return", {"quantities": {item: 1}}
+    )
+    thread = f"return/{shop}/{made['id']}"
+    asn = await _asn(stage, "wms-1", thread)
+    receipt = (await _dock(stage, "wms-1", "receive", reference=thread))["receipt"]
+    line = {"line": asn["lines"][0]["line"], "item": item, "quantity": "1", "disposition": "RESTOCK"}
+    await _dock(stage, "wms-1", "inspect", receipt=receipt, lines=[line])
+
+
+def _returnable(stage: Stage, reference: str) -> bool:
+    """An ordinary order of one line, which left as it was ordered."""
+    wish = stage.placed[reference]
+    plain = not (wish.credit or wish.edit_after or wish.cancel_after)
+    return reference.startswith("shopify-eu/") and plain and len(wish.spec["lines"]) == 1
+
+
+async def night(stage: Stage) -> list[str]:
+    """What the ledger and the warehouses do not agree on once the day is done."""
+    found = []
+    for system in WAREHOUSES:
+        run = (await stage.client.post("/v1/reconciliations", {"system": system}))["run"]
+
+        async def ended(run: int = run) -> Any:
+            told = await stage.client.get(f"/v1/reconciliations/{run}")
+            return told if told["run"]["ended_at"] else None
+
+        told = await _until(ended, f"the reconciliation of {system} ends")
+        if told["run"]["failed_because"]:
+            found.append(f"{system}: the reconciliation failed: {told['run']['failed_because']}")
+        for one in told["differences"]:
+            found.append(
+                f"{system}: {one['item']} at {one['location']} differs by {one['good']} good, {one['held']} held {one['unit']}: {one['cause']}"
+            )
+    return found
