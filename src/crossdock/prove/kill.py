@@ -18,7 +18,7 @@ import asyncpg
 
 from crossdock.bench.lifecycle import _event
 from crossdock.client import Refused, Unreachable
-from crossdock.demo import landscape, trade
+from crossdock.demo import goods, landscape, trade
 from crossdock.demo.books import Findings
 from crossdock.demo.day import Stage, drain, open_stage, place_all, prepare, report
 from crossdock.model.quantity import Quantity
@@ -33,6 +33,7 @@ RESUME_SECONDS_MAX = 60.0
 DRAIN_SECONDS = 180.0
 WORKERS = 2
 FAULT_SHARE = 0.3
+GOODS_SECONDS_MAX = 3600.0
 Progress = Callable[[str, int, int], None]
 
 
@@ -229,6 +230,7 @@ async def run(
         placing = asyncio.create_task(
             place_all(stage, wishes, per_second=max(orders / seconds, 5.0), progress=progress)
         )
+        others = asyncio.create_task(goods.trade(stage, seed, GOODS_SECONDS_MAX))
         await asyncio.sleep(1.0)
         for number, (what, whom) in enumerate(steps):
             progress("kills and stops", number + 1, len(steps))
@@ -239,8 +241,11 @@ async def run(
         await breaker.all_running()
         await stage.until_ready()
         await stage.twins.calm()
+        await others
         await drain(stage, progress, DRAIN_SECONDS)
+        differing = await goods.night(stage)
         made, findings = await report(stage, began, seed)
+        made.differences += differing
     finally:
         await stage.close()
     proof = Proof(
