@@ -7,6 +7,7 @@ from crossdock.model.thread import hash16, kind_of
 from crossdock.processes.inbound_state import State as Inbound
 from crossdock.processes.order_state import State as Order
 from crossdock.processes.policy import Policy
+from crossdock.processes.returning_state import State as Return
 from crossdock.processes.shipment import State as Shipment
 from crossdock.processes.transfer_state import State as Transfer
 from crossdock.store.pool import Connection
@@ -88,7 +89,7 @@ def headline(row: Any, state: Any, names: Names) -> Headline:
             return Headline(
                 f"Shipment {plain_number(state.shipment)}", tuple(facts), state.freight, "freight"
             )
-        case Inbound() | Transfer():
+        case Inbound() | Transfer() | Return():
             return story_goods.headline(state)
         case _:
             kind, _, rest = row["thread_key"].partition("/")

@@ -1,10 +1,11 @@
-"""Inbound deliveries and transfers in a story: what they are, and their lines in the columns of an order's."""
+"""Inbound deliveries, transfers and returns in a story: what they are, and their lines in the columns of an order's."""
 
 from decimal import Decimal
 from typing import Any
 
 from crossdock.model.movement import InboundExpected
 from crossdock.processes.inbound_state import State as Inbound
+from crossdock.processes.returning_state import State as Return
 from crossdock.processes.transfer_state import Leg
 from crossdock.processes.transfer_state import State as Transfer
 from crossdock.views.story_shape import Headline, Line
@@ -13,8 +14,13 @@ from crossdock.views.words import counted, plain_number
 ZERO = Decimal(0)
 
 
-def headline(state: Inbound | Transfer) -> Headline:
+def headline(state: Inbound | Transfer | Return) -> Headline:
     match state:
+        case Return():
+            facts = [f"of order {plain_number(state.order)}"] * bool(state.order)
+            facts += [f"to {state.location}"] * bool(state.location) + [counted(len(state.lines), "line")]
+            facts += [f"until {state.said.until:%d %b}"] if state.said and state.said.until else []
+            return Headline(f"Return {state.number or plain_number(state.reference)}", tuple(facts))
         case Inbound(said=InboundExpected() as said):
             facts = [f"to {said.location}", counted(len(said.lines), "line")]
             facts += [f"from {said.supplier}"] * bool(said.supplier)
@@ -54,6 +60,8 @@ def lines(state: Any) -> list[Line]:
             ]  # fmt: skip
         case Transfer():
             return _lines_of_transfer(state)
+        case Return():
+            return _lines_of_return(state)
         case _:
             return []
 
@@ -83,6 +91,25 @@ def _lines_of_transfer(state: Transfer) -> list[Line]:
             _line(
                 line or legs[0], wanted, max(ZERO, wanted - claimed - shipped), extras, reserved=claimed, shipped=shipped,
                 delivered=_sum(legs, "received"), price=price.amount if price else ZERO, currency=price.currency if price else "",
+            )
+        )  # fmt: skip
+    return found
+
+
+def _lines_of_return(state: Return) -> list[Line]:
+    prices = {x.line: x.price for x in state.matched.lines} if state.matched else {}
+    found = []
+    for x in state.lines:
+        price = prices.get(x.line)
+        extras = {
+            "restocked": x.restocked, "refurbished": x.refurbished, "to_vendor": x.to_vendor, "scrapped": x.scrapped,
+            "not_inspected": x.unjudged,
+        }  # fmt: skip
+        left = max(ZERO, x.authorised - x.came)
+        found.append(
+            _line(
+                x, x.authorised, left, extras, delivered=x.came, price=price.amount if price else ZERO,
+                currency=price.currency if price else "",
             )
         )  # fmt: skip
     return found

@@ -10,6 +10,7 @@ from crossdock.model.registry import decode
 from crossdock.model.shipment import Milestone as Scan
 from crossdock.processes.inbound_state import State as Inbound
 from crossdock.processes.order_state import State as Order
+from crossdock.processes.returning_state import State as Return
 from crossdock.processes.shipment import RANK
 from crossdock.processes.shipment import State as Shipment
 from crossdock.processes.transfer_state import State as Transfer
@@ -20,7 +21,7 @@ _BLOCKS: Final = {
     "order.check": "approved", "warehouse_order.release": "released", "label.create": "labelled",
     "label.attach": "departed", "goods_issue.post": "goods_issue", "invoice.release": "invoiced",
     "inbound.announce": "announced", "goods_receipt.post": "booked", "transfer.release": "released",
-    "transfer_issue.post": "goods_issue",
+    "transfer_issue.post": "goods_issue", "credit.post": "credited",
 }  # fmt: skip
 """Which milestone an effect in trouble holds up."""
 
@@ -43,6 +44,9 @@ def milestones(m: Material) -> list[Milestone]:
         case Transfer() if m.state.order:
             known = _of_transfer(m, m.state)
             ended = "cancelled" if m.state.cancelled and not m.state.legs else ""
+        case Return():
+            known = _of_return(m, m.state)
+            ended = "cancelled" if m.state.ended == "cancelled" else ""
         case _:
             return []
     if ended:
@@ -161,6 +165,22 @@ def _of_transfer(m: Material, s: Transfer) -> list[Known]:
         )
         known.append(("settled", "differences settled", not s.variances, settled, ""))
     return known
+
+
+def _of_return(m: Material, s: Return) -> list[Known]:
+    came = any(x.came for x in s.lines)
+    booked = sum(1 for x in s.inspections if x.receipt)
+    asked = [x for x in s.inspections if x.credit_asked]
+    credited = sum(1 for x in asked if x.credit)
+    judged = came and not s.unjudged
+    authorised = s.said is not None or s.accepted
+    return [
+        ("authorised", "authorised", authorised, _first(m, "return.authorised.v1") or _first(m, "inbound.accepted.v1"), ""),
+        ("received", "received", came and not s.left, _last(m, "inbound.received.v1"), "part of it" if came and s.left else ""),
+        ("inspected", "inspected", judged, _last(m, "return.dispositioned.v1"), ""),
+        ("booked", "goods receipt", judged and booked > 0, _last(m, "goodsReceipt.posted.v1"), ""),
+        ("credited", "credited", bool(asked) and credited == len(asked), _last(m, "credit.posted.v1"), _share(credited, len(asked))),
+    ]  # fmt: skip
 
 
 def _scans(m: Material) -> dict[tuple[str, str], datetime]:

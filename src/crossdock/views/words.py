@@ -79,6 +79,11 @@ def _labelled(who: str, data: Any) -> str:
     return f"{who} made the label {_listed(tuple(x.tracking for x in data.packages))}{cost}"
 
 
+def _returned(data: Any) -> str:
+    """A shop may name the order's line only; which item that is, the order says."""
+    return ", ".join(f"{x.quantity} of {x.item}" if x.item else f"{x.quantity}" for x in data.lines)
+
+
 def _line_quantities(data: Any) -> str:
     return _quantities(data.lines) or "nothing"
 
@@ -241,7 +246,7 @@ EVENTS: Final[dict[str, Say]] = {
     ),
     "transfer.settled.v1": _settled,
     "return.authorised.v1": lambda who, d: (
-        f"{who} authorised the return of {_line_quantities(d)}{f' until {d.until}' if d.until else ''}"
+        f"{who} authorised the return of {_returned(d)}{f' until {d.until}' if d.until else ''}"
     ),
     "return.identified.v1": lambda who, d: f"{who} found on a slip that it came from {plain_number(d.order)}",
     "return.cancelled.v1": lambda who, d: f"{who} cancelled the return{_because(d.reason)}",
@@ -250,7 +255,7 @@ EVENTS: Final[dict[str, Say]] = {
         if d.known
         else "Nobody knows the order of this return"
     ),
-    "order.returnAsked.v1": lambda _, d: f"A return asks for {_line_quantities(d)}",
+    "order.returnAsked.v1": lambda _, d: f"A return asks for {_returned(d)}",
     "return.dispositioned.v1": _judged,
     "credit.posted.v1": lambda who, d: f"{who} posted credit {d.document}",
     "item.defined.v1": lambda who, d: f"{who} defined item {d.item}{_because(d.description)}",
