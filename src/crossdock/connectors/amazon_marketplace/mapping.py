@@ -83,7 +83,7 @@ def _order(body: bytes, document: dict[str, Any], account: Account) -> Translati
     thread = order_thread(account.name, number)
     if status == CANCELED:
         said: OrderReceived | OrderCancelRequested = OrderCancelRequested(
-            reference_of(thread), "cancelled at Amazon"
+            reference_of(thread), "cancelled at Amazon", final=True
         )
     elif opened:
         said = to_order_received(opened, account.name)

@@ -76,7 +76,7 @@ def _event(change: OrderChange, at: str, thread: str, source_id: str) -> NewEven
     reason = (trigger.change_reason or "")[:REASON_LENGTH_MAX]
     if summary.order_status == "Canceled":
         data: OrderCancelRequested | HoldPlaced = OrderCancelRequested(
-            reference_of(thread), "cancelled at Amazon"
+            reference_of(thread), "cancelled at Amazon", final=True
         )
     elif change.order_change_type == ASKED and any(
         item.is_buyer_requested_cancel for item in summary.order_items or ()

@@ -89,7 +89,9 @@ def test_a_cancellation_gets_through_whatever_the_rest_says() -> None:
     """Its id is enough: an order with unreadable items is stopped all the same."""
     broken = {"Order": ORDER["Order"] | {"OrderStatus": "Canceled", "OrderTotal": 7}, "OrderItems": "?"}
     [event] = translated(inbound(broken)).events
-    assert event.data == OrderCancelRequested("amazon-1/306-4410023-7790311", "cancelled at Amazon")
+    assert event.data == OrderCancelRequested(
+        "amazon-1/306-4410023-7790311", "cancelled at Amazon", final=True
+    )
 
 
 def test_an_order_costs_what_the_buyer_pays() -> None:
