@@ -189,7 +189,7 @@ async def test_what_is_no_order_of_ours_is_kept_and_touches_nothing(trading: Tra
 
 
 async def test_a_buyer_who_asks_to_cancel_holds_the_order(trading: Trade) -> None:
-    """It waits for customer service while Amazon shows it as open; cancelled there, it is cancelled here, and its stock is sold again."""
+    """It waits for customer service while Amazon shows it as open; cancelled there, it is cancelled here, and nothing was taken for it."""
     item = "BKS-1"
     await until_shown(trading, trade.OPENING_STOCK, item)
     await trading.twin("sap-1", "/quirks", {"unavailable": 1.0}, "PUT")
@@ -208,7 +208,7 @@ async def test_a_buyer_who_asks_to_cancel_holds_the_order(trading: Trade) -> Non
     await trading.twin("sap-1", "/quirks", {"unavailable": 0.0}, "PUT")
     await trading.twin(AMAZON, f"/orders/{number}/cancel", {}, "POST")
     await trading.until(reference, "cancelled")
-    await until_shown(trading, trade.OPENING_STOCK, item)
+    assert (await shown(trading, item))[0] == trade.OPENING_STOCK
     assert [
         x for x in await trading.journal(AMAZON, "fulfilment.create") if x["reference"].endswith(number)
     ] == []
@@ -222,3 +222,26 @@ async def test_an_order_that_was_never_paid_ends(trading: Trade) -> None:
     await trading.twin(AMAZON, f"/orders/{reference.partition('/')[2]}/cancel", {}, "POST")
     await trading.until(reference, "cancelled")
     assert (await shown(trading, item))[0] == trade.OPENING_STOCK
+
+
+async def test_what_we_cannot_serve_a_person_cancels_at_amazon(trading: Trade) -> None:
+    """The case says where; once it is done there, a retry of the case finds it done, and nobody is asked any more."""
+    ghost = {"sku": trade.UNKNOWN_ITEM, "quantity": 1, "price": "1.00"}
+    [made] = await trading.twin(AMAZON, "/orders", {"orders": [{"lines": [ghost]}]}, "POST")
+    reference = f"{AMAZON}/{made['id']}"
+    await trading.until(reference, "rejected")
+
+    async def cases() -> list[dict[str, Any]]:
+        return list((await trading.api.get(f"/v1/threads/story/order/{reference}"))["cases"])
+
+    found: Any = await eventually(cases, what="a person is asked to cancel it")
+    [case] = found
+    assert f"cancel order {made['id']} in Seller Central" in case["title"]
+    await trading.twin(AMAZON, f"/orders/{made['id']}/cancel", {}, "POST")
+    answer = await trading.api.post(f"/v1/cases/{case['number']}/retry", {"reason": "cancelled by hand"})
+    assert answer.status == 202, answer.body
+
+    async def settled() -> bool:
+        return not await cases()
+
+    await eventually(settled, what="nobody is asked any more")

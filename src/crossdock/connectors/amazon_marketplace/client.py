@@ -26,10 +26,11 @@ from crossdock.connect.contract import (
 )
 from crossdock.connect.transport import Transport
 from crossdock.connectors.amazon_marketplace.listing import Listing, items_of
-from crossdock.connectors.amazon_marketplace.requests import Availability, Confirmation
+from crossdock.connectors.amazon_marketplace.mapping import CANCELED
+from crossdock.connectors.amazon_marketplace.requests import Availability, Cancellation, Confirmation
 from crossdock.connectors.amazon_marketplace.talk import ORDERS_PATH, Ended, Line, Request, Talk
 from crossdock.errors import Misconfigured
-from crossdock.model.order import FulfilmentCreated
+from crossdock.model.order import FulfilmentCancelled, FulfilmentCreated
 from crossdock.model.quantity import Quantity
 from crossdock.model.stock import AvailabilityPublished
 
@@ -44,6 +45,14 @@ class _Item(msgspec.Struct, frozen=True, rename="pascal"):
     order_item_id: str = ""
     quantity_ordered: int = 0
     quantity_shipped: int = 0
+
+
+class _Status(msgspec.Struct, frozen=True, rename="pascal"):
+    order_status: str = ""
+
+
+class _OrderAnswer(msgspec.Struct, frozen=True):
+    payload: _Status
 
 
 class _Issue(msgspec.Struct, frozen=True):
@@ -91,7 +100,7 @@ class AmazonClient:
         self._marketplace = account.settings.get("marketplace_id", "")
 
     async def send(self, call: Call) -> Outcome:
-        """Do it; both kinds may be done again without harm."""
+        """Do it; every kind may be done again without harm."""
         talk = Talk(self._line, seconds=call.timeout_seconds)
         try:
             match call.kind:
@@ -99,6 +108,8 @@ class AmazonClient:
                     return await self._confirm(msgspec.json.decode(call.body, type=Confirmation), talk)
                 case "availability.publish":
                     return await self._publish(msgspec.json.decode(call.body, type=Availability), talk)
+                case "order.cancel":
+                    return await self._cancel(msgspec.json.decode(call.body, type=Cancellation), talk)
                 case kind:
                     return Refused(code="unsupported", reason=f"the Amazon connector does not carry {kind}")
         except Ended as ended:
@@ -114,6 +125,9 @@ class AmazonClient:
                     return _found(wanted, await self._items(wanted.order, talk))
                 case "availability.publish":
                     return await self._shown(msgspec.json.decode(call.body, type=Availability), talk)
+                case "order.cancel":
+                    order = msgspec.json.decode(call.body, type=Cancellation).order
+                    return _cancelled(order) if await _is_cancelled(order, talk) else Absent()
                 case kind:
                     return CannotTell(reason=f"{kind} is not carried", for_ever=True)
         except Ended as ended:
@@ -197,6 +211,13 @@ class AmazonClient:
             return self._published(wanted, f"version {wanted.version}")
         return CannotTell(reason="the listing shows another quantity: it is late, or Amazon sold meanwhile")
 
+    async def _cancel(self, wanted: Cancellation, talk: Talk) -> Outcome:
+        """Only a person can; until it is done the effect is refused, and its retry looks again."""
+        if await _is_cancelled(wanted.order, talk):
+            return _cancelled(wanted.order)
+        reason = f"Amazon takes no cancellation from here: cancel order {wanted.order} in Seller Central"
+        return Refused(code="seller-central", reason=f"{reason} ({wanted.reason or 'no reason given'})")
+
     def _listing_path(self, sku: str) -> str:
         return f"{LISTINGS_PATH}/{self._account.settings.get('seller_id', '')}/{quote(sku, safe='')}"
 
@@ -205,6 +226,15 @@ class AmazonClient:
         return Done(
             document=document, receipt=AvailabilityPublished(wanted.sku, self._account.name, quantity)
         )
+
+
+async def _is_cancelled(order: str, talk: Talk) -> bool:
+    request = Request(operation="getOrder", method="GET", path=f"{ORDERS_PATH}/{order}")
+    return (await talk.ask(_OrderAnswer, request)).payload.order_status == CANCELED
+
+
+def _cancelled(order: str) -> Done:
+    return Done(document=order, receipt=FulfilmentCancelled(order))
 
 
 def _item(raw: msgspec.Raw) -> _Item:

@@ -9,6 +9,7 @@ from typing import Final
 
 DEFAULTS: Final[Mapping[str, tuple[float, int]]] = {
     "getOrders": (0.0167, 20),
+    "getOrder": (0.5, 30),
     "getOrderItems": (0.5, 30),
     "confirmShipment": (2.0, 10),
     "patchListingsItem": (5.0, 5),

@@ -14,7 +14,7 @@ from crossdock.connect.contract import Account
 from crossdock.connectors.amazon_marketplace.reading import order_id
 from crossdock.errors import Rejected, Unsupported
 from crossdock.model.party import People
-from crossdock.model.requests import CreateFulfilment, PublishAvailability
+from crossdock.model.requests import CancelFulfilment, CreateFulfilment, PublishAvailability
 
 CARRIERS: Final[Mapping[str, str]] = {
     "ups": "UPS", "fedex": "FedEx", "usps": "USPS", "dhl": "DHL", "dhl_express": "DHL Express", "dpd": "DPD", "gls": "GLS",
@@ -51,6 +51,13 @@ class Availability(msgspec.Struct, frozen=True):
     version: int
 
 
+class Cancellation(msgspec.Struct, frozen=True):
+    """What a person is to do in Seller Central; the client looks whether it was done."""
+
+    order: str
+    reason: str
+
+
 def from_payload(kind: str, payload: msgspec.Struct, _people: People, _account: Account) -> bytes:
     """Render one effect. `Rejected`: Amazon cannot express it."""
     match payload:
@@ -58,6 +65,8 @@ def from_payload(kind: str, payload: msgspec.Struct, _people: People, _account: 
             body: msgspec.Struct = from_fulfilment(payload)
         case PublishAvailability() if kind == "availability.publish":
             body = from_availability(payload)
+        case CancelFulfilment() if kind == "order.cancel":
+            body = Cancellation(number_of(payload.reference), payload.reason)
         case _:
             raise Unsupported(kind)
     return msgspec.json.encode(body)

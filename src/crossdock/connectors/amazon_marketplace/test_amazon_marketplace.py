@@ -17,8 +17,6 @@ from crossdock.connectors.amazon_marketplace.requests import package_reference
 from crossdock.connectors.amazon_marketplace.signing import KEY_HEADER, sign
 from crossdock.errors import Unauthenticated, Unsupported
 from crossdock.model.order import HoldPlaced, OrderCancelRequested, OrderReceived
-from crossdock.model.party import People
-from crossdock.model.requests import CancelFulfilment
 
 ORDER = json.loads((HERE / "fixtures/in_order_unshipped.json").read_text())["body"]
 NOTICE = json.loads((HERE / "fixtures/in_notification_unshipped.json").read_text())["body"]
@@ -144,13 +142,6 @@ def test_other_notifications_are_kept_for_a_person() -> None:
     for key in ("NotificationType", "notificationType"):
         with pytest.raises(Unsupported):
             translated(inbound({key: "ANY_OFFER_CHANGED", "Payload": {}}))
-
-
-def test_cancelling_is_not_offered() -> None:
-    """Amazon takes a seller's cancellation in a feed only: the effect is refused before anything is sent."""
-    assert CONNECTOR.render
-    with pytest.raises(Unsupported):
-        CONNECTOR.render("order.cancel", CancelFulfilment("amazon-1/306-1-1", "no stock"), People(), ACCOUNT)
 
 
 @given(st.text(max_size=80))

@@ -11,12 +11,15 @@ from crossdock.connectors.amazon_marketplace.client import AmazonClient
 from crossdock.connectors.amazon_marketplace.conftest import (
     Stage,
     availability,
+    call,
     shipment,
+    translated,
 )
 from crossdock.connectors.amazon_marketplace.requests import package_reference
 from crossdock.errors import Misconfigured
-from crossdock.model.order import FulfilmentCreated
+from crossdock.model.order import FulfilmentCancelled, FulfilmentCreated
 from crossdock.model.quantity import Quantity
+from crossdock.model.requests import CancelFulfilment
 from crossdock.model.stock import AvailabilityPublished
 
 
@@ -218,10 +221,34 @@ async def test_an_unknown_sku_and_an_invalid_quantity_are_refused(stage: Stage) 
     assert (invalid.code, "quantity" in invalid.reason) == ("INVALID", True)
 
 
+async def test_a_cancellation_is_a_persons_and_is_looked_up(stage: Stage) -> None:
+    """Amazon takes none from us: the effect is refused with what to do, and done once Seller Central shows it."""
+    order = await stage.order()
+    wanted = call("order.cancel", CancelFulfilment(f"amazon-1/{order['id']}", "no stock"))
+    refused = await stage.client.send(wanted)
+    assert isinstance(refused, Refused)
+    assert "Seller Central (no stock)" in refused.reason
+    assert await stage.client.look_up(wanted) == Absent()
+    assert (await stage.shown(order["id"]))["status"] == "Unshipped"
+
+    await stage.control(f"orders/{order['id']}/cancel", {}, "POST")
+    done = Done(document=order["id"], receipt=FulfilmentCancelled(order["id"]))
+    assert (await stage.client.send(wanted), await stage.client.look_up(wanted)) == (done, done)
+
+
+async def test_an_expired_token_does_not_hide_addresses(stage: Stage) -> None:
+    """Restricted tokens are asked for with an access token, and either may end before its time."""
+    await stage.order()
+    await stage.quirk("token_expired")
+    for _ in range(3):
+        [row] = await stage.read()
+        assert translated(row.message).events[0].data.people.ship_to.lines == ("Probeweg 1",)
+
+
 async def test_a_kind_that_is_not_carried_is_refused(stage: Stage) -> None:
     """Whatever reaches the client by mistake is not sent, and cannot be looked up."""
-    stray = replace(availability("A", "1"), kind="order.cancel")
+    stray = replace(availability("A", "1"), kind="label.create")
     assert isinstance(await stage.client.send(stray), Refused)
     assert await stage.client.look_up(stray) == CannotTell(
-        reason="order.cancel is not carried", for_ever=True
+        reason="label.create is not carried", for_ever=True
     )

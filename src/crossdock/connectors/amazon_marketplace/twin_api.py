@@ -67,6 +67,7 @@ class Api:
             web.post("/auth/o2/token", self.token),
             web.post("/tokens/2021-03-01/restrictedDataToken", self.restricted_token),
             web.get(ORDERS, of("getOrders", self.orders)),
+            web.get(f"{ORDERS}/{{id}}", of("getOrder", self.one_order)),
             web.get(f"{ORDERS}/{{id}}/orderItems", of("getOrderItems", self.items)),
             web.post(confirm, of("confirmShipment", self.confirm)),
             web.patch(LISTING, of("patchListingsItem", self.patch_listing)),
@@ -196,6 +197,9 @@ class Api:
         if order is None:
             raise Refusal(404, "NotFound", "The order does not exist.")
         return order
+
+    def one_order(self, request: web.Request, _: Any) -> Tree:
+        return {"payload": order_document(self._known(request), personal=False)}
 
     def items(self, request: web.Request, _: Any) -> Tree:
         order = self._known(request)
