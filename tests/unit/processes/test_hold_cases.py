@@ -85,6 +85,7 @@ def test_an_order_that_is_cancelled_before_it_is_told_waits_for_nothing() -> Non
     state, said = live(held, CANCELLED)
     assert (state.phase, order.summary(state, POLICY).done) == ("cancelled", True)
     assert [(type(x), x.key) for x in said] == [(i.OpenCase, "hold/buyer"), (i.CloseCase, "hold/buyer")]
+    assert said[0].title == "Order shop/1 is held: the buyer asks to cancel"
 
     late, _ = live(held, CANCELLED, RECEIVED)
     assert late == state
