@@ -10,6 +10,7 @@ from crossdock.connectors.amazon_marketplace.client import AmazonClient
 from crossdock.connectors.amazon_marketplace.conftest import LONG_AGO, NOW, Stage, translated
 from crossdock.connectors.amazon_marketplace.connector import CONNECTOR
 from crossdock.connectors.amazon_marketplace.listing import rows
+from crossdock.connectors.amazon_marketplace.plans import Bucket
 from crossdock.model.order import HoldPlaced, OrderCancelRequested, OrderReceived
 
 
@@ -82,7 +83,7 @@ async def test_an_order_that_changes_while_the_list_is_read_is_in_this_list_or_t
 
 async def test_items_are_asked_for_once_and_only_where_they_matter(stage: Stage) -> None:
     """Readings overlap, and the items' plan is scarce: only open orders cost a call, and each state one."""
-    await stage.control("plans", {"getOrderItems": [0.001, 2]}, "PUT")
+    await stage.control("plans", {"getOrderItems": [0.001, 1]}, "PUT")
     await stage.order()
     await stage.order(pending=True)
     await stage.order(afn=True)
@@ -109,6 +110,15 @@ async def test_a_scarce_plan_slows_a_reading_and_fails_nothing(stage: Stage) -> 
         empty += not now
     assert found == numbers
     assert empty
+
+
+async def test_who_has_no_call_to_spare_hands_out_what_there_is(stage: Stage) -> None:
+    """A page does not wait until its last order could be read."""
+    for _ in range(4):
+        await stage.order()
+    stage.client._line.plans.buckets["getOrderItems"] = Bucket(0.5, 2, 2)
+    page = await stage.ask((await stage.ask()).next)
+    assert (len(rows("orders", page.body, NOW)), page.next != "") == (2, True)
 
 
 async def test_a_refused_list_is_read_later(stage: Stage) -> None:

@@ -160,14 +160,14 @@ class Api:
         return handle
 
     def orders(self, request: web.Request, _: Any) -> Tree:
-        """Changes of an order while its list is read move it behind `before`: the next list shows it."""
+        """In the order of their ids, not of change. An order that changes meanwhile moves behind `before`, into the next list."""
         asked = request.query
         if asked.get("MarketplaceIds") != self._settings["marketplace_id"]:
             raise _invalid("MarketplaceIds")
         if token := asked.get("NextToken"):
             since, before, after = json.loads(urlsafe_b64decode(token))
         else:
-            since, before, after = asked["LastUpdatedAfter"], "9999", ["", ""]
+            since, before, after = asked["LastUpdatedAfter"], "9999", ""
         channels = asked.get("FulfillmentChannels", "MFN,AFN").split(",")
         found = sorted(
             (
@@ -175,16 +175,16 @@ class Api:
                 if order["channel"] in channels and since <= order["updated"] <= before
                 and order.get("listed_at", 0.0) <= time.time()
             ),
-            key=lambda x: (x["updated"], x["id"]),
+            key=lambda x: x["id"],
         )  # fmt: skip
-        before = found[-1]["updated"] if found and before == "9999" else before
-        left = [x for x in found if [x["updated"], x["id"]] > after]
+        before = max((x["updated"] for x in found), default=before) if before == "9999" else before
+        left = [x for x in found if x["id"] > after]
         size = min(int(asked.get("MaxResultsPerPage", PAGE_MAX)), PAGE_MAX, self._page_size())
         shown = left[:size]
         personal = self.books.get("token", request.headers["x-amz-access-token"])["personal"]
         payload: Tree = {"Orders": [order_document(x, personal=personal) for x in shown]}
         if len(left) > len(shown):
-            place = [since, before, [shown[-1]["updated"], shown[-1]["id"]]]
+            place = [since, before, shown[-1]["id"]]
             payload["NextToken"] = urlsafe_b64encode(json.dumps(place).encode()).decode()
         return {"payload": payload}
 
