@@ -27,6 +27,7 @@ def group_hub(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Runnin
     directory = tmp_path_factory.mktemp("group")
     prepare(directory, settings={"business_clock_rate": 20.0}, group=True)
     _edit(directory / "hub.yaml")
+    _hand_over(directory / "routing.yaml")
     hub = start(directory)
     twins = Twins(hub.configured, hub.url, seed=1, pace_seconds=0.05)
     for process in twins.processes.values():
@@ -46,6 +47,13 @@ def _edit(path: Path) -> None:
     hub = yaml.safe_load(path.read_text())
     hub["policy"] |= POLICY
     path.write_text(yaml.safe_dump(hub))
+
+
+def _hand_over(path: Path) -> None:
+    """A third site, which serves no orders, changes its warehouse system."""
+    routing = yaml.safe_load(path.read_text())
+    routing["nodes"]["SITE3"] = {"warehouse": "wms-2", "leaving": "wms-1"}
+    path.write_text(yaml.safe_dump(routing))
 
 
 @pytest.fixture

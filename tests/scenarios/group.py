@@ -71,6 +71,15 @@ class Group(Trade):
         shop, _, number = reference.partition("/")
         await self.twin(shop, f"/orders/{number}/edit", changes, "POST")
 
+    async def say(self, source: str, kind: str, type_: str, data: dict[str, Any], number: str) -> None:
+        """A canonical event about a record of master data, as `source` says it."""
+        event = {
+            "specversion": "1.0", "id": f"{kind}-{number}", "source": source, "type": f"crossdock.logistics.{type_}",
+            "subject": f"{kind}/{data[kind]}", "data": data,
+        }  # fmt: skip
+        answer = await self.api.post("/v1/events", event)
+        assert answer.status == 202, answer.body
+
     async def story(self, thread: str) -> dict[str, Any]:
         """As soon as anybody has heard of it."""
 

@@ -1,4 +1,4 @@
-"""DOMAIN checks 7 and 8: carriers' times and scans as they really come, and parcels that do not arrive."""
+"""DOMAIN check 8: carriers' scans as they really come, and parcels that do not arrive."""
 
 from decimal import Decimal
 
@@ -35,16 +35,6 @@ async def test_a_delivery_is_a_delivery_whatever_comes_with_it(group: Group, qui
     shipment = await group.story(thread)
     assert [x["milestone"] for x in shipment["packages"]] == ["delivered"]
     assert await group.booked(reference, "invoice.release") == {"WID-1": Decimal(1)}
-
-
-async def test_a_clock_a_day_ahead_is_not_believed(group: Group) -> None:
-    """No milestone of the story lies in the future."""
-    reference = await buy_and_see(group, future_stamp=1.0)
-
-    story = await group.story(f"order/{reference}")
-    delivered = next(x for x in story["milestones"] if x["name"] == "delivered")
-    assert delivered["classifier"] == "actual"
-    assert delivered["at"] <= story["as_of"]
 
 
 async def test_a_failed_attempt_is_told_to_the_customer(group: Group) -> None:

@@ -77,6 +77,17 @@ async def test_closing_what_is_not_open_changes_nothing(connection: asyncpg.Conn
     assert await states(connection) == [("open", 1)]
 
 
+async def test_the_last_word_of_a_batch_counts(connection: asyncpg.Connection) -> None:
+    """Closed and opened again in one batch it is open, by its new cause; opened and closed it is closed."""
+    await apply(connection, opened("order/a/1", "first"))
+
+    await apply(connection, closed("order/a/1"), opened("order/a/1", "second"))
+    assert await states(connection) == [("closed", 1), ("open", 1)]
+
+    await apply(connection, opened("order/a/1", "third"), closed("order/a/1"))
+    assert await states(connection) == [("closed", 1), ("closed", 1), ("closed", 1)]
+
+
 async def test_many_at_once_are_still_one_case(another: Connect) -> None:
     """Batches of several workers meet the same cause in any order, without a deadlock."""
     connections = [await another() for _ in range(6)]

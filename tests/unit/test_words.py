@@ -64,3 +64,22 @@ def test_an_unknown_kind_speaks_for_itself() -> None:
     """A newer release may have written it."""
     assert words.ask("customs_entry.file") == "customs entry: file"
     assert words.happened("order.teleported.v1", "SAP", None) == "SAP said order.teleported.v1"
+
+
+@pytest.mark.parametrize(
+    ("local_at", "location", "said"),
+    [
+        ("2026-10-25T02:30:00", "Hamburg, DE", "comes twice in Europe/Berlin"),
+        ("2026-03-29T02:30:00", "Hamburg, DE", "does not exist in Europe/Berlin"),
+        ("2026-07-15T14:02:00", "Louisville, KY, US", "zone is not known"),
+        ("2026-07-15T14:02:00", "Hamburg, DE", ""),
+    ],
+)
+def test_a_doubtful_clock_is_said(local_at: str, location: str, said: str) -> None:
+    """A scan without a zone says what its clock leaves open, and nothing where it leaves nothing open."""
+    scan = MilestoneReached("arrived", "ACT", "1Z1", "ups", local_at=local_at, location=location)
+
+    told = words.happened("shipment.milestoneReached.v1", "UPS", scan)
+
+    assert said in told
+    assert ("(" in told) == bool(said)

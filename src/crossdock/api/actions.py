@@ -12,9 +12,11 @@ from crossdock.api.problems import Problem
 from crossdock.connect.reading import read
 from crossdock.errors import Malformed, Rejected
 from crossdock.model.envelope import NewEvent
+from crossdock.model.movement import InboundAccepted
 from crossdock.model.operations import EffectRetryRequested, ThreadResumed
 from crossdock.model.order import CreditReleased, HoldReleased
 from crossdock.model.shipment import FreightApproved
+from crossdock.processes.receiving import ACCEPT
 from crossdock.store import access
 from crossdock.views.retryable import EFFECT_KEY_LENGTH, FREIGHT, HOLD
 
@@ -77,6 +79,8 @@ def _retry_of(thread: str, key: str, who: str, reason: str) -> NewEvent | None:
         return NewEvent(thread=thread, data=HoldReleased(key.removeprefix(HOLD), who), id=uuid4().hex)
     if key.startswith(FREIGHT):
         return NewEvent(thread=thread, data=FreightApproved(key.removeprefix(FREIGHT), who), id=uuid4().hex)
+    if key.startswith(ACCEPT):
+        return NewEvent(thread=thread, data=InboundAccepted(key.removeprefix(ACCEPT), who), id=uuid4().hex)
     if len(key) == EFFECT_KEY_LENGTH:
         return NewEvent(thread=thread, data=EffectRetryRequested(key, who, reason), id=uuid4().hex)
     return None

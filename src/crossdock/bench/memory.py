@@ -1,15 +1,29 @@
 """`memory`: what a whole hub holds, its PostgreSQL in it, its twins not: at rest, and while orders go through."""
 
 import asyncio
-from collections.abc import Awaitable
+from collections.abc import AsyncIterator, Awaitable
 from itertools import chain
 
 import psutil
 
+from crossdock.bench.delivered import trading, wave
 from crossdock.bench.rows import Row, row
 
+RUNS = 5
 MEGABYTE = 1_000_000
 EVERY_SECONDS = 0.5
+REST_SECONDS = 3.0
+_NOTE = "sum of proportional set sizes of supervisor, API, one worker, delivery and PostgreSQL"
+
+
+async def bench() -> AsyncIterator[Row]:
+    async with trading() as (stage, db):
+        assert stage.supervisor is not None
+        hub = stage.supervisor.pid
+        await asyncio.sleep(REST_SECONDS)
+        yield row("memory_idle", [held(hub) for _ in range(RUNS)], "MB", note=_NOTE)
+        peaks = [await peak_during(hub, wave(stage, db, number)) for number in range(RUNS)]
+        yield row("memory_load", peaks, "MB", note=_NOTE)
 
 
 def held(supervisor: int) -> float:
@@ -36,8 +50,3 @@ async def peak_during(supervisor: int, work: Awaitable[object]) -> float:
         await asyncio.wait((task,), timeout=EVERY_SECONDS)
     await task
     return most
-
-
-def rows(idle: list[float], peak: float) -> list[Row]:
-    note = "sum of proportional set sizes of supervisor, API, one worker, delivery and PostgreSQL"
-    return [row("memory_idle", idle, "MB", note=note), row("memory_load", [peak], "MB", note=note)]

@@ -10,6 +10,7 @@ import sys
 import tempfile
 from base64 import b64encode
 from collections.abc import Sequence
+from contextlib import AsyncExitStack
 from pathlib import Path
 from typing import Any, Self
 
@@ -42,8 +43,18 @@ class BenchHub:
         self._sink = sink
         self._workers = workers
         self._processes: list[subprocess.Popen[bytes]] = []
+        self.keep = False
+        """Whether its data stays when it ends."""
 
     async def __aenter__(self) -> Self:
+        async with AsyncExitStack() as undo:
+            undo.push_async_callback(self._end)
+            await self._start()
+            undo.pop_all()
+        self.db: asyncpg.Connection = await connect(self.hub.dsn)
+        return self
+
+    async def _start(self) -> None:
         self.folder = Path(tempfile.mkdtemp(prefix="crossdock-bench-"))
         self.port = free_block(10)
         landscape.write(
@@ -72,8 +83,6 @@ class BenchHub:
         log.close()
         await self._until_ready()
         self.token = (self.hub.private / "operator.token").read_text().strip()
-        self.db: asyncpg.Connection = await connect(self.hub.dsn)
-        return self
 
     def _point_to_sink(self) -> None:
         """All systems answer from one sink, without limits: the hub is measured, not a partner's quota."""
@@ -117,13 +126,20 @@ class BenchHub:
         process = await asyncio.create_subprocess_exec(
             sys.executable, "-m", "crossdock.bench.load", stdin=subprocess.PIPE, stdout=subprocess.PIPE
         )
-        out, _ = await process.communicate(json.dumps(given).encode())
+        try:
+            out, _ = await process.communicate(json.dumps(given).encode())
+        finally:
+            if process.returncode is None:
+                process.kill()
         found = json.loads(out)
         assert isinstance(found, dict)
         return found
 
     async def __aexit__(self, *_: object) -> None:
         await self.db.close()
+        await self._end()
+
+    async def _end(self) -> None:
         for process in self._processes:
             process.terminate()
         for process in self._processes:
@@ -131,6 +147,8 @@ class BenchHub:
                 await asyncio.to_thread(process.wait, 20)
             except subprocess.TimeoutExpired:
                 os.kill(process.pid, signal.SIGKILL)
+        if self.keep:
+            return
         data = Path(self.hub.dsn.partition("host=")[2]).parent
         shutil.rmtree(self.folder, ignore_errors=True)
         if (data.name != "postgres" and "crossdock" in str(data)) or data.name == "postgres":

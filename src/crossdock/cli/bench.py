@@ -6,12 +6,13 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from crossdock.cli.ending import run_or_end
 from crossdock.cli.hub import JsonOption, note
 
 if TYPE_CHECKING:
     from crossdock.bench.rows import Row
 
-NAMES = ("append", "pipeline", "deliver", "claims", "drift", "reconcile")
+NAMES = ("append", "pipeline", "deliver", "memory", "claims", "drift", "reconcile")
 
 
 def register(app: typer.Typer) -> None:
@@ -28,14 +29,14 @@ def bench(
 
     import uvloop
 
-    async def run() -> None:
+    async def measure() -> None:
         for one in NAMES if name == "all" else (name,):
-            note(f"bench {one}: about a minute …")
+            note(f"bench {one}: within a minute …")
             async for row in import_module(f"crossdock.bench.{one}").bench():
                 sys.stdout.write((row.as_json() if as_json else _line(row)) + "\n")
                 sys.stdout.flush()
 
-    uvloop.run(run())
+    run_or_end(measure(), uvloop.run)
 
 
 def _line(row: "Row") -> str:

@@ -1,6 +1,5 @@
 """`prove`: break the hub on purpose and let the twins' books judge."""
 
-import asyncio
 import sys
 import tempfile
 from collections.abc import Callable, Iterator
@@ -11,6 +10,7 @@ from typing import Annotated
 import typer
 
 from crossdock.cli.demo import remove_hub
+from crossdock.cli.ending import run_or_end
 from crossdock.cli.hub import JsonOption, note
 
 prove = typer.Typer(
@@ -55,7 +55,7 @@ def kill(
     folder = Path(tempfile.mkdtemp(prefix="crossdock-prove-"))
     note(f"Seed {seed}. Data in {folder} until the end.")
     with _bars() as progress:
-        proof, findings = asyncio.run(
+        proof, findings = run_or_end(
             run(folder, orders=orders, kills=kills, stops=stops, seed=seed, progress=progress)
         )
     for line in (
@@ -81,15 +81,15 @@ def kill(
 @prove.command()
 def claims(
     claims: Annotated[int, typer.Option(help="Claims that are asked for.", min=1)] = 3000,
-    kills: Annotated[int, typer.Option(help="SIGKILLs of the API and of PostgreSQL, each.", min=0)] = 3,
+    kills: Annotated[int, typer.Option(help="SIGKILLs of API, worker and PostgreSQL, each.", min=0)] = 3,
     seed: Annotated[int, typer.Option(help="The same seed is the same claims and kills.")] = 1,
     as_json: JsonOption = False,
 ) -> None:
-    """Let 64 callers claim scarce stock while API and PostgreSQL are killed; then judge the ledger and every answer."""
+    """Let 64 callers claim scarce stock while API, worker and PostgreSQL are killed; then judge the ledger and every answer."""
     from crossdock.prove.claims import run
 
     with _bars() as progress:
-        proof = asyncio.run(run(claims=claims, kills=kills, seed=seed, progress=progress))
+        proof = run_or_end(run(claims=claims, kills=kills, seed=seed, progress=progress))
     for line in proof.differences[:50]:
         note("  " + line)
     if as_json:
@@ -100,4 +100,5 @@ def claims(
             f" {proof.lost_answers} answers lost; seed {seed}\n"
         )
     if not proof.good:
+        note(f"The data stays in {proof.data}")
         raise typer.Exit(1)

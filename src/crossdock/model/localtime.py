@@ -4,7 +4,7 @@ Zones are those of the IANA time zone database (zone1970.tab). Where a country h
 where that is not known either, there is no instant.
 """
 
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, time, timedelta, timezone
 from functools import lru_cache
 from typing import Final
 from zoneinfo import ZoneInfo
@@ -36,6 +36,9 @@ _REGIONS: Final[dict[str, str]] = {
     "CA/MB": "America/Winnipeg", "CA/AB": "America/Edmonton", "CA/BC": "America/Vancouver", "CA/NS": "America/Halifax",
 }  # fmt: skip
 """States that lie in one zone, or of which all but a sliver does not; the others have none here."""
+
+
+LAST_ZONE: Final = timezone(timedelta(hours=-12))
 
 
 class Instant(msgspec.Struct, frozen=True):
@@ -73,6 +76,15 @@ def instant_of(local_at: str, place: str) -> Instant | None:
     if placed.utcoffset() != placed.replace(fold=1).utcoffset():
         return Instant(at, f"{local_at} comes twice in {zone}")
     return Instant(at)
+
+
+def day_ends_at(day: date, place: str) -> datetime:
+    """When a day given without a time is over at `place`: its last minute there, or, where the zone is not sure, the
+    last on Earth (UTC-12), so that nobody is late by a clock that was guessed.
+    """
+    zone = zone_of(place)
+    last = datetime.combine(day, time(23, 59))
+    return last.replace(tzinfo=_zone(zone) if zone else LAST_ZONE).astimezone(UTC)
 
 
 def believed(at: datetime, recorded_at: datetime, ahead_seconds: int) -> Instant:

@@ -8,7 +8,7 @@ from typing import Final
 
 import msgspec
 
-from crossdock.model import master, operations, order, requests, shipment, stock
+from crossdock.model import master, movement, operations, order, requests, returning, shipment, stock
 
 TYPE_PREFIX: Final = "crossdock.logistics."
 
@@ -26,6 +26,7 @@ EVENTS: Final[dict[str, type[msgspec.Struct]]] = {
     "order.shipped.v1": order.LinesShipped,
     "order.delivered.v1": order.LinesDelivered,
     "order.undeliverable.v1": order.LinesUndeliverable,
+    "order.returnAsked.v1": returning.ReturnAsked,
     "order.held.v1": order.HoldPlaced,
     "order.holdReleased.v1": order.HoldReleased,
     "salesOrder.posted.v1": order.SalesOrderPosted,
@@ -55,6 +56,12 @@ EVENTS: Final[dict[str, type[msgspec.Struct]]] = {
     "freight.approved.v1": shipment.FreightApproved,
     "freight.adjusted.v1": shipment.FreightAdjusted,
     "customer.notified.v1": shipment.Notified,
+    "return.authorised.v1": returning.ReturnAuthorised,
+    "return.identified.v1": returning.ReturnIdentified,
+    "return.cancelled.v1": returning.ReturnCancelled,
+    "return.matched.v1": returning.ReturnMatched,
+    "return.dispositioned.v1": returning.ReturnDispositioned,
+    "credit.posted.v1": returning.CreditPosted,
     "stock.received.v1": stock.StockReceived,
     "stock.adjusted.v1": stock.StockAdjusted,
     "stock.reconciled.v1": stock.StockReconciled,
@@ -65,6 +72,20 @@ EVENTS: Final[dict[str, type[msgspec.Struct]]] = {
     "claim.expired.v1": stock.ClaimExpired,
     "availability.changed.v1": stock.AvailabilityChanged,
     "availability.published.v1": stock.AvailabilityPublished,
+    "inbound.expected.v1": movement.InboundExpected,
+    "inbound.changed.v1": movement.InboundChanged,
+    "inbound.cancelled.v1": movement.InboundCancelled,
+    "inbound.announced.v1": movement.InboundAnnounced,
+    "inbound.received.v1": movement.InboundReceived,
+    "inbound.stored.v1": movement.InboundStored,
+    "inbound.closed.v1": movement.InboundClosed,
+    "inbound.accepted.v1": movement.InboundAccepted,
+    "goodsReceipt.posted.v1": movement.GoodsReceiptPosted,
+    "transfer.ordered.v1": movement.TransferOrdered,
+    "transfer.cancelled.v1": movement.TransferCancelled,
+    "transfer.released.v1": movement.TransferReleased,
+    "transfer.shipped.v1": movement.TransferShipped,
+    "transfer.settled.v1": movement.TransferSettled,
     "item.defined.v1": master.ItemDefined,
     "item.changed.v1": master.ItemChanged,
     "item.renamed.v1": master.ItemRenamed,
@@ -101,6 +122,11 @@ EFFECTS: Final[dict[str, type[msgspec.Struct]]] = {
     "load.cancel": requests.CancelLoad,
     "tracking.subscribe": requests.SubscribeTracking,
     "goods_issue.post": requests.PostGoodsIssue,
+    "inbound.fetch": requests.FetchInbound,
+    "inbound.announce": requests.AnnounceInbound,
+    "goods_receipt.post": requests.PostGoodsReceipt,
+    "transfer.release": requests.ReleaseTransfer,
+    "transfer_issue.post": requests.PostTransferIssue,
     "freight.accrue": requests.AccrueFreight,
     "freight.adjust": requests.AdjustFreight,
     "milestone.record": requests.RecordMilestone,
@@ -108,6 +134,7 @@ EFFECTS: Final[dict[str, type[msgspec.Struct]]] = {
     "availability.publish": requests.PublishAvailability,
     "customer.notify": requests.Notify,
     "invoice.release": requests.ReleaseInvoice,
+    "credit.post": requests.PostCredit,
     "item.fetch": master.FetchItem,
 }
 """Effect kind → canonical payload."""

@@ -5,15 +5,17 @@ and renders the payload below into its partner's document. Nothing here is addre
 """
 
 from datetime import date, datetime
-from typing import ClassVar
+from typing import ClassVar, Literal
 
 import msgspec
 
 from crossdock.model.classes import DataClass
 from crossdock.model.money import Money
+from crossdock.model.movement import ExpectedLine, MovedLine, ReceivedLine
 from crossdock.model.order import LineAllocation, LineShipped, OrderLine
 from crossdock.model.party import Place
 from crossdock.model.quantity import Quantity
+from crossdock.model.returning import MatchedLine
 from crossdock.model.shipment import Classifier, FreightShare, LabelledPackage, Milestone, Package
 
 
@@ -280,3 +282,89 @@ class ReleaseInvoice(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
     sales_order: str
     delivery: str
     goods_issue: str
+
+
+class FetchInbound(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
+    """`inbound.fetch`: what shall come of this order? (a query)"""
+
+    data_class: ClassVar[DataClass] = "internal"
+
+    number: str
+
+
+class AnnounceInbound(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
+    """`inbound.announce`: what will come to a warehouse (X12 856/943). `reference` is the thread that hears of its receipts.
+
+    `delivery` is the truck, where there may be several of one thread. Sent again, it replaces what was announced.
+    """
+
+    data_class: ClassVar[DataClass] = "commercial"
+
+    reference: str
+    delivery: str
+    location: str
+    lines: tuple[ExpectedLine, ...]
+    due_on: date | None = None
+    cancelled: bool = False
+
+
+class ReleaseTransfer(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
+    """`transfer.release`: the sending warehouse shall send these goods to another site; `cancelled`: no longer."""
+
+    data_class: ClassVar[DataClass] = "commercial"
+
+    reference: str
+    number: str
+    location: str
+    destination: str
+    lines: tuple[MovedLine, ...]
+    due_on: date | None = None
+    cancelled: bool = False
+
+
+class PostGoodsReceipt(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
+    """`goods_receipt.post`: book one receipt of a warehouse to the order it was for. `reference` and `receipt` find it again.
+
+    `of`: a purchase, or goods of a sales order that a customer sent back.
+    """
+
+    data_class: ClassVar[DataClass] = "commercial"
+
+    receipt: str
+    reference: str
+    order: str
+    location: str
+    lines: tuple[ReceivedLine, ...]
+    received_at: datetime
+    of: Literal["purchase", "return"] = "purchase"
+
+
+class PostTransferIssue(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
+    """`transfer_issue.post`: book what left a site for another one, to the sending company's order."""
+
+    data_class: ClassVar[DataClass] = "commercial"
+
+    shipment: str
+    reference: str
+    order: str
+    location: str
+    destination: str
+    lines: tuple[MovedLine, ...]
+    shipped_at: datetime
+
+
+class PostCredit(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
+    """`credit.post`: credit a customer for goods of one inspection, at the price and by the documents of the original sale.
+
+    `reference` and `inspection` find it again; the inspection is empty where the goods are not back yet.
+    """
+
+    data_class: ClassVar[DataClass] = "commercial"
+
+    reference: str
+    order: str
+    number: str
+    sales_order: str
+    lines: tuple[MatchedLine, ...]
+    inspection: str = ""
+    reason: str = ""

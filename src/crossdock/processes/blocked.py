@@ -4,7 +4,9 @@ from crossdock.model.envelope import Recorded
 from crossdock.processes.intents import CloseCase, Intent, OpenCase, Retry
 
 TYPES = ("effect.refused.v1", "effect.unclear.v1", "effect.retryRequested.v1")
-_OWNERS = {"goods_issue.post": "finance", "invoice.release": "finance", "freight.accrue": "finance"}
+_OWNERS = dict.fromkeys(
+    ("goods_issue.post", "invoice.release", "freight.accrue", "goods_receipt.post", "transfer_issue.post", "credit.post"), "finance"
+)  # fmt: skip
 
 
 def intents(event: Recorded) -> tuple[Intent, ...]:

@@ -13,7 +13,18 @@ import msgspec
 from crossdock.errors import Misconfigured
 from crossdock.model.envelope import Recorded
 from crossdock.model.registry import EVENTS
-from crossdock.processes import claim, identifier, master, message, order, shipment, stock
+from crossdock.processes import (
+    claim,
+    identifier,
+    inbound,
+    master,
+    message,
+    order,
+    returning,
+    shipment,
+    stock,
+    transfer,
+)
 from crossdock.processes.intents import Step, Summary
 from crossdock.processes.policy import Policy
 
@@ -60,7 +71,10 @@ def _brought() -> list[Process]:
 
 
 def _all() -> dict[str, Process]:
-    ours = [process_of(module) for module in (order, shipment, identifier, message, stock, claim)]
+    ours = [
+        process_of(module)
+        for module in (order, shipment, inbound, transfer, returning, identifier, message, stock, claim)
+    ]
     ours += [process_of(kind) for kind in master.KINDS]
     known = {process.kind: process for process in ours}
     for process in _brought():

@@ -15,6 +15,7 @@ KIND_MODE: Final[dict[str, Mode]] = {
     "order.check": "independent",
     "availability.publish": "latest",
     "item.fetch": "independent",
+    "inbound.fetch": "independent",
 }
 """How effects of a kind relate within their lane; every kind not named here is `ordered`."""
 

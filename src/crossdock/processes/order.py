@@ -21,6 +21,7 @@ from crossdock.processes import (
     order_change,
     order_check,
     order_release,
+    order_return,
     order_ship,
     order_trouble,
 )
@@ -392,6 +393,7 @@ HANDLERS: dict[str, Handler] = {
     "order.delivered.v1": order_ship.delivered,
     "order.undeliverable.v1": order_trouble.undeliverable,
     "invoice.released.v1": order_ship.invoiced,
+    "order.returnAsked.v1": order_return.asked,
     "fulfilment.created.v1": order_ship.fulfilment_created,
     "reservation.updated.v1": _noted(reservation="document"),
     "order.cancelRequested.v1": order_cancel.requested,

@@ -18,6 +18,7 @@ from crossdock.model.order import (
 )
 from crossdock.model.quantity import Quantity
 from crossdock.model.shipment import MilestoneReached
+from crossdock.processes import order_return
 from crossdock.processes.intents import ClearTimer, Do, Intent, Step
 from crossdock.processes.lines import Line, settled
 from crossdock.processes.order_lines import box, move_lines, published, unbox
@@ -317,14 +318,15 @@ def _invoice_if_free(state: State, part: Part, policy: Policy) -> tuple[Intent, 
     )
 
 
-def invoiced(state: State, event: Recorded, _policy: Policy) -> Step:
+def invoiced(state: State, event: Recorded, policy: Policy) -> Step:
     part = _part(state, event.about or event.data.shipment)
     if part is None or part.invoice:
         return Step(state, (), "duplicate")
-    return Step(
-        roll_up(_with_part(state, replace(part, invoice=event.data.document))),
-        (ClearTimer("backorder"),) if all(map(settled, state.lines)) else (),
-    )
+    state = roll_up(_with_part(state, replace(part, invoice=event.data.document)))
+    intents = order_return.tell_invoiced(state, part.shipment, policy)
+    if all(map(settled, state.lines)):
+        intents.append(ClearTimer("backorder"))
+    return Step(state, tuple(intents))
 
 
 def fulfilment_created(state: State, event: Recorded, _policy: Policy) -> Step:

@@ -1,6 +1,7 @@
 """What the hub knows of one order."""
 
 from datetime import date, datetime
+from decimal import Decimal
 from typing import Literal
 
 import msgspec
@@ -54,6 +55,17 @@ class Release(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
     warehouse: str
     document: str = ""
     cancel: Literal["", "asked", "agreed", "refused"] = ""
+
+
+class Back(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
+    """So much of a line that left with a shipment belongs to a return; `line` is that return's own."""
+
+    thread: str
+    line: str
+    order_line: str
+    item: str
+    shipment: str
+    quantity: Decimal
 
 
 class Change(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
@@ -136,6 +148,8 @@ class State(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
     change: Change | None = None
     early: tuple[Early, ...] = ()
     """What the goods did before we had heard of the order, in the order it came."""
+    back: tuple[Back, ...] = ()
+    """What comes back, by return."""
 
 
 def initial(_thread: str) -> State:

@@ -60,6 +60,12 @@ class Policy(msgspec.Struct, frozen=True, gc=False, forbid_unknown_fields=True):
     """What customers hear of: the order's own turns, and milestones of its parcels."""
     freight_tolerance: Decimal = Decimal("0.05")
     """Largest difference between accrued and billed freight that is adjusted without a person."""
+    over_receipt_tolerance: Decimal = Decimal("0.1")
+    """Share of the expected quantity that may come beyond it and be sold; more is put aside until a person accepts it."""
+    transit_days_max: int = 14
+    """Days on the business clock after which a transfer that has not arrived becomes a case."""
+    transfer_settle_max: Decimal = Decimal(0)
+    """Largest quantity of one line, in its unit, lost in a transfer that is settled without a person."""
     settle_quantity_max: Decimal = Decimal(0)
     """Largest stock difference, in the item's unit, that a reconciliation settles without a person."""
     settle_value_max: Decimal | None = None
@@ -83,9 +89,13 @@ class Policy(msgspec.Struct, frozen=True, gc=False, forbid_unknown_fields=True):
         return self.companies.get(company, self)
 
     def warehouse_of(self, location: str) -> str:
-        """The system whose word about this node counts."""
+        """The system that gets this node's work, and whose word about it counts."""
         node = self.routing.nodes.get(location)
         return node.warehouse if node else self.warehouse
+
+    def source_at(self, system: str, location: str) -> str:
+        """Whom to answer about goods that `system` reported at this node."""
+        return system if location in self.routing.nodes else self.warehouse
 
     def erp_of_node(self, location: str) -> str:
         node = self.routing.nodes.get(location)
@@ -94,4 +104,4 @@ class Policy(msgspec.Struct, frozen=True, gc=False, forbid_unknown_fields=True):
     def speaks_for(self, system: str, location: str) -> bool:
         """Whether what `system` says about this node counts; a node nobody listed is anybody's."""
         node = self.routing.nodes.get(location)
-        return node is None or node.warehouse == system
+        return node is None or system in (node.warehouse, node.leaving)

@@ -33,6 +33,8 @@ class Node(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """A place that ships. `warehouse` is the system whose word about it counts."""
 
     warehouse: str
+    leaving: str = ""
+    """A system that is being replaced there: it finishes what it has, and its word still counts; it gets nothing new."""
     region: str = ""
     time_zone: str = "UTC"
     """IANA name."""

@@ -57,7 +57,7 @@ def unconfirmed(state: State, policy: Policy) -> Step:
     """The wait for the ship confirmation is over."""
     if state.departed_at is not None or state.cancelled or not state.early:
         return Step(state, (), "stale")
-    warehouse = policy.warehouse_of(state.location)
+    warehouse = state.warehouse or policy.warehouse_of(state.location)
     case = OpenCase(
         f"unconfirmed/{warehouse}", "missing", "no ship confirmation",
         f"{state.carrier} carries shipments that {warehouse} has not confirmed as left",

@@ -58,7 +58,7 @@ def _packed(state: State, event: Recorded, policy: Policy) -> Step:
         return _packed_again(state, event, policy)
     state = replace(
         state, shipment=reference_of(event.thread), location=data.location, service=data.service, destination=data.destination,
-        packages=data.packages, people=event.sealed, subject=event.subject,
+        warehouse=policy.source_at(event.source, data.location), packages=data.packages, people=event.sealed, subject=event.subject,
     )  # fmt: skip
     state, intents = _carry(state, policy)
     intents += _tell_packed(state)
@@ -145,7 +145,7 @@ def _labelled(state: State, event: Recorded, policy: Policy) -> Step:
 
 
 def _attach(state: State, packages: tuple[LabelledPackage, ...], policy: Policy) -> Do:
-    warehouse = policy.warehouse_of(state.location)
+    warehouse = state.warehouse or policy.warehouse_of(state.location)
     attach = requests.AttachLabel(state.shipment, state.carrier, packages)
     generation = max(0, state.labels - 1)
     return Do("label.attach", warehouse, state.shipment, attach, state.shipment, generation, priority=1)
@@ -311,7 +311,7 @@ def _waited(state: State, event: Recorded, policy: Policy) -> Step:
         return scans.unconfirmed(state, policy)
     if state.packages:
         return Step(state, (), "stale")
-    warehouse = policy.warehouse_of(state.location)
+    warehouse = state.warehouse or policy.warehouse_of(state.location)
     case = OpenCase(
         f"parent-missing/{warehouse}", "missing", "event before its parent",
         f"{warehouse} confirmed shipments that it never reported as packed",
@@ -368,7 +368,7 @@ def _stands(state: State, policy: Policy) -> tuple[str, str, str]:
     if state.delivered_at is not None or state.undeliverable:
         return ("delivered" if state.delivered_at else state.told), "", ""
     carrier = state.carrier or _account(state, policy)
-    warehouse = policy.warehouse_of(state.location)
+    warehouse = state.warehouse or policy.warehouse_of(state.location)
     if state.departed_at is not None:
         phase = state.told if state.told != "created" else "departed"
         return phase, f"proof of delivery by {carrier}", carrier

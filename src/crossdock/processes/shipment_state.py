@@ -48,6 +48,8 @@ class State(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
     shipment: str = ""
     """What other systems know it by: the warehouse's number behind its name, since two warehouses count alike."""
     location: str = ""
+    warehouse: str = ""
+    """The system that packed it."""
     service: str = "standard"
     destination: Place = Place()
     packages: tuple[Package, ...] = ()

@@ -1,4 +1,4 @@
-"""`prove claims`: many callers claim and use scarce stock while the API and PostgreSQL are killed; then the ledger is judged.
+"""`prove claims`: many callers claim and use scarce stock while API, worker and PostgreSQL are killed; then the ledger is judged.
 
 Whoever got an answer gets the same one again, nothing is oversold, and the entries add up to the balances.
 """
@@ -12,6 +12,7 @@ import signal
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, field
 from decimal import Decimal
+from hashlib import blake2b
 from time import monotonic
 from typing import Any
 
@@ -34,6 +35,9 @@ NODES = ("NODE-A", "NODE-B")
 EACH_PER_CLAIM = 3
 """So much of all items together is there for each claim: some must be refused."""
 RESUME_SECONDS_MAX = 60.0
+AGAIN_MAX = 100_000
+"""So many answers are asked for again; of more, by chance."""
+KILLED = ("api", "worker", "postgres")
 AWAY = (aiohttp.ClientError, ConnectionError, TimeoutError, asyncio.TimeoutError)
 Progress = Callable[[str, int, int], None]
 Call = tuple[str, str, dict[str, Any]]
@@ -56,6 +60,8 @@ class Proof:
     """Buckets below nothing."""
     lost_answers: int = 0
     """Answers that a repeat did not get again."""
+    data: str = ""
+    """Where the hub's data was left, when there is something to look for in it."""
     seconds: float = 0.0
     differences: list[str] = field(default_factory=list)
 
@@ -72,8 +78,10 @@ class Callers:
 
     def __init__(self, hub: BenchHub, proof: Proof) -> None:
         self._hub = hub
-        self._proof = proof
-        self.told: list[tuple[Call, int, Any]] = []
+        self.proof = proof
+        self.begun = 0
+        self.told: list[tuple[bytes, int, bytes]] = []
+        """(call, status, digest of the answer)."""
 
     async def run(self, claims: int, progress: Progress) -> None:
         numbers = iter(range(claims))
@@ -81,6 +89,7 @@ class Callers:
         async def caller() -> None:
             async with self._session() as session:
                 for number in numbers:
+                    self.begun = number
                     await self._live(session, number)
                     progress("claims", number + 1, claims)
 
@@ -94,17 +103,17 @@ class Callers:
 
     async def _live(self, session: aiohttp.ClientSession, number: int) -> None:
         """The life of one claim, the same for the same seed."""
-        dice = random.Random(f"{self._proof.seed}/{number}")
+        dice = random.Random(f"{self.proof.seed}/{number}")
         claim = f"claim-{number}"
         status, answer = await self._call(session, ("/v1/claims", "", _wanted(claim, dice)))
-        self._proof.granted += status in (200, 201)
-        self._proof.refused += status == 409
+        self.proof.granted += status in (200, 201)
+        self.proof.refused += status == 409
         if status == 409:
             return
         for turn in range(dice.choice((0, 1, 1, 2))):
             path, body = _act(answer, dice)
             await self._call(session, (f"/v1/claims/{claim}/{path}", f"{claim}/{turn}", body))
-            self._proof.acts += 1
+            self.proof.acts += 1
 
     async def _call(self, session: aiohttp.ClientSession, call: Call) -> tuple[int, Any]:
         path, key, body = call
@@ -120,37 +129,42 @@ class Callers:
             except AWAY:
                 pass
             assert monotonic() < end, f"no answer to {path} for {RESUME_SECONDS_MAX:.0f} s"
-            self._proof.asked_again += 1
+            self.proof.asked_again += 1
             await asyncio.sleep(0.05)
         assert found[0] in (200, 201, 409), found
         # A refused act was no act: asked again later it may be granted, so only what was done must be told again.
         if found[0] != 409 or path == "/v1/claims":
-            self.told.append((call, *found))
+            self.told.append((json.dumps(call).encode(), found[0], _digest(found[1])))
         return found
 
     async def ask_again(self, progress: Progress) -> list[str]:
         """What a repeat is told otherwise than the first time."""
         lost: list[str] = []
-        calls = iter(list(self.told))
+        asked = random.Random(self.proof.seed).sample(self.told, min(AGAIN_MAX, len(self.told)))
+        calls = iter(asked)
         done = 0
 
         async def caller() -> None:
             nonlocal done
             async with self._session() as session:
-                for call, status, answer in calls:
-                    again, told = await self._call(session, call)
-                    if (again == 409) != (status == 409) or _meant(told) != _meant(answer):
-                        lost.append(f"{call[0]} {call[2].get('claim', '')}: {answer} before, {told} now")
+                for told, status, digest in calls:
+                    call = json.loads(told)
+                    again, answer = await self._call(session, call)
+                    if (again == 409) != (status == 409) or _digest(answer) != digest:
+                        lost.append(
+                            f"{call[0]} {call[2].get('claim', '')}: {status} before, {again} now: {answer}"
+                        )
                     done += 1
-                    progress("asking again", done, len(self.told))
+                    progress("asking again", done, len(asked))
 
         await asyncio.gather(*(caller() for _ in range(CALLERS)))
         return lost
 
 
-def _meant(answer: dict[str, Any]) -> Any:
+def _digest(answer: dict[str, Any]) -> bytes:
     """A problem has a trace id of its own; an answer is the same to the last byte."""
-    return {k: v for k, v in answer.items() if k != "trace_id"}
+    meant = json.dumps({k: v for k, v in answer.items() if k != "trace_id"})
+    return blake2b(meant.encode(), digest_size=16).digest()
 
 
 def _wanted(claim: str, dice: random.Random) -> dict[str, Any]:
@@ -185,12 +199,14 @@ async def run(*, claims: int, kills: int, seed: int, progress: Progress) -> Proo
         await _open_books(hub, claims)
         callers = Callers(hub, proof)
         life = asyncio.create_task(callers.run(claims, progress))
-        await _break(hub, life, kills, seed, progress)
+        await _break(hub, callers, life, progress)
         await life
         await _quiet(hub)
         lost = await callers.ask_again(progress)
         proof.lost_answers = len(lost)
         proof.differences = lost[:20] + await _judge(hub, proof)
+        if not proof.good:
+            hub.keep, proof.data = True, str(hub.folder)
     proof.seconds = round(monotonic() - began, 1)
     return proof
 
@@ -222,15 +238,16 @@ async def _open_books(hub: BenchHub, claims: int) -> None:
         await asyncio.sleep(0.1)
 
 
-async def _break(hub: BenchHub, life: asyncio.Task[None], kills: int, seed: int, progress: Progress) -> None:
-    """SIGKILLs of the API and of PostgreSQL in turn by chance, while claims are made."""
-    dice = random.Random(seed)
-    whom = ["api", "postgres"] * kills
+async def _break(hub: BenchHub, callers: Callers, life: asyncio.Task[None], progress: Progress) -> None:
+    """SIGKILLs of API, worker and PostgreSQL in turn by chance, spread over all claims."""
+    proof = callers.proof
+    dice = random.Random(proof.seed)
+    whom = list(KILLED) * proof.kills
     dice.shuffle(whom)
     for number, role in enumerate(whom):
-        await asyncio.sleep(dice.uniform(0.3, 1.2))
-        if life.done():
-            break
+        due = (number + dice.random()) / len(whom) * proof.claims
+        while callers.begun < due and not life.done():
+            await asyncio.sleep(0.02)
         pids = json.loads((hub.hub.private / "status.json").read_text())["pids"]
         pid = next((pid for name, pid in pids.items() if name.partition("-")[0] == role), None)
         if pid is not None:

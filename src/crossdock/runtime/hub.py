@@ -229,6 +229,7 @@ def _named(routing: Routing, landscape: Landscape) -> Iterator[tuple[str, str, C
     systems, nodes = landscape.systems, {*routing.nodes, landscape.policy.get("location", Policy().location)}
     for name, node in routing.nodes.items():
         yield f"nodes.{name}.warehouse", node.warehouse, systems
+        yield f"nodes.{name}.leaving", node.leaving, systems
         yield f"nodes.{name}.erp", node.erp, systems
         yield f"nodes.{name}.calendar", node.calendar, routing.calendars
     for rule in routing.orders:

@@ -15,7 +15,10 @@ def fingerprint_of(text: str) -> bytes:
 
 
 async def apply(connection: Connection, changes: Sequence[Change]) -> None:
-    """Open, link, close, in the order of the fingerprints; few per batch, so one statement each."""
+    """Close what is opened anew, open, link, close, in the order of the fingerprints; few per batch, so one statement each."""
+    before, after = _closings(changes)
+    for thread, close in before:
+        await _close(connection, thread, close)
     opened = sorted(
         ((fingerprint_of(c.fingerprint), t, k, c) for t, k, c in changes if isinstance(c, OpenCase)),
         key=lambda x: x[0],
@@ -31,9 +34,23 @@ async def apply(connection: Connection, changes: Sequence[Change]) -> None:
             " on conflict (case_id, thread, key) do update set closed_at = null",
             number, thread, thread_key, case.key,
         )  # fmt: skip
-    for thread, _, close in changes:
-        if isinstance(close, CloseCase):
-            await _close(connection, thread, close)
+    for thread, close in after:
+        await _close(connection, thread, close)
+
+
+def _closings(
+    changes: Sequence[Change],
+) -> tuple[list[tuple[bytes, CloseCase]], list[tuple[bytes, CloseCase]]]:
+    """Those whose key a later change opens again, and the others: the last word on a key counts."""
+    opened: set[tuple[bytes, str]] = set()
+    before: list[tuple[bytes, CloseCase]] = []
+    after: list[tuple[bytes, CloseCase]] = []
+    for thread, _, change in reversed(changes):
+        if isinstance(change, OpenCase):
+            opened.add((thread, change.key))
+        else:
+            (before if (thread, change.key) in opened else after).append((thread, change))
+    return before[::-1], after[::-1]
 
 
 async def _close(connection: Connection, thread: bytes, close: CloseCase) -> None:

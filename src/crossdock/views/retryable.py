@@ -1,10 +1,16 @@
 """Which things a case blocks can be moved on by retrying it, told by the key under which they are linked."""
 
+from crossdock.processes.receiving import ACCEPT
+
 EFFECT_KEY_LENGTH = 36
 HOLD = "hold/"
 FREIGHT = "freight/"
 
 
 def retryable(key: str) -> bool:
-    """An effect, a parked thread, an order that is checked again, a hold that is released, a freight bill accepted."""
-    return len(key) == EFFECT_KEY_LENGTH or key in ("hold", "parked") or key.startswith((HOLD, FREIGHT))
+    """An effect, a parked thread, an order that is checked again, a hold that is released, a freight bill accepted, goods
+    accepted as they came.
+    """
+    return (
+        len(key) == EFFECT_KEY_LENGTH or key in ("hold", "parked") or key.startswith((HOLD, FREIGHT, ACCEPT))
+    )

@@ -4,11 +4,13 @@ from hashlib import blake2b
 from typing import Any, Final
 
 from crossdock.model.thread import hash16, kind_of
+from crossdock.processes.inbound_state import State as Inbound
 from crossdock.processes.order_state import State as Order
 from crossdock.processes.policy import Policy
 from crossdock.processes.shipment import State as Shipment
+from crossdock.processes.transfer_state import State as Transfer
 from crossdock.store.pool import Connection
-from crossdock.views import story_milestones, story_sentence, story_systems, story_timeline
+from crossdock.views import story_goods, story_milestones, story_sentence, story_systems, story_timeline
 from crossdock.views.names import Names
 from crossdock.views.retryable import retryable
 from crossdock.views.sql import blocks
@@ -86,15 +88,17 @@ def headline(row: Any, state: Any, names: Names) -> Headline:
             return Headline(
                 f"Shipment {plain_number(state.shipment)}", tuple(facts), state.freight, "freight"
             )
+        case Inbound() | Transfer():
+            return story_goods.headline(state)
         case _:
             kind, _, rest = row["thread_key"].partition("/")
             return Headline(f"{kind.capitalize()} {rest.rpartition('/')[2]}", (names.plain(rest),))
 
 
 def lines(state: Any) -> list[Line]:
-    """The order's lines under the line law; extras only where there is something in them."""
+    """The lines under the law of their kind; extras only where there is something in them."""
     if not isinstance(state, Order):
-        return []
+        return story_goods.lines(state)
     currency = state.total.currency if state.total else ""
     return [
         Line(

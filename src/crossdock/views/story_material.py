@@ -10,6 +10,7 @@ import msgspec
 from crossdock.model.thread import hash16
 from crossdock.processes.catalogue import PROCESSES
 from crossdock.processes.order_state import State as Order
+from crossdock.processes.returning_state import State as Return
 from crossdock.processes.shipment import State as Shipment
 from crossdock.store.pool import Connection
 from crossdock.views.names import Names
@@ -80,8 +81,10 @@ def links_of(state: Any, systems: tuple[str, ...]) -> list[str]:
     """Keys of the threads that a state names."""
     match state:
         case Order():
-            keys = (shipment_keys(part.shipment, systems) for part in state.parts)
-            return [key for some in keys for key in some][:LINKED_MAX]
+            keys = [key for part in state.parts for key in shipment_keys(part.shipment, systems)]
+            return [*keys, *dict.fromkeys(x.thread for x in state.back)][:LINKED_MAX]
+        case Return():
+            return [f"order/{state.order}"] if state.order else []
         case Shipment():
             packages = (*state.packages, *state.departed_early)
             return list(dict.fromkeys(f"order/{x.order}" for p in packages for x in p.lines))[:LINKED_MAX]

@@ -1,20 +1,26 @@
 """The milestone line: what happened, what is expected, and what nobody told us. Facts never look like guesses."""
 
 from collections.abc import Callable, Sequence
-from datetime import UTC, datetime, time
+from datetime import date, datetime
 from typing import Any, Final
 
+from crossdock.model.localtime import day_ends_at
+from crossdock.model.movement import InboundExpected, TransferOrdered
 from crossdock.model.registry import decode
 from crossdock.model.shipment import Milestone as Scan
+from crossdock.processes.inbound_state import State as Inbound
 from crossdock.processes.order_state import State as Order
 from crossdock.processes.shipment import RANK
 from crossdock.processes.shipment import State as Shipment
+from crossdock.processes.transfer_state import State as Transfer
 from crossdock.views.story_material import Material
 from crossdock.views.story_shape import Classifier, Milestone
 
 _BLOCKS: Final = {
     "order.check": "approved", "warehouse_order.release": "released", "label.create": "labelled",
     "label.attach": "departed", "goods_issue.post": "goods_issue", "invoice.release": "invoiced",
+    "inbound.announce": "announced", "goods_receipt.post": "booked", "transfer.release": "released",
+    "transfer_issue.post": "goods_issue",
 }  # fmt: skip
 """Which milestone an effect in trouble holds up."""
 
@@ -31,6 +37,12 @@ def milestones(m: Material) -> list[Milestone]:
         case Shipment() if m.state.shipment:
             known = _of_shipment(m, m.state)
             ended = ""
+        case Inbound():
+            known = _of_inbound(m, m.state)
+            ended = "cancelled" if m.state.ended == "cancelled" else ""
+        case Transfer() if m.state.order:
+            known = _of_transfer(m, m.state)
+            ended = "cancelled" if m.state.cancelled and not m.state.legs else ""
         case _:
             return []
     if ended:
@@ -115,6 +127,42 @@ def _of_shipment(m: Material, s: Shipment) -> list[Known]:
     ]  # fmt: skip
 
 
+def _of_inbound(m: Material, s: Inbound) -> list[Known]:
+    receipts = [x for x in s.receipts if x.asked]
+    booked = sum(1 for x in receipts if x.document)
+    all_came = bool(s.receipts) and not s.left
+    return [
+        ("expected", "expected", s.said is not None, _first(m, "inbound.expected.v1"), ""),
+        ("announced", "announced", bool(s.announced), _first(m, "inbound.announced.v1"), ""),
+        ("received", "received", all_came, _last(m, "inbound.received.v1"), "part of it" if s.receipts and not all_came else ""),
+        (
+            "booked", "goods receipt", all_came and booked == len(receipts), _last(m, "goodsReceipt.posted.v1"),
+            _share(booked, len(receipts)),
+        ),
+    ]  # fmt: skip
+
+
+def _of_transfer(m: Material, s: Transfer) -> list[Known]:
+    issues, receipts = [x for x in s.issues if x.asked], [x for x in s.receipts if x.asked]
+    issued, booked = sum(1 for x in issues if x.document), sum(1 for x in receipts if x.document)
+    arrived = s.complete and not s.in_transit
+    known = [
+        ("ordered", "ordered", True, _first(m, "transfer.ordered.v1"), ""),
+        ("set_aside", "set aside", s.granted, _first(m, "claim.granted.v1"), ""),
+        ("released", "released", bool(s.released), _first(m, "transfer.released.v1"), ""),
+        ("shipped", "left", s.complete, _last(m, "transfer.shipped.v1"), "part of it" if s.legs and not s.complete else ""),
+        ("goods_issue", "goods issue", s.complete and issued == len(issues), _last(m, "goodsIssue.posted.v1"), _share(issued, len(issues))),
+        ("received", "received", arrived, _last(m, "inbound.received.v1"), "part of it" if s.receipts and not arrived else ""),
+        ("booked", "goods receipt", arrived and booked == len(receipts), _last(m, "goodsReceipt.posted.v1"), _share(booked, len(receipts))),
+    ]  # fmt: skip
+    if s.variances or any(x.settled for x in s.legs):
+        settled = max(
+            filter(None, (_last(m, "transfer.settled.v1"), _last(m, "inbound.accepted.v1"))), default=None
+        )
+        known.append(("settled", "differences settled", not s.variances, settled, ""))
+    return known
+
+
 def _scans(m: Material) -> dict[tuple[str, str], datetime]:
     """(milestone, classifier) → the newest carrier scan's time."""
     found: dict[tuple[str, str], datetime] = {}
@@ -167,12 +215,27 @@ def _passed(name: str, place: int, last: int) -> bool:
 def _expected(m: Material) -> dict[str, tuple[Classifier, datetime]]:
     """Who said when: a carrier's estimate beats the promise given with the order."""
     found: dict[str, tuple[Classifier, datetime]] = {}
-    if isinstance(m.state, Order) and m.state.promised_on:
-        found["delivered"] = ("planned", datetime.combine(m.state.promised_on, time(23, 59), UTC))
+    due = _due_on(m.state)
+    if due is not None:
+        found[due[0]] = ("planned", due[1])
     for (name, classifier), at in _scans(m).items():
         if classifier in ("EST", "PLN"):
             found[name] = ("estimated" if classifier == "EST" else "planned", at)
     return found
+
+
+def _due_on(state: Any) -> tuple[str, datetime] | None:
+    """(milestone, the end of the day it is promised or ordered for, where it shall come)"""
+    match state:
+        case Order(promised_on=date() as day):
+            return "delivered", day_ends_at(day, state.destination.country)
+        case (
+            Inbound(said=InboundExpected(due_on=date() as day))
+            | Transfer(order=TransferOrdered(due_on=date() as day))
+        ):
+            return "received", day_ends_at(day, "")
+        case _:
+            return None
 
 
 def _guess(said: tuple[Classifier, datetime] | None, now: datetime) -> tuple[Classifier, datetime | None]:

@@ -4,6 +4,7 @@ from datetime import UTC, datetime
 from typing import Any, Final
 
 from crossdock.processes.order_state import State as Order
+from crossdock.processes.receiving import ACCEPT
 from crossdock.processes.shipment import State as Shipment
 from crossdock.views.names import Names
 from crossdock.views.retryable import FREIGHT, HOLD
@@ -102,6 +103,8 @@ def _cased(cases: list[Case], trouble: list[Any], names: Names) -> list[Said]:
         then = "It is checked again by itself, or at once when the case is retried."
     elif case.key.startswith(FREIGHT):
         then = "Retry the case to accept the bill."
+    elif case.key.startswith(ACCEPT):
+        then = "Retry the case to accept it as it came."
     elif case.key.startswith(HOLD):
         then = "Retry the case to release the hold."
     else:

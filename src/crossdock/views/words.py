@@ -7,6 +7,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
+from crossdock.model.localtime import instant_of
+
 Say = Callable[[str, Any], str]
 """(who says it, the event's data) → a sentence without a full stop."""
 
@@ -39,7 +41,17 @@ def _scan(who: str, data: Any) -> str:
     where = f" in {data.location}" if data.location else ""
     why = f": {data.reason}" if data.reason else ""
     guess = {"EST": " (estimate)", "PLN": " (plan)"}.get(data.classifier, "")
-    return f"{data.carrier.upper() or who} {_MILESTONES[data.milestone]}{where}{why}{guess}"
+    return f"{data.carrier.upper() or who} {_MILESTONES[data.milestone]}{where}{why}{guess}{_clock(data)}"
+
+
+def _clock(data: Any) -> str:
+    """What a time without a zone leaves open; nothing where it names its zone, or the place makes it sure."""
+    if data.at is not None or not data.local_at:
+        return ""
+    found = instant_of(data.local_at, data.location)
+    if found is None:
+        return f" ({data.local_at} by a clock whose zone is not known)"
+    return f" ({found.doubt})" if found.doubt else ""
 
 
 def _checked(who: str, data: Any) -> str:
@@ -67,6 +79,44 @@ def _labelled(who: str, data: Any) -> str:
     return f"{who} made the label {_listed(tuple(x.tracking for x in data.packages))}{cost}"
 
 
+def _line_quantities(data: Any) -> str:
+    return _quantities(data.lines) or "nothing"
+
+
+def _received_lines(who: str, data: Any) -> str:
+    bad = [x for x in data.lines if x.condition != "good"]
+    said = {"damaged": "damaged", "quarantine": "put aside"}
+    notes = ", ".join(f"{x.quantity} {said[x.condition]}" for x in bad)
+    docked = ", on the dock" if any(x.on_dock for x in data.lines) else ""
+    return (
+        f"{who} received {_line_quantities(data)} at {data.location}{docked}{f' ({notes})' if notes else ''}"
+    )
+
+
+def _issued(who: str, data: Any) -> str:
+    return f"{who} posted goods issue {data.document}{f', delivery {data.delivery}' if data.delivery else ''}"
+
+
+_OUTCOMES: Final = {"lost": "is lost", "found": "was found", "surplus": "is kept"}
+
+
+def _settled(who: str, data: Any) -> str:
+    listed = _listed(tuple(f"{x.quantity} of line {x.line}" for x in data.lines))
+    return f"{data.by or who} settled it: {listed} {_OUTCOMES[data.outcome]}{_because(data.reason)}"
+
+
+_DISPOSITIONS: Final = {
+    "restock": "back for sale", "refurbish": "to be repaired", "vendor": "back to the supplier", "scrap": "destroyed",
+}  # fmt: skip
+
+
+def _judged(who: str, data: Any) -> str:
+    said = ", ".join(
+        f"{x.quantity} of {x.item} {_DISPOSITIONS[x.disposition]}{_because(x.reason)}" for x in data.lines
+    )
+    return f"{who} judged what came back: {said}"
+
+
 def _because(reason: str) -> str:
     return f": {reason}" if reason else ""
 
@@ -79,6 +129,7 @@ _TIMERS: Final = {
     "recheck": "a held order is checked again",
     "backorder": "what is backordered is put to the stock ledger again",
     "parent": "an event waited for the one before it",
+    "transit": "a transfer has not arrived",
 }
 
 
@@ -143,7 +194,7 @@ EVENTS: Final[dict[str, Say]] = {
     ),
     "load.cancelled.v1": lambda who, d: f"{who} cancelled load {d.load}",
     "tracking.subscribed.v1": lambda who, d: f"{who} will report scans of {_listed(d.tracking)}",
-    "goodsIssue.posted.v1": lambda who, d: f"{who} posted goods issue {d.document}, delivery {d.delivery}",
+    "goodsIssue.posted.v1": _issued,
     "freight.accrued.v1": lambda who, d: f"{who} accrued freight of {d.amount}, document {d.document}",
     "freight.invoiced.v1": lambda _, d: (
         f"{d.carrier} billed {d.total} in {d.invoice}{f', by a weight of {d.reweighed}' if d.reweighed else ''}"
@@ -167,6 +218,41 @@ EVENTS: Final[dict[str, Say]] = {
         f"{who} released {d.quantity} of {d.place.item}{_because(d.reason)}"
     ),
     "availability.published.v1": lambda who, d: f"{who} shows {d.available} of {d.item} as available",
+    "inbound.expected.v1": lambda who, d: f"{who} expects {_line_quantities(d)} at {d.location}",
+    "inbound.changed.v1": lambda who, d: f"{who} has news of {d.number}",
+    "inbound.cancelled.v1": lambda who, d: f"{who} cancelled what should come{_because(d.reason)}",
+    "inbound.announced.v1": lambda who, d: f"{who} knows what will come, as {d.document}",
+    "inbound.received.v1": _received_lines,
+    "inbound.stored.v1": lambda who, d: f"{who} put {_line_quantities(d)} away at {d.location}",
+    "inbound.closed.v1": lambda who, d: (
+        f"{who} expects no more{f' of {d.delivery}' if d.delivery else ''}{_because(d.reason)}"
+    ),
+    "inbound.accepted.v1": lambda who, d: f"{d.by or who} accepted it as it came: {d.what}",
+    "goodsReceipt.posted.v1": lambda who, d: (
+        f"{who} posted goods receipt {d.document} for receipt {d.receipt}"
+    ),
+    "transfer.ordered.v1": lambda who, d: (
+        f"{who} ordered {_line_quantities(d)} from {d.sender.location} to {d.receiver.location}"
+    ),
+    "transfer.cancelled.v1": lambda who, d: f"{who} cancelled the transfer{_because(d.reason)}",
+    "transfer.released.v1": lambda who, d: f"{who} took the transfer as {d.document}",
+    "transfer.shipped.v1": lambda who, d: (
+        f"{who} sent {_line_quantities(d)} from {d.location} as {d.shipment}{f' with {d.carrier}' if d.carrier else ''}"
+    ),
+    "transfer.settled.v1": _settled,
+    "return.authorised.v1": lambda who, d: (
+        f"{who} authorised the return of {_line_quantities(d)}{f' until {d.until}' if d.until else ''}"
+    ),
+    "return.identified.v1": lambda who, d: f"{who} found on a slip that it came from {plain_number(d.order)}",
+    "return.cancelled.v1": lambda who, d: f"{who} cancelled the return{_because(d.reason)}",
+    "return.matched.v1": lambda _, d: (
+        f"The order found what may come back: {_line_quantities(d)}"
+        if d.known
+        else "Nobody knows the order of this return"
+    ),
+    "order.returnAsked.v1": lambda _, d: f"A return asks for {_line_quantities(d)}",
+    "return.dispositioned.v1": _judged,
+    "credit.posted.v1": lambda who, d: f"{who} posted credit {d.document}",
     "item.defined.v1": lambda who, d: f"{who} defined item {d.item}{_because(d.description)}",
     "item.changed.v1": lambda who, d: f"{who} changed item {d.item}",
     "item.renamed.v1": lambda who, d: f"{who} renamed item {d.item} to {d.now}",
@@ -227,6 +313,13 @@ EFFECTS: Final[dict[str, Wish]] = {
     "load.cancel": Wish("cancel the load", "cancelled load", "load cancellation"),
     "tracking.subscribe": Wish("report scans", "will report scans of", "scan subscription"),
     "goods_issue.post": Wish("post the goods issue", "posted goods issue", "goods issue"),
+    "inbound.fetch": Wish("say what will come", "told what will come of", "question what will come"),
+    "inbound.announce": Wish(
+        "take the advice of what will come", "knows what will come, as", "inbound advice"
+    ),
+    "goods_receipt.post": Wish("post the goods receipt", "posted goods receipt", "goods receipt"),
+    "transfer.release": Wish("take the transfer", "took transfer", "transfer order"),
+    "transfer_issue.post": Wish("post the goods issue", "posted goods issue", "goods issue"),
     "freight.accrue": Wish("accrue the freight cost", "accrued freight, document", "freight accrual"),
     "freight.adjust": Wish("adjust the freight cost", "adjusted the freight, document", "freight adjustment"),
     "milestone.record": Wish("record the milestone", "recorded the milestone", "milestone"),
@@ -234,6 +327,7 @@ EFFECTS: Final[dict[str, Wish]] = {
     "availability.publish": Wish("show the availability", "shows the availability", "availability"),
     "customer.notify": Wish("tell the customer", "told the customer,", "customer notice"),
     "item.fetch": Wish("say what it knows of the item", "told of item", "item question"),
+    "credit.post": Wish("credit the customer", "posted credit", "credit"),
     "invoice.release": Wish("release the invoice", "released invoice", "invoice"),
 }
 """Effect kind → how asking for it is told."""

@@ -1,12 +1,12 @@
 """Carriers' local times: an instant only where the zone is sure, and a doubt where the clock was ambiguous."""
 
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from crossdock.model.localtime import _REGIONS, _ZONES, _zone, believed, instant_of, zone_of
+from crossdock.model.localtime import _REGIONS, _ZONES, _zone, believed, day_ends_at, instant_of, zone_of
 
 
 @pytest.mark.parametrize(
@@ -65,3 +65,16 @@ def test_a_clock_may_run_ahead_a_little(seconds: int) -> None:
 
     assert (found.at > now + timedelta(seconds=300)) is False
     assert bool(found.doubt) == (seconds > 300)
+
+
+@pytest.mark.parametrize(
+    ("place", "at"),
+    [
+        ("NL", datetime(2026, 1, 15, 22, 59, tzinfo=UTC)),
+        ("Tokyo, JP", datetime(2026, 1, 15, 14, 59, tzinfo=UTC)),
+        ("US", datetime(2026, 1, 16, 11, 59, tzinfo=UTC)),
+    ],
+)
+def test_a_promised_day_ends_where_it_was_promised(place: str, at: datetime) -> None:
+    """And where the zone is not sure, no earlier than anywhere on Earth."""
+    assert day_ends_at(date(2026, 1, 15), place) == at

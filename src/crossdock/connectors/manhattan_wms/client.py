@@ -1,4 +1,4 @@
-"""Talking to the WMS: an OAuth2 token, three services, and outcomes."""
+"""Talking to the WMS: an OAuth2 token, its services, and outcomes."""
 
 from base64 import b64encode
 from datetime import UTC, datetime
@@ -25,6 +25,7 @@ from crossdock.connectors.manhattan_wms.inventory import SERVICE as INVENTORY
 from crossdock.connectors.manhattan_wms.inventory import from_cursor, to_page
 from crossdock.connectors.manhattan_wms.messages import Saved, ServiceAnswer
 from crossdock.errors import Misconfigured
+from crossdock.model.movement import InboundAnnounced, TransferReleased
 from crossdock.model.order import CancellationAnswered, OrderReleased
 from crossdock.model.shipment import LabelAttached
 
@@ -32,6 +33,8 @@ SERVICES: Final = {
     "warehouse_order.release": "/dcorder/api/dcorder/originalOrder/save",
     "warehouse_order.cancel": "/dcorder/api/dcorder/originalOrder/cancel",
     "label.attach": "/dcshipping/api/dcshipping/olpn/attachLabels",
+    "inbound.announce": "/dcinbound/api/dcinbound/asn/save",
+    "transfer.release": "/dcorder/api/dcorder/transferOrder/save",
 }
 UNKNOWN_ORDER: Final = "ORDER_NOT_FOUND"
 TOKEN_SECONDS_DEFAULT = 3600.0
@@ -198,6 +201,11 @@ def _done(call: Call, data: Saved, answer: Answer) -> Done | Unknown:
         case "label.attach" if data.shipment_id:
             attached = LabelAttached(shipment=_reference(call))
             return Done(document=data.shipment_id, receipt=attached, answer=answer.body)
+        case "inbound.announce" if data.asn_id:
+            return Done(document=data.asn_id, receipt=InboundAnnounced(data.asn_id), answer=answer.body)
+        case "transfer.release" if data.transfer_order_id:
+            released_as = TransferReleased(data.transfer_order_id)
+            return Done(document=data.transfer_order_id, receipt=released_as, answer=answer.body)
     return Unknown(reason="the service says success and names no document")
 
 

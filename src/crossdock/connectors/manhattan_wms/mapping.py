@@ -6,7 +6,7 @@ from typing import Final, TypeVar
 
 from crossdock.connect.contract import Account, Inbound, Translation
 from crossdock.connect.reading import parse, read, unmapped
-from crossdock.connectors.manhattan_wms import messages
+from crossdock.connectors.manhattan_wms import mapping_dock, mapping_returns, messages
 from crossdock.connectors.manhattan_wms.gs1 import is_sscc
 from crossdock.connectors.manhattan_wms.units import to_quantity
 from crossdock.errors import Malformed, Rejected, Unsupported
@@ -24,7 +24,7 @@ M = TypeVar("M", bound=messages.Message)
 
 
 def to_events(inbound: Inbound, account: Account) -> Translation:
-    """One message → one event."""
+    """One message → one event, or two where a slip came with goods."""
     if inbound.channel != CHANNEL:
         raise Unsupported(inbound.channel)
     source_id = inbound.headers.get(MESSAGE_ID_HEADER, "").strip()
@@ -45,11 +45,15 @@ def order_reference(hub_reference: str) -> str:
 Translate = Callable[[Inbound, str, Account], Translation]
 
 
-def _translator(shape: type[M], to_event: Callable[[M, Account], NewEvent]) -> Translate:
+def _translator(
+    shape: type[M], to_event: Callable[[M, Account], NewEvent | tuple[NewEvent, ...]]
+) -> Translate:
     def translate(inbound: Inbound, source_id: str, account: Account) -> Translation:
         message = read(shape, inbound.body)
         left = unmapped(shape, parse(inbound.body))
-        return Translation(source_id=source_id, events=(to_event(message, account),), unmapped=left)
+        made = to_event(message, account)
+        events = made if isinstance(made, tuple) else (made,)
+        return Translation(source_id=source_id, events=events, unmapped=left)
 
     return translate
 
@@ -257,4 +261,10 @@ _MESSAGES: Final[dict[str, Translate]] = {
     "ShipmentCancelled": _translator(messages.ShipmentCancelledMessage, _to_shipment_cancelled),
     "StockReceived": _translator(messages.StockReceivedMessage, _to_stock_received),
     "StockAdjusted": _translator(messages.StockAdjustedMessage, _to_stock_adjusted),
+    "AsnReceived": _translator(messages.AsnReceivedMessage, mapping_dock.to_received),
+    "AsnPutaway": _translator(messages.AsnPutawayMessage, mapping_dock.to_stored),
+    "AsnVerified": _translator(messages.AsnVerifiedMessage, mapping_dock.to_closed),
+    "ReturnReceived": _translator(messages.ReturnReceivedMessage, mapping_returns.to_received),
+    "ReturnInspected": _translator(messages.ReturnInspectedMessage, mapping_returns.to_dispositioned),
+    "TransferShipped": _translator(messages.TransferShippedMessage, mapping_dock.to_transfer_shipped),
 }

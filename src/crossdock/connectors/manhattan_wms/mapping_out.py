@@ -10,7 +10,13 @@ from crossdock.connect.contract import Account
 from crossdock.connectors.manhattan_wms.units import from_unit
 from crossdock.errors import Unsupported
 from crossdock.model.party import Party, People
-from crossdock.model.requests import AttachLabel, CancelRelease, ReleaseOrder
+from crossdock.model.requests import (
+    AnnounceInbound,
+    AttachLabel,
+    CancelRelease,
+    ReleaseOrder,
+    ReleaseTransfer,
+)
 
 _UNSAFE = re.compile(r"[^A-Za-z0-9-]+")
 _READABLE_MAX = 40
@@ -26,6 +32,10 @@ def from_payload(kind: str, payload: msgspec.Struct, people: People, account: Ac
             document = _from_cancel(payload)
         case "label.attach", AttachLabel():
             document = _from_label(payload, account)
+        case "inbound.announce", AnnounceInbound():
+            document = _from_announcement(payload)
+        case "transfer.release", ReleaseTransfer():
+            document = _from_transfer(payload)
         case _:
             raise Unsupported(kind)
     return _ENCODER.encode(document)
@@ -113,3 +123,49 @@ def _from_label(payload: AttachLabel, account: Account) -> dict[str, Any]:
             {"OlpnId": package.sscc, "TrackingNumber": package.tracking} for package in payload.packages
         ],
     }
+
+
+def _from_announcement(payload: AnnounceInbound) -> dict[str, Any]:
+    """An advance ship notice: one for each truck, or one for the whole order."""
+    document: dict[str, Any] = {
+        "AsnId": order_id(f"{payload.reference}/{payload.delivery}"),
+        "Extended": {"HubReference": payload.reference, "Delivery": payload.delivery},
+        "DestinationFacilityId": payload.location,
+        "AsnStatus": "CANCELLED" if payload.cancelled else "IN_TRANSIT",
+        "AsnLine": [
+            {
+                "AsnLineId": line.line,
+                "ItemId": line.item,
+                "ShippedQuantity": line.quantity.value,
+                "QuantityUomId": from_unit(line.quantity.unit, f"/lines/{index}/quantity/unit"),
+                **({"OwnerId": line.owner} if line.owner else {}),
+            }
+            for index, line in enumerate(payload.lines)
+        ],
+    }
+    if payload.due_on is not None:
+        document["EstimatedArrivalDate"] = payload.due_on.isoformat()
+    return document
+
+
+def _from_transfer(payload: ReleaseTransfer) -> dict[str, Any]:
+    document: dict[str, Any] = {
+        "TransferOrderId": order_id(payload.reference),
+        "Extended": {"HubReference": payload.reference},
+        "TransferNumber": payload.number,
+        "OriginFacilityId": payload.location,
+        "DestinationFacilityId": payload.destination,
+        "TransferStatus": "CANCELLED" if payload.cancelled else "RELEASED",
+        "TransferOrderLine": [
+            {
+                "TransferOrderLineId": line.line,
+                "ItemId": line.item,
+                "OrderedQuantity": line.quantity.value,
+                "QuantityUomId": from_unit(line.quantity.unit, f"/lines/{index}/quantity/unit"),
+            }
+            for index, line in enumerate(payload.lines)
+        ],
+    }
+    if payload.due_on is not None:
+        document["RequiredDeliveryDate"] = payload.due_on.isoformat()
+    return document

@@ -1,6 +1,6 @@
 """The WMS's documents on the wire: its event messages, and the answer envelope of its services."""
 
-from datetime import datetime
+from datetime import date, datetime
 from decimal import Decimal
 from typing import Annotated
 
@@ -131,6 +131,105 @@ class StockChange(Document):
     owner_id: Maybe = None
 
 
+class AsnExtended(Document):
+    """What the WMS keeps for us of an advance ship notice or transfer: the hub's thread, and the truck where there are several."""
+
+    hub_reference: Annotated[
+        str, msgspec.Meta(pattern="^(inbound|transfer|return)/[^/]+/.+$", max_length=190)
+    ]
+    delivery: Maybe = None
+
+
+class AsnLine(Document):
+    """`condition_code`: GOOD (or nothing), HOLD for inspection, DAMAGED."""
+
+    asn_line_id: Text
+    item_id: Text
+    quantity: Decimal
+    quantity_uom_id: Text
+    condition_code: Maybe = None
+    lot_number: Maybe = None
+    expiry_date: date | None = None
+    owner_id: Maybe = None
+
+
+class AsnReceipt(Document):
+    """`on_dock`: received, and not yet where it can be picked."""
+
+    asn_id: Text
+    extended: AsnExtended
+    receipt_id: Text
+    lines: Annotated[tuple[AsnLine, ...], msgspec.Meta(min_length=1)]
+    on_dock: bool | None = None
+
+
+class AsnClosing(Document):
+    asn_id: Text
+    extended: AsnExtended
+    reason_text: Maybe = None
+
+
+class ReturnSlip(Document):
+    """What the customer's slip says: the hub's order, and its lines by the names the shop gave them."""
+
+    hub_reference: Text
+
+
+class ReturnLine(Document):
+    return_line_id: Text
+    item_id: Text
+    quantity: Decimal
+    quantity_uom_id: Text
+    original_order_line_id: Maybe = None
+    lot_number: Maybe = None
+    reason_code: Maybe = None
+
+
+class ReturnReceipt(Document):
+    """Goods that a customer sent back and nobody had announced. `slip` is left out where there was none."""
+
+    receipt_id: Text
+    lines: Annotated[tuple[ReturnLine, ...], msgspec.Meta(min_length=1)]
+    slip: ReturnSlip | None = None
+
+
+class InspectedLine(Document):
+    """`disposition_code`: RESTOCK, REFURBISH, RTV (to the vendor) or SCRAP."""
+
+    asn_line_id: Text
+    item_id: Text
+    quantity: Decimal
+    quantity_uom_id: Text
+    disposition_code: Text
+    lot_number: Maybe = None
+    reason_text: Maybe = None
+
+
+class ReturnInspection(Document):
+    """`extended` echoes the return that was announced; one that nobody announced goes by its receipt."""
+
+    inspection_id: Text
+    receipt_id: Text
+    lines: Annotated[tuple[InspectedLine, ...], msgspec.Meta(min_length=1)]
+    extended: AsnExtended | None = None
+
+
+class TransferLine(Document):
+    transfer_order_line_id: Text
+    item_id: Text
+    quantity: Decimal
+    quantity_uom_id: Text
+
+
+class TransferDeparture(Document):
+    transfer_order_id: Text
+    extended: AsnExtended
+    shipment_id: Text
+    lines: Annotated[tuple[TransferLine, ...], msgspec.Meta(min_length=1)]
+    carrier_id: Maybe = None
+    last_shipment: bool | None = None
+
+
 class Message(Document):
     """The envelope of every event."""
 
@@ -168,8 +267,32 @@ class StockAdjustedMessage(Message):
     payload: StockChange
 
 
+class AsnReceivedMessage(Message):
+    payload: AsnReceipt
+
+
+class AsnPutawayMessage(Message):
+    payload: AsnReceipt
+
+
+class AsnVerifiedMessage(Message):
+    payload: AsnClosing
+
+
+class ReturnReceivedMessage(Message):
+    payload: ReturnReceipt
+
+
+class ReturnInspectedMessage(Message):
+    payload: ReturnInspection
+
+
+class TransferShippedMessage(Message):
+    payload: TransferDeparture
+
+
 class Saved(Document):
-    """What a service says about the order or shipment it worked on."""
+    """What a service says about the order, shipment, notice or transfer it worked on."""
 
     original_order_id: Maybe = None
     order_status: Maybe = None
@@ -177,6 +300,8 @@ class Saved(Document):
     cancelled: bool | None = None
     reason: Maybe = None
     shipment_id: Maybe = None
+    asn_id: Maybe = None
+    transfer_order_id: Maybe = None
 
 
 class Complaint(Document):

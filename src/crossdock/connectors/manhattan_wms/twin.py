@@ -1,4 +1,4 @@
-"""The simulated WMS's services and control surface; the warehouse work is in `twin_floor`.
+"""The simulated WMS's services and control surface; the warehouse work is in `twin_floor`, the dock in `twin_dock`.
 
 GET /_twin/orders       [{"reference", "status", "shipment", "shipments", "lines", "picked"}]
 GET /_twin/shipments    [{"shipment", "status", "lines": [{"reference", "line", "item", "quantity"}]}]
@@ -23,7 +23,10 @@ from aiohttp import web
 from crossdock.connect.twin import Twin, lose_answer
 from crossdock.connectors.manhattan_wms.client import SERVICES, UNKNOWN_ORDER
 from crossdock.connectors.manhattan_wms.inventory import SERVICE as INVENTORY
+from crossdock.connectors.manhattan_wms.twin_answers import No, decimal, reply, required
+from crossdock.connectors.manhattan_wms.twin_dock import Dock
 from crossdock.connectors.manhattan_wms.twin_floor import Floor
+from crossdock.connectors.manhattan_wms.twin_returns import ReturnsDesk
 from crossdock.connectors.manhattan_wms.units import TO_CANONICAL
 
 Service = Callable[[dict[str, Any]], web.Response]
@@ -36,6 +39,7 @@ def build(twin: Twin) -> None:
     """Add the WMS's routes and its warehouse floor to the twin."""
     floor = Floor(twin)
     services = Services(twin, floor)
+    dock = Dock(floor)
     twin.every_tick(floor.work)
     twin.app.add_routes(
         [
@@ -43,6 +47,8 @@ def build(twin: Twin) -> None:
             web.post(SERVICES["warehouse_order.release"], services.guarded(services.save_order)),
             web.post(SERVICES["warehouse_order.cancel"], services.guarded(services.cancel_order)),
             web.post(SERVICES["label.attach"], services.guarded(services.attach_labels)),
+            web.post(SERVICES["inbound.announce"], services.guarded(dock.save_asn)),
+            web.post(SERVICES["transfer.release"], services.guarded(dock.save_transfer)),
             web.post(INVENTORY, services.guarded(services.search_inventory)),
             web.put("/_twin/recount", services.recount),
             web.get("/_twin/orders", services.show_orders),
@@ -50,16 +56,10 @@ def build(twin: Twin) -> None:
             web.get("/_twin/stock", services.show_stock),
             web.put("/_twin/stock", services.put_stock),
             web.put("/_twin/substitutes", services.put_substitutes),
+            *dock.routes(),
+            *ReturnsDesk(floor).routes(),
         ]
     )
-
-
-class _No(Exception):  # an answer, not an error of ours
-    """A refusal in the WMS's words."""
-
-    def __init__(self, code: str, description: str, status: int = 400) -> None:
-        super().__init__(description)
-        self.answer = _answer(None, (code, description), status)
 
 
 class Services:
@@ -101,12 +101,12 @@ class Services:
             try:
                 body = await request.json()
             except ValueError:
-                return _answer(None, ("JSON_INVALID", "the body is not JSON"), 400)
+                return reply(None, ("JSON_INVALID", "the body is not JSON"), 400)
             try:
                 self._check_scope(request)
                 with self.books.change():
                     answer = service(body)
-            except _No as no:
+            except No as no:
                 answer = no.answer
             if hits("answer_lost"):
                 return await lose_answer(request)
@@ -132,33 +132,33 @@ class Services:
     def _check_scope(self, request: web.Request) -> None:
         settings = self.twin.setup.settings
         if request.headers.get("organization") != settings.get("organisation"):
-            raise _No("ORG_UNKNOWN", "the organization is unknown or not yours", 403)
+            raise No("ORG_UNKNOWN", "the organization is unknown or not yours", 403)
         if request.headers.get("location") != settings.get("facility"):
-            raise _No("FACILITY_UNKNOWN", "the location is unknown")
+            raise No("FACILITY_UNKNOWN", "the location is unknown")
 
     def save_order(self, body: dict[str, Any]) -> web.Response:
-        number = _required(body, "OriginalOrderId")
+        number = required(body, "OriginalOrderId")
         order = self.books.get("order", number)
         if order is None:
             order = self._new_order(number, body)
             self.floor.take(number, order)
-        return _answer(
+        return reply(
             {"OriginalOrderId": number, "OrderStatus": order["status"], "TaskIds": order["tasks"]},
         )
 
     def _new_order(self, number: str, body: dict[str, Any]) -> dict[str, Any]:
-        reference = _required(body.get("Extended") or {}, "HubReference")
+        reference = required(body.get("Extended") or {}, "HubReference")
         if body.get("OriginFacilityId") != self.twin.setup.settings.get("facility"):
-            raise _No("FACILITY_UNKNOWN", f"facility {body.get('OriginFacilityId')!r} is unknown")
+            raise No("FACILITY_UNKNOWN", f"facility {body.get('OriginFacilityId')!r} is unknown")
         address = body.get("DestinationAddress") or {}
         if len(str(address.get("Country", ""))) != 2:
-            raise _No("ADDRESS_INVALID", "DestinationAddress.Country must be a two-letter code")
+            raise No("ADDRESS_INVALID", "DestinationAddress.Country must be a two-letter code")
         given = body.get("OriginalOrderLine") or []
         if not given:
-            raise _No("NO_LINES", "an order needs lines")
+            raise No("NO_LINES", "an order needs lines")
         lines = [self._new_line(line) for line in given]
         if len({line["line"] for line in lines}) < len(lines):
-            raise _No("LINE_DUPLICATE", "two lines have one OriginalOrderLineId")
+            raise No("LINE_DUPLICATE", "two lines have one OriginalOrderLineId")
         return {
             "number": number,
             "reference": reference,
@@ -174,25 +174,25 @@ class Services:
         }
 
     def _new_line(self, line: dict[str, Any]) -> dict[str, Any]:
-        item = _required(line, "ItemId")
-        unit = _required(line, "QuantityUomId")
+        item = required(line, "ItemId")
+        unit = required(line, "QuantityUomId")
         stock = self.books.get("stock", item)
         master = [name for name in self.twin.setup.settings.get("items", "").split(",") if name]
         if master and item not in master and stock is None:
-            raise _No("ITEM_UNKNOWN", f"item {item} is unknown")
+            raise No("ITEM_UNKNOWN", f"item {item} is unknown")
         if unit not in TO_CANONICAL or (stock and stock["unit"] != unit):
-            raise _No("UOM_INVALID", f"unit {unit} is not a unit of item {item}")
-        quantity = _decimal(line.get("OrderedQuantity"))
+            raise No("UOM_INVALID", f"unit {unit} is not a unit of item {item}")
+        quantity = decimal(line.get("OrderedQuantity"))
         if quantity <= 0:
-            raise _No("QUANTITY_INVALID", "OrderedQuantity must be above zero")
-        number = _required(line, "OriginalOrderLineId")
+            raise No("QUANTITY_INVALID", "OrderedQuantity must be above zero")
+        number = required(line, "OriginalOrderLineId")
         return {"line": number, "item": item, "quantity": str(quantity), "unit": unit}
 
     def cancel_order(self, body: dict[str, Any]) -> web.Response:
-        number = _required(body, "OriginalOrderId")
+        number = required(body, "OriginalOrderId")
         order = self.books.get("order", number)
         if order is None:
-            raise _No(UNKNOWN_ORDER, f"order {number} does not exist", 404)
+            raise No(UNKNOWN_ORDER, f"order {number} does not exist", 404)
         said = self.books.get("cancel_answer", number)
         if said is None:
             why_not = self.floor.may_cancel(order)
@@ -200,23 +200,23 @@ class Services:
             self.books.put("cancel_answer", number, said)
             if not why_not:
                 self.floor.cancel(order, str(body.get("ReasonText") or ""))
-        return _answer({"OriginalOrderId": number, **said})
+        return reply({"OriginalOrderId": number, **said})
 
     def attach_labels(self, body: dict[str, Any]) -> web.Response:
-        number = _required(body, "ShipmentId")
+        number = required(body, "ShipmentId")
         shipment = self.books.get("shipment", number)
         if shipment is None:
-            raise _No("SHIPMENT_NOT_FOUND", f"shipment {number} does not exist", 404)
+            raise No("SHIPMENT_NOT_FOUND", f"shipment {number} does not exist", 404)
         labels = {olpn.get("OlpnId"): olpn.get("TrackingNumber") for olpn in body.get("Olpns") or []}
         packed = {olpn["OlpnId"] for olpn in shipment["olpns"]}
         if set(labels) != packed or not all(labels.values()):
-            raise _No("OLPN_MISMATCH", "every oLPN of the shipment needs exactly one tracking number")
+            raise No("OLPN_MISMATCH", "every oLPN of the shipment needs exactly one tracking number")
         if labels != shipment["labels"]:
             if shipment["status"] in ("departed", "cancelled"):
-                raise _No("SHIPMENT_CLOSED", f"shipment {number} is {shipment['status']}")
+                raise No("SHIPMENT_CLOSED", f"shipment {number} is {shipment['status']}")
             reference = (body.get("Extended") or {}).get("HubReference") or number
-            self.floor.attach(shipment, labels, carrier=_required(body, "CarrierId"), reference=reference)
-        return _answer({"ShipmentId": number})
+            self.floor.attach(shipment, labels, carrier=required(body, "CarrierId"), reference=reference)
+        return reply({"ShipmentId": number})
 
     def search_inventory(self, body: dict[str, Any]) -> web.Response:
         """In the order of items, behind the one the query names; with the last event told so far."""
@@ -227,7 +227,7 @@ class Services:
         )  # fmt: skip
         told = self.books.rows("select value from counter where name = 'event'")
         rows = [_inventory(item, json.loads(stock)) for item, stock in found]
-        return _answer(rows, more={"eventSequence": told[0][0] if told else 0})
+        return reply(rows, more={"eventSequence": told[0][0] if told else 0})
 
     async def recount(self, request: web.Request) -> web.Response:
         with self.books.change():
@@ -277,33 +277,6 @@ def _inventory(item: str, stock: dict[str, Any]) -> dict[str, Any]:
         "ItemId": item, "OnHand": stock["quantity"], "Allocated": stock["allocated"], "OnHold": stock.get("held", "0"),
         "LotNumber": stock["lot"], "QuantityUomId": stock["unit"], "LastEventSequence": stock.get("sequence"),
     }  # fmt: skip
-
-
-def _answer(
-    data: Any, complaint: tuple[str, str] | None = None, status: int = 200, more: dict[str, Any] | None = None
-) -> web.Response:
-    messages = [{"Type": "ERROR", "Code": complaint[0], "Description": complaint[1]}] if complaint else []
-    body = {
-        "success": complaint is None,
-        "data": data,
-        "messages": {"Message": messages, "Size": len(messages)},
-        **(more or {}),
-    }
-    return web.json_response(body, status=status)
-
-
-def _required(body: dict[str, Any], name: str) -> str:
-    value = body.get(name)
-    if not isinstance(value, str) or not value:
-        raise _No("FIELD_MISSING", f"{name} is required")
-    return value
-
-
-def _decimal(value: Any) -> Decimal:
-    try:
-        return Decimal(str(value))
-    except InvalidOperation:
-        raise _No("QUANTITY_INVALID", "OrderedQuantity is not a number") from None
 
 
 def _basic(request: web.Request) -> tuple[str, str]:

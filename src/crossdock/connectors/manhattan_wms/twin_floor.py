@@ -84,7 +84,7 @@ class Floor:
                 order = self.books.get("order", other)
                 left = [name for name in order["shipments"] if name != number]
                 self._store({**order, "shipments": left, "shipment": ""}, "picked", next_step="pack")
-        self._tell("ShipmentCancelled", {"ShipmentId": number, "ReasonText": reason}, number)
+        self.tell("ShipmentCancelled", {"ShipmentId": number, "ReasonText": reason}, number)
 
     def attach(self, shipment: Shipment, labels: dict[str, str], *, carrier: str, reference: str) -> None:
         """The labels came: journal the first time, then load."""
@@ -103,9 +103,9 @@ class Floor:
         payload = {"ItemId": item, "QuantityUomId": unit, "LotNumber": lot}
         if change > 0:
             receipt = f"R-{self.books.next_number('receipt')}"
-            self._tell("StockReceived", {**payload, "Quantity": str(change), "ReceiptId": receipt}, item)
+            self.tell("StockReceived", {**payload, "Quantity": str(change), "ReceiptId": receipt}, item)
         elif change < 0:
-            self._tell("StockAdjusted", {**payload, "QuantityChange": str(change), "ReasonCode": "CC"}, item)
+            self.tell("StockAdjusted", {**payload, "QuantityChange": str(change), "ReasonCode": "CC"}, item)
 
     def _step(self, due: dict[str, str]) -> None:
         if "shipment" in due:
@@ -134,7 +134,7 @@ class Floor:
             return
         lines = [_worded(line, self.stock) | {"LocationId": self.facility} for line in order["lines"]]
         self._store(order, "allocated", next_step="pick")
-        self._tell("OrderAllocated", {**_named(order), "Lines": lines}, order["reference"])
+        self.tell("OrderAllocated", {**_named(order), "Lines": lines}, order["reference"])
 
     def _pick(self, order: Order) -> None:
         substitutes = dict(self.books.all("substitute"))
@@ -153,7 +153,7 @@ class Floor:
         self.books.journal("order.shortPicked", order["reference"], order["number"], {"lines": detail})
         lines = [_worded(line, self.stock) for line in missing]
         payload = {**_named(order), "Lines": lines, "ReasonCode": "NOT_FOUND"}
-        self._tell("OrderShortPicked", payload, order["reference"])
+        self.tell("OrderShortPicked", payload, order["reference"])
 
     def _pack(self, order: Order) -> None:
         """One shipment for the order, two of it, or one for all orders that waited for each other."""
@@ -184,7 +184,7 @@ class Floor:
             "Olpns": shipment["olpns"],
             "ShipTo": first["ship_to"],
         }
-        self._tell("ShipmentPacked", payload, number)
+        self.tell("ShipmentPacked", payload, number)
 
     def _olpn(self, lines: list[Line]) -> dict[str, Any]:
         prefix = self.twin.setup.settings.get("gs1_prefix", "4012345")
@@ -204,7 +204,7 @@ class Floor:
         number = shipment["number"]
         self.books.journal("shipment.departed", number, number, {"lines": self.contents(shipment)})
         payload = {"ShipmentId": number, "CarrierId": shipment["carrier"], "Olpns": shipment["olpns"]}
-        self._tell("ShipmentDeparted", payload, number)
+        self.tell("ShipmentDeparted", payload, number)
 
     def contents(self, shipment: Shipment) -> list[dict[str, str]]:
         """What is in it, by order reference and line."""
@@ -234,7 +234,7 @@ class Floor:
         at = time.time() + paces * self.twin.setup.pace_seconds
         self.books.put("due", f"{_moment(at)}:{due.get('order') or due['shipment']}", due)
 
-    def _tell(self, message_type: str, payload: dict[str, Any], reference: str) -> None:
+    def tell(self, message_type: str, payload: dict[str, Any], reference: str) -> None:
         """Queue one signed event message in the change that made it true."""
         setup = self.twin.setup
         sequence = self.books.next_number("event")

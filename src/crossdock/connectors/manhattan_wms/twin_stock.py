@@ -35,9 +35,28 @@ class Stock:
         for item, quantity in _summed(lines).items():
             self._move(item, allocated=-quantity, quantity=-quantity)
 
+    def bring(self, item: str, unit: str, quantity: Decimal, held: Decimal) -> None:
+        """More of it is there; `held` of that cannot be picked."""
+        if self._books.get("stock", item) is None:
+            self._books.put("stock", item, {"quantity": "0", "allocated": "0", "lot": "", "unit": unit})
+        self._move(item, quantity=quantity)
+        self.hold(item, held)
+
+    def hold(self, item: str, change: Decimal) -> None:
+        """So much more of what is there cannot be picked; below zero, less."""
+        stock = self._books.get("stock", item)
+        held = Decimal(stock.get("held", "0")) + change
+        self._books.put("stock", item, stock | {"held": str(held)})
+
+    def send(self, item: str, quantity: Decimal, allocated: Decimal) -> None:
+        """It left for another site; `allocated` of it had been set aside for that."""
+        self._move(item, quantity=-quantity, allocated=-allocated)
+
     def free_of(self, item: str) -> Decimal:
         stock = self._books.get("stock", item)
-        return Decimal(stock["quantity"]) - Decimal(stock["allocated"]) if stock else Decimal(0)
+        if stock is None:
+            return Decimal(0)
+        return Decimal(stock["quantity"]) - Decimal(stock["allocated"]) - Decimal(stock.get("held", "0"))
 
     def lot_of(self, item: str) -> str:
         stock = self._books.get("stock", item)

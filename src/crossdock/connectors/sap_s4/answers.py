@@ -82,6 +82,14 @@ class DocumentFlow(msgspec.Struct, frozen=True, rename="pascal"):
     subsequent_document: str
 
 
+class MaterialDocument(msgspec.Struct, frozen=True, rename="pascal"):
+    material_document: str
+
+
+class CreditMemoRequest(msgspec.Struct, frozen=True, rename="pascal"):
+    credit_memo_request: str
+
+
 class HeaderText(msgspec.Struct, frozen=True, rename="pascal"):
     text_element_text: str = ""
     metadata: Metadata = msgspec.field(default=Metadata(), name="__metadata")

@@ -5,7 +5,7 @@ from collections.abc import Awaitable, Callable
 
 from crossdock.connect.contract import Account, Call, CannotTell, Done, LookUp, Outcome, Refused, Unknown
 from crossdock.connect.transport import Transport
-from crossdock.connectors.sap_s4 import delivery, finance, product, sales, sales_change
+from crossdock.connectors.sap_s4 import credit, delivery, finance, movement, product, sales, sales_change
 from crossdock.connectors.sap_s4.session import Ask, Errand, Session, Stop
 from crossdock.errors import Malformed, Misconfigured, Rejected
 
@@ -16,6 +16,9 @@ _SEND: dict[str, Callable[[Session, Errand, Call], Awaitable[Done]]] = {
     "sales_order.cancel": sales.cancel,
     "reservation.update": sales.reserve,
     "goods_issue.post": delivery.post_goods_issue,
+    "goods_receipt.post": movement.post,
+    "transfer_issue.post": movement.post,
+    "credit.post": credit.post,
     "freight.accrue": finance.accrue,
     "freight.adjust": finance.adjust,
     "milestone.record": delivery.record_milestone,
@@ -25,6 +28,9 @@ _SEND: dict[str, Callable[[Session, Errand, Call], Awaitable[Done]]] = {
 _LOOK_UP: dict[str, Callable[[Session, Errand, Call], Awaitable[LookUp]]] = {
     "sales_order.create": sales.find,
     "goods_issue.post": delivery.find_goods_issue,
+    "goods_receipt.post": movement.find,
+    "transfer_issue.post": movement.find,
+    "credit.post": credit.find,
     "freight.accrue": finance.find_accrual,
     "freight.adjust": finance.find_adjustment,
     "invoice.release": finance.find_invoice,

@@ -1,7 +1,6 @@
 """Canonical payloads → SAP documents and plans. Pure; what SAP answers is read in `answers.py`."""
 
 from collections.abc import Callable
-from datetime import UTC, date, datetime
 from decimal import Decimal
 from hashlib import sha256
 from typing import Any
@@ -11,7 +10,10 @@ import msgspec
 from crossdock.connect.contract import Account
 from crossdock.connectors.sap_s4 import plans
 from crossdock.connectors.sap_s4.configured import at_location, listed, plant_of, plants_of, setting
+from crossdock.connectors.sap_s4.edm import odata_date
+from crossdock.connectors.sap_s4.mapping_credit import from_credit
 from crossdock.connectors.sap_s4.mapping_freight import from_accrual, from_adjustment
+from crossdock.connectors.sap_s4.mapping_movement import from_goods_receipt, from_transfer_issue
 from crossdock.connectors.sap_s4.units import sap_unit
 from crossdock.errors import Unsupported
 from crossdock.model import requests
@@ -21,12 +23,6 @@ from crossdock.model.party import Party, People
 
 REFERENCE_LENGTH_MAX = 35
 """PurchaseOrderByCustomer, BillOfLading and DeliveryDocumentBySupplier all hold 35 characters."""
-
-
-def odata_date(day: date | datetime) -> str:
-    """Edm.DateTime of OData V2: midnight UTC of the calendar day, in milliseconds."""
-    midnight = datetime(day.year, day.month, day.day, tzinfo=UTC)
-    return f"/Date({int(midnight.timestamp()) * 1000})/"
 
 
 def _decimal(value: Decimal) -> str:
@@ -214,6 +210,9 @@ _FROM: dict[str, Callable[[Any, People, Account], object]] = {
     "sales_order.cancel": from_cancel,
     "reservation.update": from_reservation,
     "goods_issue.post": from_goods_issue,
+    "goods_receipt.post": from_goods_receipt,
+    "transfer_issue.post": from_transfer_issue,
+    "credit.post": from_credit,
     "freight.accrue": from_accrual,
     "freight.adjust": from_adjustment,
     "milestone.record": from_milestone,

@@ -86,6 +86,22 @@ class GoodsIssuePlan(msgspec.Struct, frozen=True):
     plant: str = ""
 
 
+class MovementPlan(msgspec.Struct, frozen=True):
+    """A material document. `reference` is what it is found by again; `about` is the receipt or truck it books."""
+
+    reference: str
+    about: str
+    document: Document
+
+
+class CreditPlan(msgspec.Struct, frozen=True):
+    """A credit memo request, found again by `reference`; `inspection` is what it credits."""
+
+    reference: str
+    inspection: str
+    document: Document
+
+
 class Share(msgspec.Struct, frozen=True):
     """What one order bears of a shipment's freight."""
 

@@ -5,6 +5,7 @@ GET  /_twin/materials        the same
 PUT  /_twin/products         {"SKU": {what changes}}  creates or changes products, and sends SAP's event of it
 GET  /_twin/products         all of them
 PUT  /_twin/material_stock   stock by plant: see `twin_stock`
+PUT  /_twin/purchase_orders  orders that goods are received and issued to: see `twin_movement`
 PUT  /_twin/credit           {"blocked_references": ["…"]}   their next checks fail
 POST /_twin/credit/release   {"reference": "…"}              its next checks pass (status D)
 """
@@ -21,8 +22,10 @@ from aiohttp import web
 from crossdock.connect.twin import Twin, lose_answer
 from crossdock.connectors.sap_s4 import (
     twin_change,
+    twin_credit,
     twin_delivery,
     twin_finance,
+    twin_movement,
     twin_product,
     twin_sales,
     twin_stock,
@@ -32,6 +35,8 @@ from crossdock.connectors.sap_s4.twin_odata import Asked, Handler, Problem, Repl
 _COOKIE = "SAP_SESSIONID_S4H_100"
 _SALES = "API_SALES_ORDER_SRV"
 _DELIVERY = "API_OUTBOUND_DELIVERY_SRV;v=0002"
+_MOVEMENT = "API_MATERIAL_DOCUMENT_SRV"
+_CREDIT = "API_CREDIT_MEMO_REQUEST_SRV"
 _PRODUCT = "API_PRODUCT_SRV"
 _STOCK = "API_MATERIAL_STOCK_SRV"
 _SIMULATION = "API_SALES_ORDER_SIMULATION_SRV"
@@ -58,6 +63,10 @@ _SERVICES: dict[tuple[str, str, str], Handler] = {
     ("GET", _DELIVERY, "A_OutbDeliveryHeaderText"): twin_delivery.read_text,
     ("PATCH", _DELIVERY, "A_OutbDeliveryHeaderText"): twin_delivery.patch_text,
     ("POST", _DELIVERY, "A_OutbDeliveryHeader/to_DeliveryDocumentText"): twin_delivery.add_text,
+    ("POST", _MOVEMENT, "A_MaterialDocumentHeader"): twin_movement.create_document,
+    ("GET", _MOVEMENT, "A_MaterialDocumentHeader"): twin_movement.read_documents,
+    ("POST", _CREDIT, "A_CreditMemoRequest"): twin_credit.create_request,
+    ("GET", _CREDIT, "A_CreditMemoRequest"): twin_credit.read_requests,
     ("GET", _PRODUCT, "A_Product"): twin_product.read_product,
     ("GET", _STOCK, "A_MatlStkInAcctMod"): twin_stock.read_stock,
     ("GET", "API_BILLING_DOCUMENT_SRV", "A_BillingDocumentItem"): twin_finance.read_billing_items,
@@ -270,7 +279,8 @@ def _control_routes(twin: Twin) -> list[web.RouteDef]:
     return [
         web.put("/_twin/materials", put_materials),
         web.get("/_twin/materials", get_materials),
-        twin_stock.route(twin),
+        *twin_stock.routes(twin),
+        *twin_movement.routes(twin),
         web.put("/_twin/credit", put_credit),
         web.post("/_twin/credit/release", release_credit),
     ]

@@ -153,10 +153,7 @@ def post_goods_issue(twin: Twin, request: Asked) -> Reply:
         raise Problem(
             400, "VL/319", f"Delivery {delivery['number']} has not yet been put away / picked (completely)"
         )
-    if twin.quirks.hits("period_closed"):
-        today = datetime.now(UTC)
-        message = f"Posting period {today.month:03d} {today.year} is not open for account type M"
-        raise Problem(400, "F5/201", message)
+    guard_period(twin)
     books = twin.books
     with books.change():
         document = str(books.next_number("material_document", FIRST_MATERIAL_DOCUMENT))
@@ -168,6 +165,14 @@ def post_goods_issue(twin: Twin, request: Asked) -> Reply:
         detail = {"delivery": delivery["number"], "quantities": quantities_of(delivery)}
         books.journal("goods_issue.post", reference_of(delivery), document, detail)
     return one({"DeliveryDocument": delivery["number"], "ReturnCode": "0", "ReturnMessage": ""})
+
+
+def guard_period(twin: Twin) -> None:
+    """The quirk: material cannot be posted in this period."""
+    if twin.quirks.hits("period_closed"):
+        today = datetime.now(UTC)
+        message = f"Posting period {today.month:03d} {today.year} is not open for account type M"
+        raise Problem(400, "F5/201", message)
 
 
 def read_flow(twin: Twin, request: Asked) -> Reply:

@@ -10,6 +10,7 @@ from xml.sax.saxutils import escape
 
 from crossdock.connect.twin import Books, Twin
 from crossdock.connectors.sap_s4.journal_entry import ADJUSTS
+from crossdock.connectors.sap_s4.twin_credit import note_billed
 from crossdock.connectors.sap_s4.twin_delivery import delivery_of, quantities_of, reference_of
 from crossdock.connectors.sap_s4.twin_odata import (
     Asked,
@@ -171,6 +172,7 @@ def bill(twin: Twin, request: Asked) -> Reply:
         delivery["billing_document"] = number
         books.put("delivery", delivery["number"], delivery)
         add_to_index(books, "billing", delivery["number"], number)
+        note_billed(books, number, quantities_of(delivery))
         detail = {"delivery": delivery["number"], "quantities": quantities_of(delivery)}
         books.journal("invoice.release", reference_of(delivery), number, detail)
     row = {"BillingDocument": number, "BillingDocumentType": "F2", "AccountingPostingStatus": "C"}

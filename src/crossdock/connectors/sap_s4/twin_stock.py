@@ -1,6 +1,7 @@
 """The twin's material stock: what API_MATERIAL_STOCK_SRV shows, set from outside and taken from by goods issues.
 
 PUT  /_twin/material_stock   {"1010": {"SKU": {"unrestricted": "10", "quality": "0", "blocked": "0"}}}
+GET  /_twin/material_stock   the same
 """
 
 import re
@@ -40,6 +41,20 @@ def _row(material: str, plant: str, stock_type: str, quantity: str, unit: str) -
     }  # fmt: skip
 
 
+def move(twin: Twin, material: str, plant: str, kind: str, change: Decimal) -> None:
+    """Inside a change of the books. What nobody set up is kept from its first receipt on, and never below zero."""
+    key = f"{material}|{plant}"
+    stock = twin.books.get("matl_stock", key)
+    if stock is None:
+        if change < 0:
+            return
+        stock = dict.fromkeys(TYPES, "0") | {"unit": "EA"}
+    left = Decimal(stock[kind]) + change
+    if change < 0 and left < 0:
+        raise Problem(400, "M7/021", f"Deficit of SL {kind} {-left:f} {stock['unit']}: {material} {plant}")
+    twin.books.put("matl_stock", key, stock | {kind: f"{left:f}"})
+
+
 def issue(twin: Twin, delivery: Fields, order: Fields) -> None:
     """Take what left from unrestricted stock, inside a change of the books; what nobody set up is not kept."""
     for item in delivery["items"]:
@@ -50,7 +65,7 @@ def issue(twin: Twin, delivery: Fields, order: Fields) -> None:
             twin.books.put("matl_stock", key, stock | {"unrestricted": f"{left:f}"})
 
 
-def route(twin: Twin) -> web.RouteDef:
+def routes(twin: Twin) -> list[web.RouteDef]:
     async def put(request: web.Request) -> web.Response:
         given: dict[str, dict[str, dict[str, Any]]] = await request.json()
         with twin.books.change():
@@ -60,4 +75,11 @@ def route(twin: Twin) -> web.RouteDef:
                     twin.books.put("matl_stock", f"{material}|{plant}", known | stock)
         return web.json_response({plant: len(materials) for plant, materials in given.items()})
 
-    return web.put("/_twin/material_stock", put)
+    async def get(_: web.Request) -> web.Response:
+        plants: dict[str, dict[str, Any]] = {}
+        for key, stock in twin.books.all("matl_stock"):
+            material, plant = key.rsplit("|", 1)
+            plants.setdefault(plant, {})[material] = stock
+        return web.json_response(plants)
+
+    return [web.put("/_twin/material_stock", put), web.get("/_twin/material_stock", get)]

@@ -91,6 +91,34 @@ class CancelledOrder(msgspec.Struct, frozen=True):
     cancel_reason: str | None = None
 
 
+class Named(msgspec.Struct, frozen=True):
+    """Of what is only referred to: its id."""
+
+    id: int | None = None
+
+
+class ReturnedLine(msgspec.Struct, frozen=True):
+    """A line of a fulfilment, whose order line it names."""
+
+    line_item: Named | None = None
+
+
+class ReturnLineItem(msgspec.Struct, frozen=True):
+    id: int | None = None
+    quantity: int | None = None
+    return_reason: str | None = None
+    fulfillment_line_item: ReturnedLine | None = None
+
+
+class Return(msgspec.Struct, frozen=True):
+    """What `returns/approve` and `returns/cancel` carry. No SKU stands in it, and no time of change."""
+
+    id: int | None = None
+    name: str | None = None
+    order: Named | None = None
+    return_line_items: tuple[ReturnLineItem, ...] | None = None
+
+
 class OneOrder(msgspec.Struct, frozen=True):
     order: Order
 

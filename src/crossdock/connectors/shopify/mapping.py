@@ -14,6 +14,7 @@ import msgspec
 from crossdock.connect.contract import Account, Inbound, Translation
 from crossdock.connect.reading import parse, read, unmapped
 from crossdock.connect.saying import content_of
+from crossdock.connectors.shopify import mapping_returns
 from crossdock.connectors.shopify.documents import (
     Address,
     CancelledOrder,
@@ -56,11 +57,13 @@ def to_translation(inbound: Inbound, account: Account) -> Translation:
         raise Unsupported(f"channel {inbound.channel}")
     document = parse(inbound.body)
     topic = inbound.headers.get("x-shopify-topic", "")
-    if topic and topic not in (*UPSERTS, CANCELLED):
+    if topic and topic not in (*UPSERTS, CANCELLED, *mapping_returns.TOPICS):
         raise Unsupported(topic)
     if not isinstance(document, dict):
         raise Rejected("/", "not an object")
     given = inbound.headers.get("x-shopify-event-id") or inbound.headers.get("x-shopify-webhook-id") or ""
+    if topic in mapping_returns.TOPICS:
+        return mapping_returns.to_translation(inbound.body, document, topic, account, given)
     wrapped = next((name for name in ("orders", "order") if name in document), "")
     if not topic and not wrapped and not _looks_like_order(document):
         raise Unsupported(_describe(document))

@@ -3,6 +3,8 @@
 POST /_twin/orders               {"orders": [{"lines": [{"sku", "quantity", "price"}]}]} → [{"id", "name"}]
 POST /_twin/orders/{id}/cancel   the customer cancels → {"id", "name"}
 POST /_twin/orders/{id}/edit     {"quantities": {"SKU": n}, "lines": [...], "customer": {...}}  the customer changes it
+POST /_twin/orders/{id}/return   {"quantities": {"SKU": n}}  the merchant approves a return → {"id", "name"}
+POST /_twin/returns/{id}/cancel  it is cancelled → {"id", "name"}
 GET  /_twin/orders               [{"id", "name", "fulfilment_status", "cancelled", "lines", "fulfilments"}]
 PUT  /_twin/products             {"SKU": {"price", "title"}} → {"SKU": inventory item id}
 GET  /_twin/inventory            {"SKU": available}
@@ -137,8 +139,34 @@ def _demo_routes(shop: Shop) -> list[web.RouteDef]:
         web.get("/_twin/orders", all_orders),
         web.post("/_twin/orders/{id}/cancel", cancel),
         web.post("/_twin/orders/{id}/edit", edit),
+        *_return_routes(shop),
         web.put("/_twin/products", products),
         web.get("/_twin/inventory", inventory),
+    ]
+
+
+def _return_routes(shop: Shop) -> list[web.RouteDef]:
+    books = shop.books
+
+    async def send_back(request: web.Request) -> web.Response:
+        with books.change():
+            order = shop.order(request.match_info["id"])
+            if order is None:
+                raise web.HTTPNotFound(text="no such order")
+            made = shop.send_back(order, (await request.json())["quantities"])
+        return web.json_response({"id": made["id"], "name": made["name"]})
+
+    async def keep_after_all(request: web.Request) -> web.Response:
+        with books.change():
+            made = books.get("return", request.match_info["id"])
+            if made is None:
+                raise web.HTTPNotFound(text="no such return")
+            shop.keep_after_all(made)
+        return web.json_response({"id": made["id"], "name": made["name"]})
+
+    return [
+        web.post("/_twin/orders/{id}/return", send_back),
+        web.post("/_twin/returns/{id}/cancel", keep_after_all),
     ]
 
 

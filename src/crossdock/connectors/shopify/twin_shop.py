@@ -17,6 +17,7 @@ from crossdock.connect.twin import Twin
 FIRST_ORDER_ID: Final = 2**53 + 1
 """The first number that a float cannot hold."""
 FIRST_LINE_ID: Final = 14_000_000_000_001
+FIRST_RETURN_ID: Final = 945_000_000
 FIRST_CUSTOMER_ID: Final = 7_200_000_000_001
 FIRST_ITEM_ID: Final = 45_000_000_000_001
 STORM_COPIES: Final = 3
@@ -144,6 +145,28 @@ class Shop:
         self.books.journal("order.changed", self.reference(order), order["name"])
         self.announce(order, "orders/updated")
 
+    def send_back(self, order: dict[str, Any], wish: Mapping[str, int]) -> dict[str, Any]:
+        """The merchant approves that so much (SKU → pieces) comes back."""
+        nth = self.books.next_number(f"returns of {order['id']}")
+        made = {
+            "id": self.books.next_number("return", FIRST_RETURN_ID), "order": order["id"], "name": f"{order['name']}-R{nth}",
+            "lines": [
+                {"id": self.books.next_number("return line", FIRST_RETURN_ID), "line": line["id"], "quantity": wish[line["sku"]]}
+                for line in order["lines"] if line["sku"] in wish
+            ],
+        }  # fmt: skip
+        self.books.put("return", str(made["id"]), made)
+        self.books.journal("return.approved", self.reference(order), made["name"], dict(wish))
+        self._queue_document(return_document(made, "open"), "returns/approve", self.reference(order))
+        return made
+
+    def keep_after_all(self, made: Mapping[str, Any]) -> None:
+        """The return is cancelled."""
+        order = self.order(str(made["order"]))
+        self._queue_document(
+            return_document(made, "canceled"), "returns/cancel", self.reference(order or made)
+        )
+
     def announce(self, order: Mapping[str, Any], topic: str, *, hold_seconds: float = 0.0) -> None:
         """Queue the webhook of a change, with whatever mischief is switched on."""
         hits = self.twin.quirks.hits
@@ -163,8 +186,15 @@ class Shop:
         copies: int = 1,
         stale: bool = False,
     ) -> None:
+        self._queue_document(
+            order_document(order), topic, self.reference(order), delay=delay, copies=copies, stale=stale
+        )
+
+    def _queue_document(
+        self, document: Mapping[str, Any], topic: str, reference: str, *, delay: float = 0.0, copies: int = 1, stale: bool = False
+    ) -> None:  # fmt: skip
         """Copies are rows of their own: the outbox sends due rows at the same time."""
-        body = json.dumps(order_document(order)).encode()
+        body = json.dumps(document).encode()
         event = str(uuid.uuid4())
         setup = self.twin.setup
         headers = {
@@ -182,7 +212,7 @@ class Shop:
         for _ in range(copies):
             self.books.call_back(
                 topic=topic,
-                reference=self.reference(order),
+                reference=reference,
                 source_id=event,
                 url=f"{setup.hub_url}/v1/in/{setup.system}/webhooks",
                 headers=headers,
@@ -293,3 +323,19 @@ def _line_document(line: Mapping[str, Any]) -> dict[str, Any]:
         "gift_card": False,
         "taxable": True,
     }
+
+
+def return_document(made: Mapping[str, Any], status: str) -> dict[str, Any]:
+    """What the webhooks of a return carry."""
+    lines = [
+        {
+            "id": line["id"], "admin_graphql_api_id": f"gid://shopify/ReturnLineItem/{line['id']}", "quantity": line["quantity"],
+            "return_reason": "SIZE_TOO_SMALL", "return_reason_note": "", "customer_note": None,
+            "fulfillment_line_item": {"id": line["line"], "line_item": {"id": line["line"]}},
+        }
+        for line in made["lines"]
+    ]  # fmt: skip
+    return {
+        "id": made["id"], "admin_graphql_api_id": f"gid://shopify/Return/{made['id']}", "status": status, "name": made["name"],
+        "total_return_line_items": len(lines), "order": {"id": made["order"]}, "return_line_items": lines,
+    }  # fmt: skip

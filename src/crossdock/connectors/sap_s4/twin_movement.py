@@ -1,0 +1,195 @@
+"""The twin's purchase and stock transport orders, and the material documents that are posted to them.
+
+PUT /_twin/purchase_orders   {"4500000017": {"supplying_plant": "", "items": {"10": {"material", "plant", "quantity", "unit"}}}}
+GET /_twin/purchase_orders   the same, with what was "received" and "issued" of each item
+"""
+
+import json
+from decimal import Decimal
+from typing import Any, Final
+
+from aiohttp import web
+
+from crossdock.connect.twin import Twin
+from crossdock.connectors.sap_s4.twin_delivery import (
+    FIRST_MATERIAL_DOCUMENT,
+    OVERDELIVERY_TOLERANCE,
+    guard_period,
+)
+from crossdock.connectors.sap_s4.twin_odata import (
+    Asked,
+    Fields,
+    Problem,
+    Reply,
+    add_to_index,
+    conditions,
+    many,
+    metadata,
+    one,
+    quantity,
+    required,
+    results,
+    search,
+    text,
+)
+from crossdock.connectors.sap_s4.twin_stock import move
+
+FIRST_RECEIPT: Final = 5_000_000_000
+RECEIPT: Final = "01"
+TRANSFER: Final = "04"
+OTHER: Final = "05"
+_EFFECTS: Final = {
+    RECEIPT: "goods_receipt.post",
+    TRANSFER: "transfer_issue.post",
+    OTHER: "goods_receipt.post",
+}
+_RETURNS: Final = {"653": "unrestricted", "655": "quality", "657": "blocked"}
+"""Movement types of customers' returns, and the stock they go to."""
+_TYPES: Final = {"": "unrestricted", "X": "quality", "S": "blocked"}
+
+
+def create_document(twin: Twin, request: Asked) -> Reply:
+    """All items or none. A reference that was posted before is refused, as companies have their system do."""
+    header = request.document()
+    required(header, "GoodsMovementCode", "PostingDate", "DocumentDate")
+    code, reference = str(header["GoodsMovementCode"]), text(header, "ReferenceDocument", 16)
+    about = text(header, "MaterialDocumentHeaderText", 25)
+    rows = results(header.get("to_MaterialDocumentItem") or [])
+    if code not in _EFFECTS or not rows:
+        raise Problem(
+            400, "M7/001", "Check table T158G: the movement code does not exist, or there are no items"
+        )
+    guard_period(twin)
+    books = twin.books
+    with books.change():
+        if reference and books.get("index.material_document", reference):
+            raise Problem(400, "M7/445", f"Reference {reference} has already been posted")
+        orders: dict[str, Fields] = {}
+        for row in rows:
+            if code == OTHER:
+                _book_return(twin, row)
+            else:
+                _book(twin, orders, code, row)
+        for number, order in orders.items():
+            books.put("purchase_order", number, order)
+        counter, first = (
+            ("receipt_document", FIRST_RECEIPT)
+            if code != TRANSFER
+            else ("material_document", FIRST_MATERIAL_DOCUMENT)
+        )
+        document = str(books.next_number(counter, first))
+        books.put("goods_movement", document, {"number": document, "reference": reference, "text": about})
+        add_to_index(books, "material_document", reference, document)
+        books.journal(_EFFECTS[code], about, document, _detail(rows, header))
+    return one(_header(document, reference), 201)
+
+
+def _detail(rows: list[Fields], header: Fields) -> Fields:
+    totals: dict[str, Decimal] = {}
+    for row in rows:
+        totals[row["Material"]] = totals.get(row["Material"], Decimal(0)) + Decimal(
+            row["QuantityInEntryUnit"]
+        )
+    kinds = {
+        _RETURNS.get(row["GoodsMovementType"]) or _TYPES[row.get("InventoryUsabilityCode") or ""]
+        for row in rows
+    }
+    return {
+        "order": rows[0].get("PurchaseOrder") or rows[0].get("SalesOrder", ""), "movement": rows[0]["GoodsMovementType"], "posted_on": header["PostingDate"],
+        "quantities": {material: f"{total:f}" for material, total in totals.items()},
+        "types": sorted(kinds),
+    }  # fmt: skip
+
+
+def _book(twin: Twin, orders: dict[str, Fields], code: str, row: Fields) -> None:
+    """One item: against its order, and in the stock of its plant."""
+    required(
+        row,
+        "Material",
+        "Plant",
+        "GoodsMovementType",
+        "PurchaseOrder",
+        "PurchaseOrderItem",
+        "QuantityInEntryUnit",
+        "EntryUnit",
+    )
+    if row.get("GoodsMovementRefDocType") != "B":
+        raise Problem(400, "M7/018", "Enter GoodsMovementRefDocType B for a movement to a purchase order")
+    number, wanted = str(row["PurchaseOrder"]), quantity(row, "QuantityInEntryUnit")
+    order = orders.setdefault(number, twin.books.get("purchase_order", number))
+    item = (order or {}).get("items", {}).get(str(row["PurchaseOrderItem"]).lstrip("0"))
+    if item is None:
+        raise Problem(400, "M7/036", f"Purchase order {number} has no item {row['PurchaseOrderItem']}")
+    if item["material"] != row["Material"] or item["unit"] != row["EntryUnit"]:
+        raise Problem(
+            400,
+            "M7/062",
+            f"Item {row['PurchaseOrderItem']} of {number} is of material {item['material']} in {item['unit']}",
+        )
+    at = order["supplying_plant"] if code == TRANSFER else item["plant"]
+    if row["Plant"] != at:
+        raise Problem(400, "M7/064", f"Purchase order {number} is for plant {at}")
+    done = "issued" if code == TRANSFER else "received"
+    so_far, ordered = Decimal(item.get(done, "0")) + wanted, Decimal(item["quantity"])
+    if so_far > ordered * (1 + OVERDELIVERY_TOLERANCE):
+        over = so_far - ordered
+        raise Problem(
+            400,
+            "M7/022",
+            f"PU ordered quantity exceeded by {over:f} {item['unit']}: {row['Material']} {row['Plant']}",
+        )
+    item[done] = f"{so_far:f}"
+    if code == TRANSFER:
+        move(twin, row["Material"], row["Plant"], "unrestricted", -wanted)
+    else:
+        move(twin, row["Material"], row["Plant"], _TYPES[row.get("InventoryUsabilityCode") or ""], wanted)
+
+
+def _book_return(twin: Twin, row: Fields) -> None:
+    """Goods that a customer sent back, of a sales order that is known."""
+    required(
+        row,
+        "Material",
+        "Plant",
+        "GoodsMovementType",
+        "SalesOrder",
+        "Customer",
+        "QuantityInEntryUnit",
+        "EntryUnit",
+    )
+    kind = _RETURNS.get(str(row["GoodsMovementType"]))
+    if kind is None:
+        raise Problem(
+            400, "M7/001", f"Movement type {row['GoodsMovementType']} takes nothing back from a customer"
+        )
+    if twin.books.get("order", str(row["SalesOrder"]).zfill(10)) is None:
+        raise Problem(
+            400, "V1/302", f"Sales document {row['SalesOrder']} is not in the database or has been archived"
+        )
+    move(twin, row["Material"], row["Plant"], kind, quantity(row, "QuantityInEntryUnit"))
+
+
+def read_documents(twin: Twin, request: Asked) -> Reply:
+    reference = conditions(request.query).get("ReferenceDocument", "")
+    found = search(twin, "material_document", reference)
+    return many([_header(number, reference) for number in found])
+
+
+def _header(number: str, reference: str) -> Fields:
+    named = metadata("A_MaterialDocumentHeader", f"MaterialDocument='{number}'")
+    return named | {"MaterialDocument": number, "ReferenceDocument": reference}
+
+
+def routes(twin: Twin) -> list[web.RouteDef]:
+    async def put(request: web.Request) -> web.Response:
+        given: dict[str, dict[str, Any]] = json.loads(await request.read())
+        with twin.books.change():
+            for number, order in given.items():
+                items = {line: {"unit": "EA"} | item for line, item in order["items"].items()}
+                twin.books.put("purchase_order", number, {"supplying_plant": ""} | order | {"items": items})
+        return web.json_response({"purchase_orders": len(given)})
+
+    async def get(_: web.Request) -> web.Response:
+        return web.json_response(dict(twin.books.all("purchase_order")))
+
+    return [web.put("/_twin/purchase_orders", put), web.get("/_twin/purchase_orders", get)]
