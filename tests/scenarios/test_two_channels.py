@@ -21,6 +21,8 @@ AMAZON, SHOPIFY = "amazon-eu", "shopify-eu"
 ITEM = "GAD-1"
 SECRETS = ("client_id", "client_secret", "refresh_token", "notification_key")
 ASK_SECONDS = 1.0
+KEPT_BACK_MAX = 50
+"""The most that a channel is not told of, because it sells while it hears late."""
 PLANS = {"getOrders": [20, 20], "getOrderItems": [50, 50]}
 """Of a seller who was granted more: a day of trade here is a minute."""
 
@@ -111,8 +113,10 @@ async def shown(trading: Trade, item: str = ITEM) -> tuple[int | None, int | Non
 
 
 async def until_shown(trading: Trade, left: int, item: str = ITEM) -> None:
+    """Both channels show what is left, or less by what is kept back; never more."""
+
     async def both() -> bool:
-        return await shown(trading, item) == (left, left)
+        return all(left - KEPT_BACK_MAX <= (n or 0) <= left for n in await shown(trading, item))
 
     await eventually(both, what=f"both channels show {left} of {item}")
 
@@ -162,13 +166,13 @@ async def test_a_sale_on_one_channel_lowers_the_other(trading: Trade) -> None:
     """Whoever sells, both show what is left of the one stock; and what Amazon counted down by itself is not taken off twice."""
     item = "LMP-2"
     await until_shown(trading, trade.OPENING_STOCK, item)
-    sold_at_amazon = await buy(trading, (item, 3))
-    await until_shown(trading, trade.OPENING_STOCK - 3, item)
-    sold_at_shopify = await trading.order((item, 4))
-    await until_shown(trading, trade.OPENING_STOCK - 7, item)
+    sold_at_amazon = await buy(trading, (item, 300))
+    await until_shown(trading, trade.OPENING_STOCK - 300, item)
+    sold_at_shopify = await trading.order((item, 400))
+    await until_shown(trading, trade.OPENING_STOCK - 700, item)
     for reference in (sold_at_amazon, sold_at_shopify):
         await trading.until(reference, "completed")
-    await until_shown(trading, trade.OPENING_STOCK - 7, item)
+    await until_shown(trading, trade.OPENING_STOCK - 700, item)
 
 
 async def test_what_is_no_order_of_ours_is_kept_and_touches_nothing(trading: Trade) -> None:
@@ -181,7 +185,9 @@ async def test_what_is_no_order_of_ours_is_kept_and_touches_nothing(trading: Tra
         await until_ignored(trading, why)
     found = (await trading.api.get("/v1/threads", kind="order", limit="500"))["threads"]
     assert all(pending not in str(thread) for thread in found)
-    assert (await shown(trading, item))[0] == trade.OPENING_STOCK
+    assert (await shown(trading, item))[0] in range(
+        trade.OPENING_STOCK - KEPT_BACK_MAX, trade.OPENING_STOCK + 1
+    )
 
     await trading.twin(AMAZON, f"/orders/{pending.partition('/')[2]}/pay", {}, "POST")
     await trading.until(pending, "completed")
@@ -208,7 +214,9 @@ async def test_a_buyer_who_asks_to_cancel_holds_the_order(trading: Trade) -> Non
     await trading.twin("sap-1", "/quirks", {"unavailable": 0.0}, "PUT")
     await trading.twin(AMAZON, f"/orders/{number}/cancel", {}, "POST")
     await trading.until(reference, "cancelled")
-    assert (await shown(trading, item))[0] == trade.OPENING_STOCK
+    assert (await shown(trading, item))[0] in range(
+        trade.OPENING_STOCK - KEPT_BACK_MAX, trade.OPENING_STOCK + 1
+    )
     assert [
         x for x in await trading.journal(AMAZON, "fulfilment.create") if x["reference"].endswith(number)
     ] == []
@@ -221,7 +229,9 @@ async def test_an_order_that_was_never_paid_ends(trading: Trade) -> None:
     reference = await buy(trading, (item, 2), pending=True)
     await trading.twin(AMAZON, f"/orders/{reference.partition('/')[2]}/cancel", {}, "POST")
     await trading.until(reference, "cancelled")
-    assert (await shown(trading, item))[0] == trade.OPENING_STOCK
+    assert (await shown(trading, item))[0] in range(
+        trade.OPENING_STOCK - KEPT_BACK_MAX, trade.OPENING_STOCK + 1
+    )
 
 
 async def test_what_we_cannot_serve_a_person_cancels_at_amazon(trading: Trade) -> None:
