@@ -21,8 +21,8 @@ AMAZON, SHOPIFY = "amazon-eu", "shopify-eu"
 ITEM = "GAD-1"
 SECRETS = ("client_id", "client_secret", "refresh_token", "notification_key")
 ASK_SECONDS = 1.0
-KEPT_BACK_MAX = 50
-"""The most that a channel is not told of, because it sells while it hears late."""
+KEPT_BACK_MAX = trade.OPENING_STOCK // 2
+"""The most that a channel may not be told of, because it sells while it hears late."""
 PLANS = {"getOrders": [20, 20], "getOrderItems": [50, 50]}
 """Of a seller who was granted more: a day of trade here is a minute."""
 
