@@ -155,7 +155,7 @@ def test_what_is_not_there_cannot_be_judged(tmp_path: Path) -> None:
     """Names that are known are told; `--at` without a name is wrong use."""
     ended = crossdock("check", "acme_wms", cwd=tmp_path)
     assert ended.returncode == 1
-    assert "crossdock: connector acme_wms: is not installed (email, " in ended.stderr
+    assert "crossdock: connector acme_wms: is not installed (amazon_marketplace, email, " in ended.stderr
     assert crossdock("check", "acme_wms", "--at", ".", cwd=tmp_path).returncode == 1
     assert crossdock("check", "--at", ".", cwd=tmp_path).returncode == 2
 

@@ -80,6 +80,24 @@ def test_a_secret_in_a_body_is_told(broken: Found) -> None:
     assert any("the body carries the secret secret" in sentence for sentence in failures(broken))
 
 
+class Silent(Found):
+    """A connector that gives no events and does not say why."""
+
+    def load(self) -> Connector:
+        good = super().load()
+        translate = good.translate
+        assert translate is not None
+        return replace(
+            good, translate=lambda inbound, account: replace(translate(inbound, account), events=())
+        )
+
+
+def test_silence_needs_a_reason(broken: Found) -> None:
+    """From a message that is understood something follows, or it is said why not."""
+    told = failures(Silent(broken.package, broken.folder, broken.manifest))
+    assert any(x.endswith("or says in `ignored` why there are none: one of the two") for x in told)
+
+
 def test_missing_fixtures_and_papers_are_told(broken: Found) -> None:
     """What a reader or the next author would miss is named."""
     for path in (*broken.folder.glob("fixtures/in_[bu]*"), *broken.folder.glob("fixtures/out_milestone*")):

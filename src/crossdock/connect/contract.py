@@ -44,12 +44,14 @@ class Translation:
 
     `unmapped` holds JSON Pointers of fields the mapping did not read: they are counted and shown. `content` stands for
     what the message says where the same may come in other bytes, as from a list; without it the raw bytes count.
+    `ignored` says why nothing follows from a message that was understood; it is kept, and nobody is asked.
     """
 
     source_id: str
     events: tuple[NewEvent, ...]
     unmapped: tuple[str, ...] = ()
     content: bytes = b""
+    ignored: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

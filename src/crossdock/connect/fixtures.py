@@ -106,7 +106,8 @@ def _translation_view(translation: Translation) -> dict[str, Any]:
         }
         for event in translation.events
     ]
-    return {"source_id": translation.source_id, "events": events, "unmapped": list(translation.unmapped)}
+    view = {"source_id": translation.source_id, "events": events, "unmapped": list(translation.unmapped)}
+    return view | ({"ignored": translation.ignored} if translation.ignored else {})
 
 
 def normal(view: Mapping[str, Any]) -> dict[str, Any]:
@@ -114,7 +115,12 @@ def normal(view: Mapping[str, Any]) -> dict[str, Any]:
     if "error" in view:
         return {"error": view["error"], "path": view.get("path", "") if view["error"] == "Rejected" else ""}
     events = [_normal_event(event) for event in view.get("events", [])]
-    return {"source_id": view.get("source_id"), "events": events, "unmapped": list(view.get("unmapped", []))}
+    ignored = {"ignored": view["ignored"]} if view.get("ignored") else {}
+    return {
+        "source_id": view.get("source_id"),
+        "events": events,
+        "unmapped": list(view.get("unmapped", [])),
+    } | ignored
 
 
 def _normal_event(event: Mapping[str, Any]) -> dict[str, Any]:
@@ -175,6 +181,6 @@ def write_expected(found: Found) -> Iterator[str]:
 
 
 def _same(before: Any, after: Any) -> bool:
-    translated = isinstance(after, dict) and {"source_id", "events", "unmapped"} == set(after)
+    translated = isinstance(after, dict) and {"source_id", "events", "unmapped"} == set(after) - {"ignored"}
     refused = isinstance(after, dict) and {"error", "path"} == set(after)
     return normal(before) == normal(after) if translated or refused else bool(before == after)

@@ -57,6 +57,8 @@ class ChangedList(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     grace_seconds: float = 60.0
     """What changed more recently may still be told by itself, and is left for the next reading."""
     timeout_seconds: float = 15.0
+    is_source: bool = False
+    """True where objects come by this list alone: what it shows, nobody failed to tell."""
 
 
 class Field(msgspec.Struct, frozen=True, forbid_unknown_fields=True):

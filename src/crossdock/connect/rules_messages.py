@@ -122,6 +122,8 @@ def check_translations(found: Found) -> Iterator[Finding]:
             yield _told(path, difference(normal(expected), actual))
         if actual != again:
             yield _told(path, "translated twice, it gives two results")
+        if "error" not in actual and bool(actual["events"]) == bool(actual.get("ignored")):
+            yield _told(path, "gives events, or says in `ignored` why there are none: one of the two")
         inbox = found.manifest.inbound.get(fixture.channel, Inbox(events=()))
         declared = {short_type(name) for name in inbox.events}
         for kind in sorted({event["type"] for event in actual.get("events", [])} - declared):

@@ -52,6 +52,8 @@ class OrderCancelRequested(msgspec.Struct, frozen=True, gc=False, omit_defaults=
 
     reference: str
     reason: str = ""
+    final: bool = False
+    """The sender will not tell the order itself any more: whoever never heard of it need not wait for it."""
 
 
 class LineCheck(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):

@@ -22,7 +22,7 @@ def requested(state: State, event: Recorded, policy: Policy) -> Step:
         return Step(state, (), "duplicate" if state.cancel else "stale")
     state = replace(state, cancel="asked", cancel_reason=event.data.reason)
     if state.phase == "new":
-        return Step(state, (), "waiting")
+        return _never_told(state) if event.data.final and not state.early else Step(state, (), "waiting")
     if state.phase in BEFORE_RELEASE:
         return cancel_now(state, policy)
     if state.phase == "changing":  # the warehouses are being asked to stop anyway
@@ -34,6 +34,12 @@ def requested(state: State, event: Recorded, policy: Policy) -> Step:
     if not asked:
         return _refuse(state)
     return Step(replace(state, cancel="waiting_for_warehouse", phase="cancelling"), tuple(asked))
+
+
+def _never_told(state: State) -> Step:
+    """Nobody will tell the order itself, and no goods moved for it: there is nothing to wait for."""
+    ended = _unheld(state, "the order was cancelled")
+    return Step(replace(state, phase="cancelled", cancel="agreed", hold="", holds=()), ended)
 
 
 def _nothing_to_stop(state: State, policy: Policy) -> Step:

@@ -4,6 +4,7 @@ import msgspec
 
 from crossdock.model.envelope import Recorded
 from crossdock.model.order import HoldPlaced, LinesShort, LinesUndeliverable
+from crossdock.model.thread import reference_of
 from crossdock.processes import order_cancel
 from crossdock.processes.intents import Claim, ClearTimer, CloseCase, Intent, OpenCase, SetTimer, Step
 from crossdock.processes.lines import Part, promised
@@ -112,16 +113,17 @@ def _hold_of(shipment: str) -> str:
 
 
 def placed(state: State, event: Recorded, policy: Policy) -> Step:
-    """Somebody wants the order kept from the warehouse."""
+    """Somebody wants the order kept from the warehouse; it may not be told yet, and its case must be its own."""
     data: HoldPlaced = event.data
     if data.hold in state.holds or state.phase in CLOSED:
         return Step(state, (), "duplicate" if data.hold in state.holds else "stale")
     held = replace(
         state,
+        reference=state.reference or reference_of(event.thread),
         holds=(*state.holds, data.hold),
         approved_by=tuple(x for x in state.approved_by if x != data.hold),
     )
-    case = hold_case(state, data.hold, data.reason, data.owner)
+    case = hold_case(held, data.hold, data.reason, data.owner)
     if state.phase in BEFORE_RELEASE:
         return Step(held, (case,))
     late = OpenCase(
@@ -135,7 +137,7 @@ def placed(state: State, event: Recorded, policy: Policy) -> Step:
 
 def hold_case(state: State, hold: str, reason: str, owner: str) -> OpenCase:
     return OpenCase(
-        f"hold/{hold}/{state.reference}", "value", hold, f"Order {state.number} is held: {reason}"[:200],
+        f"hold/{hold}/{state.reference}", "value", hold, f"Order {state.number or state.reference} is held: {reason}"[:200],
         "It goes on once the case is retried, which releases the hold; or cancel it.", owner, f"hold/{hold}",
     )  # fmt: skip
 

@@ -135,13 +135,14 @@ class Backfill:
             fresh = await self._take_in(ripe, traits)
             newest = max((row.changed_at for row in ripe), default=None)
             async with self._pool.acquire() as connection:
-                await table.advance(connection, self._system, name, newest, fresh)
+                missed = 0 if traits.is_source else fresh
+                await table.advance(connection, self._system, name, newest, missed)
             found += fresh
             if not page or len(ripe) < len(rows):
                 break
         async with self._pool.acquire() as connection:
             await table.finished(connection, self._system, name)
-        if found:
+        if found and not traits.is_source:
             _log.warning("heard_only_by_asking", account=self._system, list=name, count=found)
         if trouble is not None:
             raise trouble

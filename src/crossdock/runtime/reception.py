@@ -40,6 +40,7 @@ def _translated(intake: Intake, raw: Raw, translation: Translation, days: int) -
     raw = Raw(
         system=raw.system, channel=raw.channel, body=raw.body, headers=raw.headers, unmapped=translation.unmapped,
         subject=subject_of(subject) if subject else None,
+        outcome=f"ignored: {translation.ignored}" if translation.ignored else "translated",
     )  # fmt: skip
     kept = intake.keep(raw)
     return intake.item(

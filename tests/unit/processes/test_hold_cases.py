@@ -74,3 +74,33 @@ def test_a_held_order_that_is_checked_again_is_still_held() -> None:
     assert again.phase == "checking"
     assert order.summary(again, POLICY) == order.summary(held, POLICY)
     assert order.summary(held, POLICY).phase == "held"
+
+
+CANCELLED = o.OrderCancelRequested("shop/1", "payment declined", final=True)
+
+
+def test_an_order_that_is_cancelled_before_it_is_told_waits_for_nothing() -> None:
+    """Where its channel will not tell it any more it ends, with what it was held for; what comes late all the same is stale."""
+    held = o.HoldPlaced("buyer", "the buyer asks to cancel")
+    state, said = live(held, CANCELLED)
+    assert (state.phase, order.summary(state, POLICY).done) == ("cancelled", True)
+    assert [(type(x), x.key) for x in said] == [(i.OpenCase, "hold/buyer"), (i.CloseCase, "hold/buyer")]
+    assert said[0].title == "Order shop/1 is held: the buyer asks to cancel"
+
+    late, _ = live(held, CANCELLED, RECEIVED)
+    assert late == state
+
+
+def test_a_cancellation_that_is_not_the_last_word_waits_for_its_order() -> None:
+    """The order may come yet: then it is cancelled with all that it says."""
+    waiting, _ = live(o.OrderCancelRequested("shop/1"))
+    assert not order.summary(waiting, POLICY).done
+    ended, _ = live(o.OrderCancelRequested("shop/1"), RECEIVED)
+    assert (ended.phase, ended.number) == ("cancelled", "#1")
+
+
+def test_goods_that_left_for_a_cancelled_order_are_not_forgotten() -> None:
+    """Where something of it moved already, the last word of its channel is not the end."""
+    moved = o.LinesShipped("wms/S-1", "ups", ("1Z1",), (o.LineShipped("shop/1", "1", "WID-1", ONE),))
+    state, _ = live(moved, CANCELLED)
+    assert not order.summary(state, POLICY).done

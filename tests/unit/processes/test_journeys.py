@@ -346,7 +346,7 @@ def test_each_company_has_its_own_rules() -> None:
 
 
 STRAY = st.sampled_from([
-    RECEIVED, o.OrderCancelRequested(REFERENCE), o.OrderChecked("ok", ()), o.CreditReleased(), o.OrderReleased("WO-1"),
+    RECEIVED, o.OrderCancelRequested(REFERENCE), o.OrderCancelRequested(REFERENCE, final=True), o.OrderChecked("ok", ()), o.CreditReleased(), o.OrderReleased("WO-1"),
     o.OrderAllocated((o.LineAllocation("1", "WID-1", Quantity(Decimal(5)), "SITE1"),)), o.CancellationAnswered(True),
     o.LinesPacked("wms/S-1", (o.LineShipped(REFERENCE, "1", "WID-1", Quantity(Decimal(9))),)),
     o.LinesShipped("wms/S-1", "ups", ("1Z1",), (o.LineShipped(REFERENCE, "1", "WID-1", Quantity(Decimal(2))),)),

@@ -1,0 +1,1 @@
+"""Amazon marketplaces: orders that the seller ships, over the Selling Partner API."""
