@@ -24,7 +24,7 @@ def asked(state: State, event: Recorded, policy: Policy) -> Step:
     data: ReturnAsked = event.data
     if event.source != HUB:
         return Step(state, (), "ignored")
-    if not state.reference:
+    if state.phase == "new":
         return Step(state, (Tell(data.thread, ReturnMatched(known=False)),), "waiting")
     others = tuple(x for x in state.back if x.thread != data.thread)
     state = replace(state, back=others)
