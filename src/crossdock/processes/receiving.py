@@ -14,6 +14,7 @@ from crossdock.processes.policy import Policy
 
 ZERO: Final = Decimal(0)
 OUTSIDE: Final[Bucket] = "outside"
+EXPECTED: Final[Bucket] = "expected"
 ACCEPT: Final = "accept/"
 """How the key of a case begins that a person settles by accepting what it names."""
 _BUCKETS: Final[dict[Condition, Bucket]] = {
