@@ -80,23 +80,23 @@ def _expected(state: State, event: Recorded, policy: Policy) -> Step:
         return Step(state, (_wrong_case(data.number, wrong),), "ignored")
     if data == state.said:
         return Step(state, (), "duplicate")
-    over_already = state.said is None and bool(state.ended)
+    first, was = state.said is None, state.ended if state.said is None else ""
     state = replace(
-        state, said=data, location=data.location or state.location, sequence=event.sequence, ended=""
+        state, said=data, location=data.location or state.location, sequence=event.sequence, ended=was
     )
     state, intents = _expect(state, {x.line: x for x in data.lines})
-    if over_already:
-        state, closing = _close(replace(state, ended="cancelled"))
-        return Step(state, (*intents, *closing))
     intents += [
         ClearTimer("parent"),
         CloseCase("parent", "it was said what should come"),
         CloseCase("value", "corrected"),
     ]
     state, freed = inbound_arrival.covered(state)
-    intents += [*freed, *inbound_arrival.unknown(state)]
-    state, told = _announce(state, policy)
+    intents += [*freed, *(inbound_arrival.unknown(state) if first else [])]
     state, posted = inbound_arrival.post(state, policy)
+    if was:
+        state, closing = _close(state)
+        return Step(state, (*intents, *closing, *posted))
+    state, told = _announce(state, policy)
     return Step(state, (*intents, *told, *posted))
 
 

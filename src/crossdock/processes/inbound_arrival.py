@@ -43,6 +43,7 @@ def _received(state: State, event: Recorded, policy: Policy) -> Step:
         return Step(state, (), "duplicate")
     if state.location and state.location != data.location:
         return Step(state, (_elsewhere(state, data),), "ignored")
+    before = state
     state = replace(state, location=data.location)
     intents: list[Intent] = []
     for line in data.lines:
@@ -51,9 +52,9 @@ def _received(state: State, event: Recorded, policy: Policy) -> Step:
         for part in parts:
             state, more = _take(state, data.receipt, part, policy)
             intents += more
-    kept = Receipt(data.receipt, data.lines, event.occurred_at)
+    kept = Receipt(data.receipt, event.occurred_at, data.lines)
     state = replace(state, receipts=(*state.receipts, kept))
-    intents += _publish(state, data.lines) + _cases(state, data.lines)
+    intents += _publish(state, data.lines) + _cases(before, state, data.lines)
     if state.said is None:
         intents.append(SetTimer("parent", policy.parent_wait_seconds))
     state, posted = post(state, policy)
@@ -113,10 +114,12 @@ def _publish(state: State, lines: tuple[ReceivedLine, ...]) -> list[Intent]:
     return [Publish(item, state.location) for item in dict.fromkeys(x.item for x in lines)]
 
 
-def _cases(state: State, told: tuple[ReceivedLine, ...]) -> list[Intent]:
-    """What a person should know of a receipt."""
+def _cases(before: State, state: State, told: tuple[ReceivedLine, ...]) -> list[Intent]:
+    """What a person should know of a receipt: only what it changed."""
     found: list[Intent] = []
-    over = [x for x in state.lines if x.named and x.over]
+    known = {x.line: x for x in before.lines}
+    grown = [x for x in state.lines if x.came > (known[x.line].came if x.line in known else ZERO)]
+    over = [x for x in grown if x.named and x.over]
     if over and state.said is not None:
         listed = ", ".join(f"{Quantity(x.over, x.unit)} of {x.item}" for x in over)
         found.append(
@@ -134,7 +137,7 @@ def _cases(state: State, told: tuple[ReceivedLine, ...]) -> list[Intent]:
                 "They lie apart and are not for sale. Claim them from whoever sent or carried them, then retry the case.",
             )
         )  # fmt: skip
-    return [*found, *unknown(state)]
+    return [*found, *(unknown(state) if any(not x.named for x in grown) else [])]
 
 
 def unknown(state: State) -> list[Intent]:
@@ -180,15 +183,17 @@ def post(state: State, policy: Policy) -> tuple[State, list[Intent]]:
     if state.said is None:
         return state, []
     order, intents, receipts = state.said.order or state.said.number, [], []
-    for x in state.receipts:
+    for receipt in state.receipts:
+        x = receipt
         lines = tuple(told for told in x.lines if _ours(state, told))
-        if not x.asked and lines:
+        if lines:
             payload = requests.PostGoodsReceipt(
                 x.receipt, f"inbound/{state.reference}", order, state.location, lines, x.at
             )
             erp = policy.erp_of_node(state.location)
             intents.append(Do("goods_receipt.post", erp, x.receipt, payload, state.reference, priority=2))
-        receipts.append(replace(x, asked=x.asked or bool(lines)))
+            x = replace(x, asked=True, lines=())
+        receipts.append(x)
     return replace(state, receipts=tuple(receipts)), list(intents)
 
 

@@ -28,11 +28,11 @@ replace = msgspec.structs.replace
 
 
 class Receipt(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
-    """One receipt of the warehouse and what the ERP made of it. `asked`: it was told to book it."""
+    """One receipt of the warehouse and what the ERP made of it. `lines` are kept until the ERP is `asked` to book them."""
 
     receipt: str
-    lines: tuple[ReceivedLine, ...]
     at: datetime
+    lines: tuple[ReceivedLine, ...] = ()
     asked: bool = False
     document: str = ""
 

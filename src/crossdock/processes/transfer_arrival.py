@@ -58,7 +58,7 @@ def _received(state: State, event: Recorded, policy: Policy) -> Step:
             intents += more
     state = replace(
         state,
-        receipts=(*state.receipts, Receipt(data.receipt, data.lines, event.occurred_at, not order.owner)),
+        receipts=(*state.receipts, Receipt(data.receipt, event.occurred_at, asked=not order.owner)),
     )
     if not order.owner:
         intents.append(_post(state, data, event, policy))
