@@ -23,6 +23,7 @@ from crossdock.processes.receiving import (
     Receipt,
     accept_case,
     accepted,
+    anew,
     arrive,
     bucket_of,
     dock,
@@ -119,19 +120,18 @@ def _cases(before: State, state: State, told: tuple[ReceivedLine, ...]) -> list[
     found: list[Intent] = []
     known = {x.line: x for x in before.lines}
     grown = [x for x in state.lines if x.came > (known[x.line].came if x.line in known else ZERO)]
-    over = [x for x in grown if x.named and x.over]
-    if over and state.said is not None:
+    over = [x for x in state.lines if x.named and x.over]
+    if state.said is not None and any(x in grown for x in over):
         listed = ", ".join(f"{Quantity(x.over, x.unit)} of {x.item}" for x in over)
-        found.append(
+        found += anew(
             accept_case(
                 "over", state.reference, f"More came of {state.reference} than was ordered: {listed}",
                 "Retry the case to accept it: what was put aside can be sold then. Or send the order again with what it shall be.",
             )
         )  # fmt: skip
-    damaged = [x for x in told if x.condition == "damaged"]
-    if damaged:
-        listed = ", ".join(f"{x.quantity} of {x.item}" for x in damaged)
-        found.append(
+    if any(x.condition == "damaged" for x in told):
+        listed = ", ".join(f"{Quantity(x.damaged, x.unit)} of {x.item}" for x in state.lines if x.damaged)
+        found += anew(
             accept_case(
                 "damaged", state.reference, f"Goods of {state.reference} came damaged: {listed}",
                 "They lie apart and are not for sale. Claim them from whoever sent or carried them, then retry the case.",
@@ -149,7 +149,7 @@ def unknown(state: State) -> list[Intent]:
         "unknown", state.reference, f"Goods came with {state.reference} that nobody ordered: {listed}",
         "Retry the case to keep them, or send the order again with a line for them.",
     )  # fmt: skip
-    return [case]
+    return anew(case)
 
 
 def covered(state: State) -> tuple[State, list[Intent]]:

@@ -111,5 +111,10 @@ def accept_case(what: str, reference: str, title: str, detail: str) -> OpenCase:
     return OpenCase(f"{what}/{reference}", "value", what, title, detail, owner, ACCEPT + what)
 
 
+def anew(case: OpenCase) -> list[Intent]:
+    """Its title says how much it is: where that changed, a new case takes the place of the one there may be."""
+    return [CloseCase(case.key, "it is otherwise now"), case]
+
+
 def accepted(what: str, by: str) -> CloseCase:
     return CloseCase(ACCEPT + what, f"{by or 'somebody'} accepted it")
