@@ -11,7 +11,7 @@ from crossdock.cli.hub import JsonOption, note
 if TYPE_CHECKING:
     from crossdock.bench.rows import Row
 
-NAMES = ("append", "pipeline", "deliver", "claims", "drift", "reconcile")
+NAMES = ("append", "pipeline", "deliver", "claims", "drift", "reconcile", "availability")
 
 
 def register(app: typer.Typer) -> None:
