@@ -19,8 +19,10 @@ HORIZON_SECONDS: Final = 300.0
 """How long a number that is told now has to hold."""
 PACE_SECONDS: Final = 900.0
 """How long a sale counts for the pace: its weight falls to a third in this time."""
-PACE_LEAST: Final = 0.0002
-"""Pieces a second that anything sells, also what nobody bought lately: one in 80 minutes."""
+PACE_LEAST: Final = 0.00005
+"""Pieces a second that anything sells, also what nobody bought lately: one in five and a half hours. So little that the
+last piece of what hardly sells is still shown on slow channels.
+"""
 EXACT_MAX: Final = 60.0
 """Above this mean the normal distribution is near enough to Poisson's."""
 SPREADS_KEPT: Final = 1.335

@@ -16,7 +16,8 @@ import structlog
 
 from crossdock.errors import Fenced
 from crossdock.model.thread import PARTITIONS
-from crossdock.runtime import commit, expiry
+from crossdock.runtime import commit, expiry, reviews
+from crossdock.runtime.availability import Showcase, channels_of
 from crossdock.runtime.batch import RESUMED, Batch, Thread, load_thread
 from crossdock.runtime.hub import Hub
 from crossdock.runtime.journal import Journal
@@ -46,6 +47,7 @@ class Group:
     def __init__(self, hub: Hub, journal: Journal) -> None:
         self.hub = hub
         self.journal = journal
+        self.showcase = Showcase(channels_of(hub))
         self.epochs: dict[int, int] = {}
         self.cursors: dict[int, log.Cursor] = {}
         self.cache: dict[int, dict[bytes, Thread]] = {}
@@ -150,7 +152,7 @@ class Group:
             batch.take(row, kept, park)
         moved = _moved(rows, self.cursors)
         touched = {p: epochs[p] for p in {m[0] for m in moved}} or dict([next(iter(epochs.items()))])
-        frame = commit.Frame(touched, moved, timers, segment, self.hub.settings.lease_seconds)
+        frame = commit.Frame(touched, moved, timers, segment, self.hub.settings.lease_seconds, self.showcase)
         await commit.write(connection, batch, self.journal, frame)
         self._swap(batch, moved)
         self.news |= {row[log.EVENT_COLUMNS.index("p")] % GROUPS for row in batch.out.events}
@@ -218,6 +220,7 @@ class Worker:
         ]
         tasks += [asyncio.create_task(self._follow(group)) for group in self.groups]
         tasks.append(asyncio.create_task(expiry.watch(self.hub.dsn, self._epochs, self.waker)))
+        tasks.append(asyncio.create_task(reviews.watch(self.hub.dsn, channels_of(self.hub), self.waker)))
         try:
             await asyncio.gather(*tasks)
         finally:
