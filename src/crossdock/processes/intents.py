@@ -71,6 +71,8 @@ class Claim(msgspec.Struct, frozen=True, gc=False):
     lot that the line names."""
     sets: tuple[tuple[str, int], ...] = ()
     """(line, how many kits its components make up): taken in whole kits, each from one node."""
+    any_lot: bool = False
+    """As `good_on` with the day on which it is decided, for a process, which knows no clock."""
 
 
 class Move(msgspec.Struct, frozen=True, gc=False):

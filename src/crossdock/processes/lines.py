@@ -62,6 +62,8 @@ class Line(msgspec.Struct, frozen=True, gc=False):
     """The claim that set it aside."""
     release: int = -1
     """Which release to a warehouse it is part of; -1 before it is released."""
+    lot: str = ""
+    """The lot that was set aside, or taken; empty where the item has none."""
 
 
 def lawful(line: Line) -> bool:
@@ -116,14 +118,14 @@ def settled(line: Line) -> bool:
     return promised(line) == line.shipped
 
 
-def split(line: Line, location: str, quantity: Decimal) -> tuple[Line, Line]:
-    """(the share of `quantity` open or backordered units served by `location`, the rest)."""
+def split(line: Line, location: str, quantity: Decimal, lot: str = "") -> tuple[Line, Line]:
+    """(the share of `quantity` open or backordered units served by `location` from `lot`, the rest)."""
     from_open = min(line.open, quantity)
     from_back = quantity - from_open
     assert from_back <= line.backordered, f"line {line.line}: {quantity} is more than waits for stock"
     change = msgspec.structs.replace
     share = change(
-        line, location=location, ordered=quantity, open=from_open, backordered=from_back, reserved=ZERO, allocated=ZERO,
+        line, location=location, lot=lot, ordered=quantity, open=from_open, backordered=from_back, reserved=ZERO, allocated=ZERO,
         picked=ZERO, shipped=ZERO, short_closed=ZERO, cancelled=ZERO, substituted_out=ZERO, over_shipped=ZERO,
         substituted_in=ZERO, delivered=ZERO, claim="", release=-1,
     )  # fmt: skip
@@ -136,6 +138,27 @@ def split(line: Line, location: str, quantity: Decimal) -> tuple[Line, Line]:
     assert lawful(share), f"line {line.line}: the law is broken in a share"
     assert lawful(rest), f"line {line.line}: the law is broken in a rest"
     return share, rest
+
+
+def of_lot(line: Line, part: Part, quantity: Decimal, lot: str) -> tuple[Line, Line]:
+    """(the share of `quantity` units in `part` that are of another lot than the line's, the rest)."""
+    assert quantity <= min(line.ordered, getattr(line, part)), (
+        f"line {line.line}: {quantity} is more than {part}"
+    )
+    nothing = dict.fromkeys((*PARTS, "over_shipped", "substituted_in", "delivered"), ZERO)
+    change = msgspec.structs.replace
+    share = change(line, **{**nothing, "ordered": quantity, part: quantity, "lot": lot})
+    rest = change(line, **{"ordered": line.ordered - quantity, part: getattr(line, part) - quantity})
+    assert lawful(share), f"line {line.line}: the law is broken in a lot's share"
+    assert lawful(rest), f"line {line.line}: the law is broken in what is of no other lot"
+    return share, rest
+
+
+def nothing_of(line: Line, lot: str) -> Line:
+    """A share of the line for what is packed beyond the order from another lot."""
+    return Line(
+        line.line, line.item, line.unit, line.price, ZERO, location=line.location, claim=line.claim, release=line.release, lot=lot
+    )  # fmt: skip
 
 
 def add_over(line: Line, target: Literal["picked", "shipped"], quantity: Decimal) -> Line:

@@ -36,7 +36,7 @@ from crossdock.processes.intents import (
     Summary,
 )  # fmt: skip
 from crossdock.processes.lines import Part
-from crossdock.processes.order_lines import move_lines, reserve
+from crossdock.processes.order_lines import Told, move_lines, reserve
 from crossdock.processes.order_state import (
     BEFORE_RELEASE,
     CLOSED,
@@ -237,7 +237,8 @@ def _claim(state: State, policy: Policy) -> Step:
     nodes = state.nodes if len(state.nodes) > 1 else ()
     claiming = replace(state, phase="claiming", claim=claim, claims=state.claims + 1)
     return Step(
-        claiming, (Claim(claim, claim_lines(state, policy), nodes, partial=policy.shortage != "hold"),)
+        claiming,
+        (Claim(claim, claim_lines(state, policy), nodes, partial=policy.shortage != "hold", any_lot=True),),
     )
 
 
@@ -257,7 +258,7 @@ def _granted(state: State, event: Recorded, policy: Policy) -> Step:
 
 def _short(state: State, policy: Policy) -> tuple[State, list[Intent]]:
     """Part of it is there: the rest waits, or is taken off."""
-    told = [(x.line, x.item, x.open) for x in state.lines if x.open]
+    told = [Told(x.line, x.item, x.open) for x in state.lines if x.open]
     target: Part = "backordered" if policy.shortage == "backorder" else "short_closed"
     state, _, _ = move_lines(state, told, target)
     if target == "backordered":

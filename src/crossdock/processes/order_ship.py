@@ -20,7 +20,7 @@ from crossdock.model.quantity import Quantity
 from crossdock.model.shipment import MilestoneReached
 from crossdock.processes.intents import ClearTimer, Do, Intent, Step
 from crossdock.processes.lines import Line, settled
-from crossdock.processes.order_lines import box, move_lines, published, unbox
+from crossdock.processes.order_lines import Told, box, move_lines, published, unbox
 from crossdock.processes.order_state import CLOSED, Part, State, as_ordered, erp_of, lines_mark, node_of
 from crossdock.processes.policy import Policy
 
@@ -63,7 +63,7 @@ def allocated(state: State, event: Recorded, policy: Policy) -> Step:
     data: OrderAllocated = event.data
     moves: list[Intent] = []
     for location in dict.fromkeys(x.location for x in data.lines):
-        told = [(x.line, x.item, x.quantity.value) for x in data.lines if x.location == location]
+        told = [Told(x.line, x.item, x.quantity.value, x.lot) for x in data.lines if x.location == location]
         state, some, _ = move_lines(state, told, "allocated", location=location)
         moves += some
     if state.allocated:
@@ -78,7 +78,7 @@ def allocated(state: State, event: Recorded, policy: Policy) -> Step:
 def update_reservation(state: State, policy: Policy) -> list[Intent]:
     node = node_of(state, policy)
     lines = tuple(
-        LineAllocation(x.line, x.item, Quantity(x.ordered, x.unit), x.location or node)
+        LineAllocation(x.line, x.item, Quantity(x.ordered, x.unit), x.location or node, x.lot)
         for x in state.lines
         if x.allocated or x.picked or x.shipped
     )

@@ -7,7 +7,7 @@ from crossdock.model.order import HoldPlaced, LinesShort, LinesUndeliverable
 from crossdock.processes import order_cancel
 from crossdock.processes.intents import Claim, ClearTimer, CloseCase, Intent, OpenCase, SetTimer, Step
 from crossdock.processes.lines import Part, promised
-from crossdock.processes.order_lines import move_lines
+from crossdock.processes.order_lines import Told, move_lines
 from crossdock.processes.order_ship import _part, _with_part, notify, roll_up, tell_erp_lines
 from crossdock.processes.order_state import BEFORE_RELEASE, CLOSED, State
 from crossdock.processes.policy import Policy
@@ -18,7 +18,7 @@ replace = msgspec.structs.replace
 def short_picked(state: State, event: Recorded, policy: Policy) -> Step:
     """The shelf was empty: what is missing left the books; the customer waits for it, or gets less."""
     data: LinesShort = event.data
-    told = [(x.line, x.item, x.quantity.value) for x in data.lines]
+    told = [Told(x.line, x.item, x.quantity.value, x.lot) for x in data.lines]
     target: Part = "short_closed" if policy.short_pick == "cancel" else "backordered"
     state, moves, _ = move_lines(
         state, told, target, location=data.location, goal="outside", ways=("allocated", "reserved")
@@ -73,7 +73,8 @@ def claim_backorders(state: State, policy: Policy) -> Step:
     claim = f"{state.reference}#{state.claims}"
     nodes = state.nodes if len(state.nodes) > 1 else ()
     return Step(
-        replace(state, claim=claim, claims=state.claims + 1), (Claim(claim, lines, nodes, partial=True),)
+        replace(state, claim=claim, claims=state.claims + 1),
+        (Claim(claim, lines, nodes, partial=True, any_lot=True),),
     )
 
 
