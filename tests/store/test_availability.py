@@ -27,14 +27,15 @@ async def lots(connection: asyncpg.Connection) -> None:
 async def test_a_whole_place_is_locked_and_made_in_the_unit_of_its_lots(
     connection: asyncpg.Connection,
 ) -> None:
-    """All lots of what is named come; what is missing is made in their unit, or else in the one given."""
+    """All lots of what is named come; what is missing is made in their unit, or else in the one given; what is only near is not."""
     await lots(connection)
     head, other = ("KG-1", "SITE1", "", "", ""), ("NEW", "SITE1", "", "", "")
 
     async with connection.transaction():
-        found = await stock.lock_whole(connection, {head: "EA", other: "EA"})
+        found = await stock.lock_whole(connection, {head: "EA", other: "EA"}, [("ABSENT", "SITE1")])
 
     assert list(found) == sorted(found)
+    assert {key[0] for key in found} == {"KG-1", "NEW"}
     assert {key[2:4]: x.unit for key, x in found.items() if key[0] == "KG-1"} == {
         ("", ""): "KGM", ("L1", ""): "KGM", ("L2", "OWNER-2"): "KGM",
     }  # fmt: skip

@@ -81,10 +81,18 @@ class Showcase:
             self._near[location] = found
         return found
 
-    def places(self, moved: Iterable[tuple[str, str]]) -> dict[Key, str]:
-        """The balances (by key, with a unit) that must be locked to tell of these (item, location)."""
+    def homes(self, moved: Iterable[tuple[str, str]]) -> dict[Key, str]:
+        """Where is noted what channels are told of these (item, location): balances by key, with a unit."""
         return {
-            (item, node, "", "", ""): "EA"
+            (item, channel.home, "", "", ""): "EA"
+            for item, location in moved
+            for channel in self.near(location)
+        }
+
+    def nodes(self, moved: Iterable[tuple[str, str]]) -> set[tuple[str, str]]:
+        """(item, location) of everything that counts for those channels."""
+        return {
+            (item, node)
             for item, location in moved
             for channel in self.near(location)
             for node in channel.nodes
@@ -111,7 +119,7 @@ class Showcase:
         self, item: str, channel: Channel, lots: Mapping[tuple[str, str], list[Balance]], now: datetime, cause: str
     ) -> list[Wanted]:  # fmt: skip
         home = _head(item, channel, lots)
-        here = [x for node in channel.nodes for x in lots[item, node] if x.unit == home.unit]
+        here = [x for node in channel.nodes for x in lots.get((item, node), ()) if x.unit == home.unit]
         available = max(ZERO, sum((x.available for x in here if _may_be_sold(x, now)), ZERO))
         front = self._front(item, channel, lots, now, available)
         others = [
@@ -142,7 +150,8 @@ class Showcase:
         said = _told(head.shown).get(channel.name) if head.shown else None
         shown = available if said is None else Decimal(said)
         lately = sum(
-            sum(x.lately(now) for x in lots[item, node]) / len(self.at(node)) for node in channel.nodes
+            sum(x.lately(now) for x in lots.get((item, node), ())) / len(self.at(node))
+            for node in channel.nodes
         )
         return Front(
             channel.name, shown, publishing.pace(lately), channel.visible_seconds, channel.heard_seconds

@@ -92,14 +92,15 @@ async def _take_back(connection: asyncpg.Connection, batch: Batch, journal: Jour
 async def _stock(connection: asyncpg.Connection, batch: Batch, journal: Journal, frame: Frame) -> None:
     """The ledger's round: one lock, one decision, one write; answers and availability follow from it."""
     out, segment = batch.out, frame.segment
-    places: dict[stock.Key, str] = frame.showcase.places(out.publish)
+    places: dict[stock.Key, str] = frame.showcase.homes(out.publish)
     for wish in out.wishes:
         if isinstance(wish.what, Claim):
             places |= stock.places_of(wish.what)
         else:
             places[stock.key_of(wish.what.place)] = wish.what.unit
     held = await claims.lock(connection, stock.named_claims(out.wishes))
-    settled = stock.settle(out.wishes, await stock.lock_whole(connection, places), segment, held)
+    near = frame.showcase.nodes(out.publish)
+    settled = stock.settle(out.wishes, await stock.lock_whole(connection, places, near), segment, held)
     for wish, served, missing in settled.granted:
         claim = wish.what.claim
         batch.append(wish.thread_key, ClaimGranted(claim, served, missing), cause=wish.cause, place=claim)

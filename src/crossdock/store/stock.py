@@ -133,11 +133,15 @@ async def lock(connection: Connection, places: Iterable[tuple[Key, str]]) -> dic
     return _read(rows)
 
 
-async def lock_whole(connection: Connection, places: Mapping[Key, str]) -> dict[Key, Balance]:
-    """Lock every lot there is at these places, in the order of their keys. A place that is named and missing is made: in
-    the unit of its lots, where there are any, else in the one given.
+async def lock_whole(
+    connection: Connection, places: Mapping[Key, str], near: Iterable[tuple[str, str]] = ()
+) -> dict[Key, Balance]:
+    """Lock every lot there is at these places, and at those `near` (item, location), in the order of their keys.
+
+    A place that is named and missing is made: in the unit of its lots, where there are any, else in the one given.
     """
-    found = await lock_lots(connection, ((key[0], key[1]) for key in places))
+    wanted = {(key[0], key[1]) for key in places} | set(near)
+    found = await lock_lots(connection, wanted)
     missing = sorted(key for key in places if key not in found)
     if not missing:
         return found
@@ -145,7 +149,7 @@ async def lock_whole(connection: Connection, places: Mapping[Key, str]) -> dict[
     await connection.execute(
         _MAKE, *(list(column) for column in zip(*missing, strict=True)), [units.get((key[0], key[1]), places[key]) for key in missing]
     )  # fmt: skip
-    return await lock_lots(connection, ((key[0], key[1]) for key in places))
+    return await lock_lots(connection, wanted)
 
 
 async def lock_lots(connection: Connection, places: Iterable[tuple[str, str]]) -> dict[Key, Balance]:

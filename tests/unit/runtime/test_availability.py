@@ -31,9 +31,8 @@ def shelf(*key: str, available: float = 0, unit: str = "EA", **more: object) -> 
 
 
 def shelves(*more: Balance) -> dict[Key, Balance]:
-    """With the empty heads that are locked with every place."""
-    heads = [shelf("A", "N1"), shelf("A", "N2")]
-    return {x.key: x for x in (*heads, *more)}
+    """With the empty home, which is made where it is missing."""
+    return {x.key: x for x in (shelf("A", "N1"), *more)}
 
 
 def told(
@@ -68,7 +67,7 @@ def test_a_number_is_told_once() -> None:
 
     assert set(told(SHOP, MARKET, balances=balances)) == {"shop", "market"}
     assert told(SHOP, MARKET, balances=balances) == {}
-    balances["A", "N2", "", "", ""].buckets["available"] = Decimal(1)
+    balances |= {x.key: x for x in (shelf("A", "N2", available=1),)}
     assert set(told(SHOP, MARKET, balances=balances)) == {"shop"}
 
 
@@ -107,13 +106,15 @@ def test_a_lot_is_looked_at_on_the_day_after_its_last() -> None:
 
 def test_stock_that_no_channel_sells_is_nobodys_news() -> None:
     """And nothing is locked for it."""
-    assert Showcase((SHOP,)).places({("A", "N9"): "event-1"}) == {}
+    assert Showcase((SHOP,)).homes({("A", "N9"): "event-1"}) == {}
+    assert Showcase((SHOP,)).nodes({("A", "N9"): "event-1"}) == set()
     assert Showcase((SHOP,)).told({("A", "N9"): "event-1"}, {}, NOW) == []
 
 
 def test_every_row_that_a_number_needs_is_locked() -> None:
     """Also where a channel that shares one node has others."""
-    assert set(Showcase((SHOP, MARKET)).places(MOVED)) == {("A", "N1", "", "", ""), ("A", "N2", "", "", "")}
+    assert set(Showcase((SHOP, MARKET)).homes(MOVED)) == {("A", "N1", "", "", "")}
+    assert Showcase((SHOP, MARKET)).nodes(MOVED) == {("A", "N1"), ("A", "N2")}
 
 
 @pytest.mark.parametrize("available", [0, 1])
