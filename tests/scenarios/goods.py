@@ -61,6 +61,7 @@ async def totals(group: Group, item: str) -> tuple[Decimal, Decimal]:
 
 async def lots(group: Group, item: str, bucket: str = "available") -> dict[str, Decimal]:
     """Lot → quantity in a bucket of the hub's ledger, where there is any."""
-    places = (await group.api.get(f"/v1/stock/{item}"))["places"]
+    answer = await group.api.call("GET", f"/v1/stock/{item}")
+    places = answer.json()["places"] if answer.status == 200 else []
     found = {x["lot"]: Decimal(x["buckets"].get(bucket, "0")) for x in places if x["location"] == SITE}
     return {lot: quantity for lot, quantity in found.items() if quantity}

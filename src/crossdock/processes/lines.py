@@ -4,6 +4,7 @@ ordered + over_shipped + substituted_in = open + reserved + allocated + picked +
                                           + short_closed + backordered + cancelled + substituted_out
 """
 
+from collections.abc import Callable, Iterable
 from decimal import Decimal
 from typing import Final, Literal
 
@@ -64,6 +65,10 @@ class Line(msgspec.Struct, frozen=True, gc=False):
     """Which release to a warehouse it is part of; -1 before it is released."""
     lot: str = ""
     """The lot that was set aside, or taken; empty where the item has none."""
+    kit_of: str = ""
+    """The line of the kit that this component is in: see `order_kits`."""
+    per_kit: Decimal = ZERO
+    """How much of it is in one kit."""
 
 
 def lawful(line: Line) -> bool:
@@ -157,7 +162,8 @@ def of_lot(line: Line, part: Part, quantity: Decimal, lot: str) -> tuple[Line, L
 def nothing_of(line: Line, lot: str) -> Line:
     """A share of the line for what is packed beyond the order from another lot."""
     return Line(
-        line.line, line.item, line.unit, line.price, ZERO, location=line.location, claim=line.claim, release=line.release, lot=lot
+        line.line, line.item, line.unit, line.price, ZERO, location=line.location, claim=line.claim, release=line.release, lot=lot,
+        kit_of=line.kit_of, per_kit=line.per_kit,
     )  # fmt: skip
 
 
@@ -188,7 +194,20 @@ def substitute(line: Line, item: str, quantity: Decimal, target: Literal["picked
         location=line.location,
         instead_of=line.item,
         release=line.release,
+        kit_of=line.kit_of,
+        per_kit=line.per_kit,
     )
     made = msgspec.structs.replace(fresh, **{"substituted_in": quantity, target: quantity})
     assert lawful(made), f"line {line.line}: the law is broken by a substitute"
     return made
+
+
+def whole_kits(lines: Iterable[Line], kit: str, quantity_of: Callable[[Line], Decimal]) -> Decimal:
+    """How many kits of the line `kit` its components make up, by what `quantity_of` says of each share."""
+    there: dict[str, Decimal] = {}
+    per: dict[str, Decimal] = {}
+    for x in lines:
+        if x.kit_of == kit:
+            there[x.line] = there.get(x.line, ZERO) + quantity_of(x)
+            per[x.line] = x.per_kit
+    return min((quantity // per[name] for name, quantity in there.items()), default=ZERO)

@@ -158,7 +158,7 @@ def _agreed(state: State, policy: Policy, moves: list[Intent]) -> Step:
 
 
 def cancel_sales_order(state: State, policy: Policy) -> tuple[Intent, ...]:
-    lines = tuple(dict.fromkeys(x.line for x in state.lines))
+    lines = tuple(dict.fromkeys(x.line for x in state.lines if not x.kit_of))
     reason = state.cancel_reason or "cancelled by customer"
     payload = requests.CancelSalesOrder(state.reference, state.sales_order, lines, reason)
     return (Do("sales_order.cancel", erp_of(state, policy), state.reference, payload, state.reference),)

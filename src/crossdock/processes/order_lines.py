@@ -97,13 +97,13 @@ def _moved(line: Line, quantity: Decimal, way: Way, claim: str) -> list[Intent]:
     if source is None:
         return []
     at = StockPlace(line.item, line.location or way.location, line.lot)
-    named = line.claim or claim
+    named, name = line.claim or claim, line.kit_of or line.line
     if source == "available" or way.lot == line.lot:
         claim = "" if source == "available" else named
-        return [Move(at, source, way.goal, quantity, line.unit, claim, line.line)]
+        return [Move(at, source, way.goal, quantity, line.unit, claim, name)]
     return [
-        Move(replace(at, lot=way.lot), source, "available", quantity, line.unit, named, line.line),
-        Move(at, "available", way.goal, quantity, line.unit, "", line.line),
+        Move(replace(at, lot=way.lot), source, "available", quantity, line.unit, named, name),
+        Move(at, "available", way.goal, quantity, line.unit, "", name),
     ]
 
 
@@ -177,7 +177,7 @@ def reserve(state: State, served: Iterable[ClaimLine], claim: str) -> tuple[Stat
 
 
 def _waiting(lines: list[Line], name: str, item: str) -> list[int]:
-    found = [n for n, x in enumerate(lines) if x.line == name and x.item == item]
+    found = [n for n, x in enumerate(lines) if name in (x.line, x.kit_of) and x.item == item]
     return sorted(found, key=lambda n: -(lines[n].open + lines[n].backordered))
 
 

@@ -4,7 +4,7 @@ import msgspec
 
 from crossdock.model.envelope import Recorded
 from crossdock.model.order import HoldPlaced, LinesShort, LinesUndeliverable
-from crossdock.processes import order_cancel
+from crossdock.processes import order_cancel, order_kits
 from crossdock.processes.intents import Claim, ClearTimer, CloseCase, Intent, OpenCase, SetTimer, Step
 from crossdock.processes.lines import Part, promised
 from crossdock.processes.order_lines import Told, move_lines
@@ -61,9 +61,7 @@ def wait_for_stock(state: State, policy: Policy) -> tuple[State, list[Intent]]:
 
 
 def claim_backorders(state: State, policy: Policy) -> Step:
-    from crossdock.processes.order import claim_lines
-
-    lines = claim_lines(state, policy)
+    lines, sets = order_kits.wanted(state, state.nodes[0] if state.nodes else policy.location)
     if (
         not lines
         or state.phase in (*BEFORE_RELEASE, *CLOSED)
@@ -74,7 +72,7 @@ def claim_backorders(state: State, policy: Policy) -> Step:
     nodes = state.nodes if len(state.nodes) > 1 else ()
     return Step(
         replace(state, claim=claim, claims=state.claims + 1),
-        (Claim(claim, lines, nodes, partial=True, any_lot=True),),
+        (Claim(claim, lines, nodes, partial=True, sets=sets, as_sold=True),),
     )
 
 

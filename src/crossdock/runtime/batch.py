@@ -157,8 +157,8 @@ class Batch:
                 out.wanted.append(Wanted(intent, thread, event.id))
             case i.Tell():
                 self._tell(intent.thread, intent.data, event, place, intent.sealed, intent.subject)
-            case i.Claim(any_lot=True):
-                dated = msgspec.structs.replace(intent, good_on=self.now.date(), any_lot=False)
+            case i.Claim(as_sold=True):
+                dated = msgspec.structs.replace(intent, good_on=self.now.date())
                 out.wishes.append(Wish(dated, thread.hash, thread.key, event.id, event.occurred_at))
             case i.Claim() | i.Move():
                 out.wishes.append(Wish(intent, thread.hash, thread.key, event.id, event.occurred_at))

@@ -9,12 +9,14 @@ import asyncpg
 
 from crossdock.model.operations import TimerFired
 from crossdock.model.stock import ClaimGranted, ClaimRefused
+from crossdock.processes.demand import taken_apart
 from crossdock.processes.intents import Claim, OpenCase
 from crossdock.runtime.availability import Showcase
 from crossdock.runtime.batch import Batch
 from crossdock.runtime.journal import Journal
 from crossdock.store import batch as table
 from crossdock.store import cases, claims, effects, log, stock
+from crossdock.store.items import Items
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,12 +29,14 @@ class Frame:
     segment: int
     lease_seconds: float
     showcase: Showcase
+    items: Items
 
 
 async def write(connection: asyncpg.Connection, batch: Batch, journal: Journal, frame: Frame) -> None:
     """All or nothing. Raises `Fenced` when a partition is no longer ours."""
     out = batch.out
     await journal.load_keys(connection, out.wanted)
+    await _take_kits_apart(connection, out.wishes, frame.items)
     rendered = journal.render(out.wanted, batch)
     states = batch.finish()
     async with connection.transaction():
@@ -89,6 +93,17 @@ async def _take_back(connection: asyncpg.Connection, batch: Batch, journal: Jour
         batch.out.accounts.update(await effects.retry(connection, sorted(wanted)))
 
 
+async def _take_kits_apart(
+    connection: asyncpg.Connection, wishes: Sequence[stock.Wish], items: Items
+) -> None:
+    """Claims that are served as goods are sold ask for components from here on."""
+    claiming = [wish for wish in wishes if isinstance(wish.what, Claim) and wish.what.as_sold]
+    await items.read(connection, {x.place.item for wish in claiming for x in wish.what.lines})  # type: ignore[union-attr]
+    for wish in claiming:
+        assert isinstance(wish.what, Claim)
+        wish.what, wish.kits = taken_apart(wish.what, items.known)
+
+
 async def _stock(connection: asyncpg.Connection, batch: Batch, journal: Journal, frame: Frame) -> None:
     """The ledger's round: one lock, one decision, one write; answers and availability follow from it."""
     out, segment = batch.out, frame.segment
@@ -103,7 +118,9 @@ async def _stock(connection: asyncpg.Connection, batch: Batch, journal: Journal,
     settled = stock.settle(out.wishes, await stock.lock_whole(connection, places, near), segment, held)
     for wish, served, missing in settled.granted:
         claim = wish.what.claim
-        batch.append(wish.thread_key, ClaimGranted(claim, served, missing), cause=wish.cause, place=claim)
+        batch.append(
+            wish.thread_key, ClaimGranted(claim, served, missing, wish.kits), cause=wish.cause, place=claim
+        )
     for wish, missing in settled.refused:
         assert isinstance(wish.what, Claim)
         batch.append(

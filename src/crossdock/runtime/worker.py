@@ -24,6 +24,7 @@ from crossdock.runtime.journal import Journal
 from crossdock.runtime.wake import EFFECTS, LOG, Waker, listen
 from crossdock.store import batch as table
 from crossdock.store import log, processes
+from crossdock.store.items import Items
 from crossdock.store.keys import Keyring
 from crossdock.store.pool import LOST, connect
 from crossdock.store.segments import current_segment
@@ -36,6 +37,8 @@ LOOK_AGAIN_SECONDS = (0.003, 0.005, 0.01, 0.02, 0.05)
 """While rows are hidden behind an older open transaction."""
 TIMERS_EVERY_SECONDS = 0.2
 TIMERS_MAX = 500
+ITEMS_KEPT_SECONDS = 30.0
+"""How long a worker knows the components of kits as it read them."""
 _log = structlog.get_logger()
 
 TRY_AGAIN = (asyncpg.SerializationError, asyncpg.DeadlockDetectedError, asyncpg.LockNotAvailableError, asyncpg.QueryCanceledError, asyncpg.TransactionTimeoutError)  # fmt: skip
@@ -48,6 +51,7 @@ class Group:
         self.hub = hub
         self.journal = journal
         self.showcase = Showcase(channels_of(hub))
+        self.items = Items(ITEMS_KEPT_SECONDS)
         self.epochs: dict[int, int] = {}
         self.cursors: dict[int, log.Cursor] = {}
         self.cache: dict[int, dict[bytes, Thread]] = {}
@@ -152,7 +156,9 @@ class Group:
             batch.take(row, kept, park)
         moved = _moved(rows, self.cursors)
         touched = {p: epochs[p] for p in {m[0] for m in moved}} or dict([next(iter(epochs.items()))])
-        frame = commit.Frame(touched, moved, timers, segment, self.hub.settings.lease_seconds, self.showcase)
+        frame = commit.Frame(
+            touched, moved, timers, segment, self.hub.settings.lease_seconds, self.showcase, self.items
+        )
         await commit.write(connection, batch, self.journal, frame)
         self._swap(batch, moved)
         self.news |= {row[log.EVENT_COLUMNS.index("p")] % GROUPS for row in batch.out.events}

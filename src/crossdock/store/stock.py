@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 
 import msgspec
 
-from crossdock.model.stock import Bucket, ClaimLine
+from crossdock.model.stock import Bucket, ClaimLine, TakenApart
 from crossdock.processes.intents import Claim, Move
 from crossdock.processes.publishing import slowed
 from crossdock.store import claims as claim_table
@@ -30,13 +30,14 @@ replace = msgspec.structs.replace
 
 @dataclass(slots=True)
 class Wish:
-    """A claim or a move, with the event that caused it."""
+    """A claim or a move, with the event that caused it. `kits` are lines of the claim that were taken apart."""
 
     what: Claim | Move
     thread: bytes
     thread_key: str
     cause: str
     occurred_at: datetime
+    kits: tuple[TakenApart, ...] = ()
 
 
 @dataclass(slots=True)
