@@ -20,8 +20,8 @@ HORIZON_SECONDS: Final = 300.0
 PACE_SECONDS: Final = 900.0
 """How long a sale counts for the pace: its weight falls to a third in this time."""
 PACE_LEAST: Final = 0.00005
-"""Pieces a second that anything sells, also what nobody bought lately: one in five and a half hours. So little that the
-last piece of what hardly sells is still shown on slow channels.
+"""Pieces a second that anything may sell, also what nobody bought lately: one in five and a half hours. It makes a wrong
+number somewhat urgent, and keeps nothing back: the last piece of what hardly sells is shown everywhere.
 """
 EXACT_MAX: Final = 60.0
 """Above this mean the normal distribution is near enough to Poisson's."""
@@ -55,7 +55,7 @@ def slowed(pieces: float, seconds: float) -> float:
 
 def pace(pieces: float) -> float:
     """Pieces a second, of what sales lately count for."""
-    return pieces / PACE_SECONDS + PACE_LEAST
+    return pieces / PACE_SECONDS
 
 
 def number(front: Front, others: Iterable[Front], available: Decimal) -> Decimal:
@@ -73,7 +73,7 @@ def unseen(front: Front, others: Iterable[Front]) -> float:
 
 def urgency(front: Front, wanted: Decimal) -> float:
     """What it costs, in pieces not sold, to leave this channel as it is until it can be told again."""
-    pieces = front.pace * (front.heard_seconds + front.visible_seconds + HORIZON_SECONDS)
+    pieces = (front.pace + PACE_LEAST) * (front.heard_seconds + front.visible_seconds + HORIZON_SECONDS)
     apart = sold(pieces, float(front.shown)) - sold(pieces, float(wanted))
     return apart * OVERSOLD_COST if apart > 0 else -apart
 

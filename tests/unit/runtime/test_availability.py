@@ -62,10 +62,11 @@ def test_all_lots_of_all_nodes_that_serve_a_channel_count() -> None:
 
 
 def test_a_number_is_told_once() -> None:
-    """Until it differs; a channel that hears nothing new costs no call."""
+    """Until it differs; a channel that hears nothing new costs no call, and what nobody bought is not looked at again."""
     balances = shelves(shelf("A", "N1", "L1", available=10))
 
     assert set(told(SHOP, MARKET, balances=balances)) == {"shop", "market"}
+    assert balances["A", "N1", "", "", ""].review_at is None
     assert told(SHOP, MARKET, balances=balances) == {}
     balances |= {x.key: x for x in (shelf("A", "N2", available=1),)}
     assert set(told(SHOP, MARKET, balances=balances)) == {"shop"}
