@@ -76,10 +76,13 @@ async def test_each_due_place_is_found_by_one(another: Connect) -> None:
 
 
 async def test_a_hold_concerns_what_the_channel_shows(connection: asyncpg.Connection) -> None:
-    """A held channel's numbers above 0 are due, and those of 0 where it is held no longer; others are left alone."""
-    for item, shown in (("ON", '{"a":"5"}'), ("OFF", '{"a":"0"}'), ("NEVER", '{"b":"5"}')):
+    """A held channel's numbers above 0 are due, and those of 0 where it is held no longer and there is some; others are left alone."""
+    numbers = {"ON": '{"a":"5"}', "OFF": '{"a":"0"}', "GONE": '{"a":"0"}', "NEVER": '{"b":"5"}'}
+    for item, shown in numbers.items():
         await settle(connection, receipt(1, item))
         await connection.execute("update stock_balance set shown = $2::jsonb where item = $1", item, shown)
+
+    await settle(connection, claim("c1", ("GONE", 1)))
 
     await reviews.mark_held(connection, {"a": True, "b": False})
     assert await reviews.take_due(connection, 10) == [("ON", "SITE1")]

@@ -19,11 +19,12 @@ async def take_due(connection: Connection, limit: int) -> list[tuple[str, str]]:
 
 
 async def mark_held(connection: Connection, held: Mapping[str, bool]) -> None:
-    """What a held channel shows, and what any other was told to show none of, is due now."""
+    """What a held channel shows, and what any other was told to show none of though there is some, is due now."""
     await connection.execute(
         "update stock_balance b set review_at = clock_timestamp() where exists ("
         " select from unnest($1::text[], $2::boolean[]) as c (name, held)"
-        " where b.shown ->> c.name is not null and (b.shown ->> c.name = '0') <> c.held)"
+        " where b.shown ->> c.name is not null and (b.shown ->> c.name = '0') <> c.held"
+        " and (c.held or exists (select from stock_balance a where a.item = b.item and a.available > 0)))"
         " and (review_at is null or review_at > clock_timestamp())",
         list(held), list(held.values()),
     )  # fmt: skip
