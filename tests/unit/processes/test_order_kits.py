@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from crossdock.model import order as o
 from crossdock.model.master import Component, ItemDefined
 from crossdock.model.quantity import Quantity
-from unit.processes.order_floor import POLICY, Floor
+from unit.processes.order_floor import POLICY, PRICE, Floor
 
 
 def kit(code: str, *, stocked: bool = False, **parts: int) -> ItemDefined:
@@ -103,6 +103,49 @@ def test_only_whole_kits_are_set_aside_of_what_there_is() -> None:
     floor.say(o.CreditReleased("somebody"))
     assert floor.claims[-1].sets == (("1", 1),)
     assert floor.part("reserved") == {("CUP", ""): 6, ("PLATE", ""): 3} == floor.bucket("firm_claim")
+
+
+def test_a_component_that_is_not_found_comes_later_and_makes_the_kit_whole() -> None:
+    """One cup is short: it alone is asked for again, and its set is posted when it leaves."""
+    floor = ordered(("SET", 2))
+    floor.say(o.SalesOrderPosted("4711"))
+    short = (o.LineShipped("shop/1", "1/CUP", "CUP", Quantity(Decimal(1))),)
+    floor.say(o.LinesShort(lines=short, location="SITE1"))
+    floor.ship("S-1", ("1/CUP", "CUP", 3, ""), ("1/PLATE", "PLATE", 2, ""))
+    assert sold(floor, "goods_issue.post") == [[("1", "SET", 1)]]
+
+    floor.say(o.CreditReleased("somebody"))
+    assert [(x.line, x.quantity.value) for x in floor.claims[-1].lines] == [("1/CUP", 1)]
+    assert sold(floor, "warehouse_order.release")[-1] == [("1/CUP", "CUP", 1)]
+    floor.ship("S-2", ("1/CUP", "CUP", 1, ""))
+    assert sold(floor, "goods_issue.post") == [[("1", "SET", 1)], [("1", "SET", 1)]]
+
+
+def test_a_component_packed_in_place_of_another_makes_the_kit_whole() -> None:
+    """The plate that was ordered goes back to its shelf; the customer got a set."""
+    floor = ordered(("SET", 1))
+    floor.say(o.SalesOrderPosted("4711"))
+    floor.shelf("DISH", "", 5, None)
+    floor.ship("S-1", ("1/CUP", "CUP", 2, ""), ("1/PLATE", "DISH", 1, ""))
+
+    assert sold(floor, "goods_issue.post") == [[("1", "SET", 1)]]
+    assert floor.bucket("available") == {
+        ("CUP", ""): 98,
+        ("PLATE", ""): 100,
+        ("BOX", ""): 100,
+        ("DISH", ""): 4,
+    }
+
+
+def test_a_changed_order_takes_its_kits_apart_anew() -> None:
+    """The components of the first version go back, those of the second are set aside."""
+    floor = ordered(("SET", 3))
+    line = o.OrderLine("1", "SET", Quantity(Decimal(2)), PRICE)
+    floor.say(o.OrderReceived(number="#1", reference="shop/1", channel="shop", total=PRICE, lines=(line,)))
+    floor.say(o.CancellationAnswered(accepted=True, reason=""))
+
+    assert floor.bucket("firm_claim") == {("CUP", ""): 4, ("PLATE", ""): 2}
+    assert sold(floor, "warehouse_order.release")[-1] == [("1/CUP", "CUP", 4), ("1/PLATE", "PLATE", 2)]
 
 
 def test_a_cancelled_kit_gives_its_components_back() -> None:
