@@ -4,6 +4,8 @@ from decimal import Decimal
 from typing import Any
 from uuid import uuid4
 
+from crossdock.store.ledger_law import differences
+from crossdock.store.pool import connect
 from e2e.running import eventually
 from scenarios.group import PRICE, Group
 
@@ -65,3 +67,12 @@ async def lots(group: Group, item: str, bucket: str = "available") -> dict[str, 
     places = answer.json()["places"] if answer.status == 200 else []
     found = {x["lot"]: Decimal(x["buckets"].get(bucket, "0")) for x in places if x["location"] == SITE}
     return {lot: quantity for lot, quantity in found.items() if quantity}
+
+
+async def broken_law(group: Group) -> list[str]:
+    """Where entries, claims and balances of the hub's ledger do not add up."""
+    connection = await connect(group.api.hub.dsn)
+    try:
+        return [str(x) for x in await differences(connection)]
+    finally:
+        await connection.close()

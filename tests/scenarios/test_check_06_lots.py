@@ -3,7 +3,7 @@
 from datetime import UTC, datetime, timedelta
 
 from e2e.running import eventually
-from scenarios.goods import lots, make_known, tell, until_shown
+from scenarios.goods import broken_law, lots, make_known, tell, until_shown
 from scenarios.group import Group
 
 
@@ -31,6 +31,8 @@ async def test_first_expired_first_out_excludes_hold(group: Group) -> None:
     assert await lots(group, item, "firm_claim") == {"SOON": 4, "LATE": 2}
     assert await lots(group, item) == {"OLD": 50, "LATE": 38}
     assert await lots(group, item, "quarantine") == {"RECALLED": 30}
+    shares = [x for x in (await group.story(f"order/{reference}"))["lines"] if x["item"] == item]
+    assert {x["lot"]: float(x["ordered"]) for x in shares} == {"SOON": 4, "LATE": 2}
     await until_shown(group, item, 38)
     await group.until(reference, "approved", "released")
     await group.cancel(reference)
@@ -54,5 +56,6 @@ async def test_the_lot_that_the_warehouse_takes_is_the_one_that_left(group: Grou
     assert await lots(group, item) == {"L-20": 17, "SOON": 5}
     for bucket in ("firm_claim", "allocated", "picked"):
         assert await lots(group, item, bucket) == {}
+    assert await broken_law(group) == []
     assert (await group.twin("wms-1", "/stock"))[item]["quantity"] == "17"
     assert await group.booked(reference, "goods_issue.post") == {item: 3}

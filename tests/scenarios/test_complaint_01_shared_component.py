@@ -4,7 +4,7 @@ from typing import Any
 from uuid import uuid4
 
 from e2e.running import eventually
-from scenarios.goods import lots, make_known
+from scenarios.goods import broken_law, lots, make_known
 from scenarios.group import Group
 
 
@@ -52,6 +52,10 @@ async def test_lines_that_share_a_component_are_added_up(group: Group) -> None:
         assert await group.booked(reference, effect) == {"SET-1": 4, "DUO-1": 3}
     assert await lots(group, "CUP-1") == {"": 1}
     assert await lots(group, "PLATE-1") == {"": 5}
+    story = (await group.story(f"order/{reference}"))["lines"]
+    assert {x["item"] for x in story if x["kit_of"] == ""} == {"SET-1", "DUO-1"}
+    assert {x["item"] for x in story if x["kit_of"]} == {"CUP-1", "PLATE-1"}
+    assert await broken_law(group) == []
     number = reference.rpartition("/")[2]
     [order] = [x for x in await group.twin("shopify-eu", "/orders") if str(x["id"]) == number]
     assert order["fulfilment_status"] == "fulfilled"
