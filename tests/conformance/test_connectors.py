@@ -122,6 +122,17 @@ def test_a_manifest_that_promises_nonsense_is_told(broken: Found) -> None:
     assert "quirks: README.md: quirk moonlight is not described" in told
 
 
+def test_numbers_without_a_meaning_are_told(broken: Found) -> None:
+    """A connector that publishes availability must say what its numbers mean, and no other does."""
+    declared = '[availability]\ncounts = "available"\nlatency_seconds = -1.0\n\n'
+    _spoil(broken, "manifest.toml", "[quirks]", declared + "[quirks]")
+    told = "manifest: manifest.toml: availability: belongs to availability.publish: both or neither"
+    assert told in failures(_reread(broken))
+    publishes = '[effects."availability.publish"]\nidempotency = "upsert"\n\n'
+    _spoil(broken, "manifest.toml", "[availability]", publishes + "[availability]")
+    assert "manifest: manifest.toml: availability: times must be positive" in failures(_reread(broken))
+
+
 def test_an_account_must_have_what_is_declared(broken: Found) -> None:
     """A fixture account without its secret, or with an undeclared one, is of no use."""
     _spoil(broken, "fixtures/account.json", '"secret":', '"password":')

@@ -308,3 +308,33 @@ async def test_a_subscription_and_a_worker_more(changing: RunningHub, directory:
     code, told = await asyncio.to_thread(apply, changing)
     assert (code, told["plan"]["subscriptions_end"]) == (0, ["bi"])
     assert "worker-1" not in status(changing)["pids"]
+
+
+async def test_a_channel_is_held_and_let_go(changing: RunningHub, directory: Path, caller: Api) -> None:
+    """What it was told before is told as 0 once the hold is taken, though nothing moved, and as it is once it is gone."""
+    event = {
+        "specversion": "1.0", "id": "held-1", "source": "wms-1", "type": "crossdock.logistics.stock.received.v1",
+        "subject": "stock/SITE1/HELD-1",
+        "data": {"place": {"item": "HELD-1", "location": "SITE1"}, "quantity": {"value": "5", "unit": "EA"}},
+    }  # fmt: skip
+    assert (await caller.post("/v1/events", event)).status == 202
+
+    async def told(number: str) -> None:
+        async def look() -> bool:
+            found = await rows(
+                changing, "select shown ->> 'shopify-eu' as told from stock_balance where item = 'HELD-1'"
+            )
+            return [row["told"] for row in found] == [number]
+
+        await eventually(look, what=f"the channel is told {number}")
+
+    await told("5")
+    for held, number in ((["shopify-eu"], "0"), (None, "5")):
+        edit(directory / "hub.yaml", policy__channels_held=held)
+        code, said = apply(changing)
+        assert code == 0, said
+        await told(number)
+    waiting = await rows(
+        changing, "select state from effect where kind = 'availability.publish' and object like 'HELD-1#%' order by seq"
+    )  # fmt: skip
+    assert len(waiting) == 3

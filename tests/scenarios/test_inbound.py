@@ -3,6 +3,7 @@
 import asyncio
 import json
 from decimal import Decimal
+from typing import Any
 
 from e2e.running import eventually
 from scenarios.goods_between import (
@@ -54,13 +55,13 @@ async def test_three_trucks_one_damaged(group: Group) -> None:
     assert labels == ["expected", "announced", "received", "goods receipt"]
 
 
-async def differing(group: Group, system: str) -> set[str]:
-    """Items on which the hub and this system do not agree."""
+async def differing(group: Group, system: str) -> dict[str, Any]:
+    """What the hub and this system do not agree on, by item."""
     said = await asyncio.to_thread(
         group.api.hub.crossdock, "reconcile", "run", "--system", system, "--json", seconds=120
     )
     assert said.returncode == 0, said.stderr
-    return {d["item"] for d in json.loads(said.stdout)["differences"]}
+    return {d["item"]: d for d in json.loads(said.stdout)["differences"]}
 
 
 async def test_lost_and_doubled_messages_book_nothing_twice(group: Group) -> None:
@@ -173,3 +174,28 @@ async def test_receipts_before_the_order(group: Group) -> None:
     assert await buckets(group, "IN-5") == {"available": Decimal(5)}
     [asn] = [x for x in await group.twin("wms-1", "/asns") if x["reference"] == thread]
     assert asn["status"] == "cancelled"
+
+
+async def test_what_the_erp_refused_to_book_is_named(group: Group) -> None:
+    """The goods are on the shelf while its period is closed; the two differ by that receipt until it is booked."""
+    thread = await purchase(group, "4500001007", "IN-7", 30)
+    await announced(group, thread, "wms-1")
+    await at_dock(group, "wms-1", "receive", reference=thread, lines=[{"line": "10", "quantity": "20"}])
+
+    async def booked() -> bool:
+        return len(await posted(group, "sap-1", "goods_receipt.post", "4500001007")) == 1
+
+    await eventually(booked, what="the first receipt is booked")
+    async with group.quirks("sap-1", period_closed=1.0):
+        receipt = (await at_dock(group, "wms-1", "receive", reference=thread))["receipt"]
+        case = await group.until_case(thread, "refused by target")
+        found = await differing(group, "sap-1")
+    one = found["IN-7"]
+    assert (Decimal(one["good"]), one["cause"]) == (-10, "not_told")
+    assert receipt in one["evidence"][0]
+    assert "was refused there" in one["evidence"][0]
+    assert await buckets(group, "IN-7") == {"available": 30}
+
+    await group.retry(case)
+    await until_done(group, thread)
+    assert "IN-7" not in await differing(group, "sap-1")

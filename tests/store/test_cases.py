@@ -84,8 +84,12 @@ async def test_the_last_word_of_a_batch_counts(connection: asyncpg.Connection) -
     await apply(connection, closed("order/a/1"), opened("order/a/1", "second"))
     assert await states(connection) == [("closed", 1), ("open", 1)]
 
+    await apply(connection, opened("order/a/1", "lost"), closed("order/a/1"), opened("order/a/1", "second"))
+    assert await states(connection) == [("closed", 1), ("closed", 1), ("open", 1)]
+
+    await apply(connection, closed("order/a/1"))
     await apply(connection, opened("order/a/1", "third"), closed("order/a/1"))
-    assert await states(connection) == [("closed", 1), ("closed", 1), ("closed", 1)]
+    assert await states(connection) == [("closed", 1)] * 4
 
 
 async def test_many_at_once_are_still_one_case(another: Connect) -> None:

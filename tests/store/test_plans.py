@@ -11,7 +11,7 @@ import pytest
 
 from crossdock.model.thread import PARTITIONS, hash16
 from crossdock.runtime.admission import _COUNT
-from crossdock.store import batch, delivery, feed, log
+from crossdock.store import batch, delivery, feed, log, reviews, stock
 from crossdock.store.pool import connect
 from crossdock.store.segments import current_segment
 from crossdock.views.sql import blocks
@@ -42,7 +42,8 @@ insert into timer (thread, name, p, thread_key, due_at)
 select decode(md5(n::text), 'hex'), 'recheck', n % 64, 'order/x/' || n, now() + n * interval '1 minute' from generate_series(1, {ROWS}) n;
 insert into message (segment, id, direction, system, channel, content_hash, size, sealed)
 select {SEGMENT}, md5('m' || n)::uuid, 'in', 'shopify-eu', 'webhooks', 'x', 1, 'x' from generate_series(1, {ROWS}) n;
-insert into stock_balance (item, location, unit) select 'I-' || n, 'SITE1', 'EA' from generate_series(1, {ROWS}) n;
+insert into stock_balance (item, location, unit, review_at)
+select 'I-' || n, 'SITE1', 'EA', case when n % 100 = 0 then now() + interval '1 day' end from generate_series(1, {ROWS}) n;
 insert into cases (fingerprint, class, cause, title, state)
 select decode(md5(n::text), 'hex'), 'value', 'x', 'x', case when n % 200 = 0 then 'open' else 'closed' end from generate_series(1, {ROWS}) n;
 insert into case_link (case_id, thread, thread_key, closed_at)
@@ -60,6 +61,8 @@ HOT: dict[str, tuple[str, tuple[Any, ...], str]] = {
     "decide duplicates": (log._DEDUPE, ([hash16("a"), hash16("b")], [b"x"] * 2, [date(2026, 12, 24)] * 2, ["a", "b"]), "dedupe"),
     "open effects of an account": (delivery._OPEN, ("sap-1", 0, 0, 100), "effect"),
     "mark effects": (delivery._MARK, (["6f1e6a0e-6f2c-5c7e-9d53-0d1c0f0a7c11"], [5.0], [SEGMENT]), "effect"),
+    "lock the lots of places": (stock._LOCK_LOTS, (["I-7", "I-8"], ["SITE1", "SITE1"]), "stock_balance"),
+    "numbers to look at again": (reviews._DUE, (500,), "stock_balance"),
     "find by identifier": (blocks("find.sql")["by_identifier"], ("1Z77", 50), "identifier"),
     "find by document": (blocks("find.sql")["by_document"], ("4977", 50), "effect"),
     "find by effect": (blocks("find.sql")["by_effect"], ("6f1e6a0e-6f2c-5c7e-9d53-0d1c0f0a7c11",), "effect"),

@@ -5,10 +5,13 @@ from pathlib import Path
 import pytest
 import yaml
 
+from crossdock.connect.manifest import Availability
 from crossdock.demo import landscape
 from crossdock.errors import Misconfigured
 from crossdock.landscape import load_landscape, resolve_secret
-from crossdock.runtime.hub import load_hub
+from crossdock.processes.policy import Policy
+from crossdock.runtime.availability import channels_of
+from crossdock.runtime.hub import check_channels, load_hub
 from crossdock.settings import Settings, load_settings
 
 HUB = {
@@ -170,3 +173,34 @@ def test_a_wrong_rule_of_a_company_is_named(group: Path, companies: object, plac
     with pytest.raises(Misconfigured, match=told) as error:
         load_hub(group)
     assert f"{path}: {place}" in str(error.value)
+
+
+def test_a_channel_has_the_nodes_of_its_orders_and_the_delays_of_its_connector(group: Path) -> None:
+    """As `routing.yaml` and the manifest say; one that is held is known."""
+    path = group / "hub.yaml"
+    hub = yaml.safe_load(path.read_text())
+    hub["roles"]["channels"] = ["shopify-eu", "woo-us"]
+    hub["policy"]["channels_held"] = ["woo-us"]
+    path.write_text(yaml.safe_dump(hub))
+
+    shopify, woo = channels_of(load_hub(group))
+
+    assert (shopify.name, shopify.nodes, shopify.held) == ("shopify-eu", ("SITE1", "SITE2"), False)
+    assert (shopify.visible_seconds, shopify.heard_seconds) == (3.0, 8.0)
+    assert (woo.name, woo.nodes, woo.held) == ("woo-us", ("SITE2",), True)
+
+
+@pytest.mark.parametrize(
+    ("policy", "counts", "told"),
+    [
+        (Policy(channels=("a",), channels_held=("b",)), "available", "channels_held: b is not among"),
+        (Policy(channels=("a",)), "on_hand", "roles.channels: a takes its own orders off"),
+    ],
+)
+def test_a_channel_that_cannot_be_told_right_is_refused(policy: Policy, counts: str, told: str) -> None:
+    """Before it is told numbers from which its own orders would be taken twice, or a hold of nobody."""
+    meant = Availability(counts, 1.0)  # type: ignore[arg-type]
+
+    with pytest.raises(Misconfigured, match=told):
+        check_channels(policy, {"a": meant}, Path("hub"))
+    check_channels(Policy(channels=("a",)), {"a": Availability("available", 1.0)}, Path("hub"))

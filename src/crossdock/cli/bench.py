@@ -12,7 +12,7 @@ from crossdock.cli.hub import JsonOption, note
 if TYPE_CHECKING:
     from crossdock.bench.rows import Row
 
-NAMES = ("append", "pipeline", "deliver", "memory", "claims", "drift", "reconcile")
+NAMES = ("append", "pipeline", "deliver", "memory", "claims", "drift", "reconcile", "availability")
 
 
 def register(app: typer.Typer) -> None:

@@ -61,6 +61,19 @@ class ChangedList(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """True where objects come by this list alone: what it shows, nobody failed to tell."""
 
 
+class Availability(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """What a channel makes of the number it is told with `availability.publish`, and how late it is."""
+
+    counts: Literal["available", "on_hand"]
+    """available: what may still be sold; the channel takes its own new orders off it until it is told again, and nothing
+    else. on_hand: what lies there; the channel takes all its open orders off it.
+    """
+    latency_seconds: float
+    """From our call to what buyers see: the time in which three in four calls show."""
+    orders_seconds: float = 60.0
+    """From an order there to our hearing of it, likewise."""
+
+
 class Field(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """One setting or secret of an account."""
 
@@ -81,6 +94,7 @@ class Manifest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     effects: dict[str, EffectTraits] = {}
     lists: dict[str, ChangedList] = {}
     limits: Limits = Limits()
+    availability: Availability | None = None
     quirks: dict[str, str] = {}
     """The twin's switches: name → what misbehaves, as documented by the partner or its users."""
 

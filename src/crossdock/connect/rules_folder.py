@@ -70,6 +70,13 @@ def check_manifest(found: Found) -> Iterator[Finding]:
     limits = manifest.limits
     if limits.concurrency < 1 or limits.rate_per_second < 0 or limits.burst < 1:
         yield Finding(MANIFEST, "must allow at least one call", "limits")
+    if ("availability.publish" in manifest.effects) != (manifest.availability is not None):
+        yield Finding(MANIFEST, "belongs to availability.publish: both or neither", "availability")
+    elif (
+        manifest.availability
+        and min(manifest.availability.latency_seconds, manifest.availability.orders_seconds) < 0
+    ):
+        yield Finding(MANIFEST, "times must be positive", "availability")
     yield from _inbound_failures(manifest)
     yield from _effect_failures(manifest)
 

@@ -19,7 +19,9 @@ ONCE = (
 """Effects that may stand once in the books for one reference, whatever happened on the way."""
 UNDONE_BY = {"label.create": "label.void", "load.tender": "load.cancel"}
 """Effects that may stand once more than they were taken back."""
-SHOPS = {"shopify": "fulfilment.create", "woocommerce": "fulfilment.create"}
+SHOPS = ("shopify", "woocommerce", "amazon_marketplace")
+MARKET = "amazon-eu"
+"""It names packages by numbers of its own: they are counted."""
 SECOND_COMPANY = ("woo-us", "wms-2")
 """Its shop's orders, and whatever leaves its warehouse as freight, are booked in the second ERP."""
 BILLS_AT_GOODS_ISSUE = ("sap-2",)
@@ -89,6 +91,8 @@ def compare(books: Books, held: set[str]) -> Findings:
         if reference in left:
             for shipment in sorted(left[reference]):
                 _tie_shipped(books, found, reference, shipment, in_shop=not cancelled)
+            if reference.startswith(MARKET):
+                _tie_packages(books, found, reference, len(left[reference]))
             _tie_quantities(books, found, reference, left[reference], cancelled=cancelled)
         else:
             _tie_unshipped(books, found, reference, closed=cancelled, held=reference in held)
@@ -140,6 +144,12 @@ def _tie_shipped(books: Books, found: Findings, reference: str, shipment: str, *
             found.lost.append(f"{reference} left as {shipment}, and {system} has no {effect}")
     if not books.keys("ups-1", "label.create")[shipment] and not books.keys("otm-1", "load.tender")[shipment]:
         found.lost.append(f"{reference} left as {shipment}, and ups-1 has no label.create")
+
+
+def _tie_packages(books: Books, found: Findings, reference: str, left: int) -> None:
+    confirmed = sum(key.endswith(f"|{reference}") for key in books.keys(MARKET, "fulfilment.create"))
+    if confirmed != left:
+        found.lost.append(f"{reference} left in {left} shipments, {MARKET} has {confirmed} packages")
 
 
 def _end(books: Books, shipment: str) -> str:

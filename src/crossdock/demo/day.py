@@ -177,6 +177,10 @@ async def _open_books(stage: Stage) -> None:
                 await stage.twins.send("PUT", name, "/_twin/materials", trade.materials())
             case "shopify" | "woocommerce":
                 await stage.twins.send("PUT", name, "/_twin/products", trade.products())
+            case "amazon_marketplace":
+                await stage.twins.send("PUT", name, "/_twin/plans", trade.MARKET_PLANS)
+                listings = {sku: {"quantity": None} for sku in trade.products()}
+                await stage.twins.send("PUT", name, "/_twin/listings", listings)
             case "manhattan_wms":
                 await stage.twins.send("PUT", name, "/_twin/stock", trade.stock())
                 await stage.twins.send("PUT", name, "/_twin/substitutes", trade.SUBSTITUTES)

@@ -11,6 +11,12 @@ import yaml
 LOCATION = "SITE1"
 SECOND = "SITE2"
 SHOPS = ("shopify", "woocommerce")
+SOURCES = {"amazon_marketplace": 2.0}
+"""Shops whose orders come by asking alone, and how often they are asked in a demo, in seconds."""
+CHANNELS = ("shopify-eu", "amazon-eu")
+"""Two channels that sell one stock."""
+OWN_URL = "{base_url}"
+"""In a setting: where the system itself is."""
 _HEADER = "# A Crossdock landscape. Reference: docs/reference/landscape.md; check it with `crossdock config lint`.\n"
 
 
@@ -55,7 +61,9 @@ def specs(hub_url: str) -> tuple[SystemSpec, ...]:
 
 
 def group_specs(hub_url: str) -> tuple[SystemSpec, ...]:
-    """Two companies on one hub: a second shop, ERP and warehouse, a TMS for what is too heavy for parcels, and mail."""
+    """Two companies on one hub: a second shop, ERP and warehouse, a marketplace that sells the first one's stock as well, a TMS
+    for what is too heavy for parcels, and mail.
+    """
     eu, sap, wms, *rest = specs(hub_url)
     gids = "gid://shopify/Location/7001, SITE2=gid://shopify/Location/7002"
     eu = replace(eu, settings={"location_gid": f"{LOCATION}={gids}"})
@@ -71,6 +79,11 @@ def group_specs(hub_url: str) -> tuple[SystemSpec, ...]:
         SystemSpec(
             "otm-1", "oracle_otm", "events", {"domain": "ACME"},
             ("client_id", "client_secret", "event_user", "event_password"),
+        ),
+        SystemSpec(
+            "amazon-eu", "amazon_marketplace", "notifications",
+            {"marketplace_id": "A1PA6795UKMFR9", "seller_id": "A2ACMEEU", "token_url": f"{OWN_URL}/auth/o2/token"},
+            ("client_id", "client_secret", "refresh_token", "notification_key"),
         ),
         SystemSpec("mail-1", "email", "", {"sender": "orders@acme.example", "sender_name": "Acme", "starttls": "no"}),
     )  # fmt: skip
@@ -143,7 +156,8 @@ def write(
     chosen = systems or specs(f"http://127.0.0.1:{hub_port}")
     mail = [spec.name for spec in chosen if spec.connector == "email"]
     roles = {
-        "erp": "sap-1", "warehouse": "wms-1", "carrier": "ups-1", "channels": ["shopify-eu"],
+        "erp": "sap-1", "warehouse": "wms-1", "carrier": "ups-1",
+        "channels": [spec.name for spec in chosen if spec.name in CHANNELS],
         "notify": ["crm", "portal", *mail], "follow": ["sap-1", "crm", "portal"],
     }  # fmt: skip
     hub: dict[str, Any] = {
@@ -160,7 +174,8 @@ def write(
         if spec.connector == "signed_webhook":
             document |= {"rate_per_second": 200.0, "burst": 200}  # our own CRM and portal: no partner's quota
         if spec.settings:
-            document["settings"] = spec.settings
+            own = str(document["base_url"])
+            document["settings"] = {name: text.replace(OWN_URL, own) for name, text in spec.settings.items()}
         document["secrets"] = {name: _secret(folder, spec, name) for name in spec.secrets}
         (folder / "systems" / f"{spec.name}.yaml").write_text(
             _HEADER + yaml.safe_dump(document, sort_keys=False)
@@ -171,9 +186,10 @@ def ask_shops(folder: Path, every_seconds: float) -> None:
     """Have every shop of a landscape asked what changed as often as that, not as its connector says."""
     for path in sorted((folder / "systems").glob("*.yaml")):
         document = yaml.safe_load(path.read_text())
-        if document["connector"] in SHOPS:
+        seconds = SOURCES.get(document["connector"], every_seconds)
+        if document["connector"] in (*SHOPS, *SOURCES):
             path.write_text(
-                _HEADER + yaml.safe_dump(document | {"backfill_seconds": every_seconds}, sort_keys=False)
+                _HEADER + yaml.safe_dump(document | {"backfill_seconds": seconds}, sort_keys=False)
             )
 
 

@@ -7,6 +7,9 @@ from typing import Any
 
 UNKNOWN_ITEM = "GHOST-9"
 SECOND_SHOP = "woo-us"
+MARKET = "amazon-eu"
+MARKET_PLANS = {"getOrders": [20, 20], "getOrderItems": [50, 50]}
+"""Of a seller who was granted more: a day of trade here is a minute."""
 CURRENCY = "EUR"
 OPENING_STOCK = 100_000
 _CATALOGUE = {
@@ -64,7 +67,7 @@ def wishes(count: int, seed: int) -> list[Wish]:
 
 
 def group_wishes(count: int, seed: int) -> list[Wish]:
-    """As `wishes`, over two shops; some are pallets, and some are changed after they were placed."""
+    """As `wishes`, over two shops and a marketplace; some are pallets, and some are changed after they were placed."""
     rng = random.Random(seed + 7)
     found = []
     for number, wish in enumerate(wishes(count, seed)):
@@ -79,6 +82,8 @@ def group_wishes(count: int, seed: int) -> list[Wish]:
             found.append(replace(wish, spec=wish.spec | {"lines": [pallet, *rest]}))
         elif plain and roll < 0.31:
             found.append(replace(wish, edit_after=rng.uniform(0.0, 2.0)))
+        elif plain and roll < 0.45:
+            found.append(replace(wish, spec={"lines": wish.spec["lines"]}, shop=MARKET))
         else:
             found.append(wish)
     return found
@@ -154,6 +159,10 @@ GROUP_FAULTS: dict[str, dict[str, float]] = FAULTS | {
         "answer_lost": 0.05, "unavailable": 0.05, "throttle_429": 0.03, "token_expired": 0.03, "duplicate_event": 0.15,
         "reordered_event": 0.10, "late_status": 0.10, "garbage_status": 0.05, "carrier_declines": 0.20, "reweighed": 0.20,
         "duplicate_freight_bill": 0.15, "double_billed": 0.05,
+    },
+    "amazon_marketplace": {
+        "answer_lost": 0.05, "unavailable": 0.05, "throttle_429": 0.03, "token_expired": 0.05, "duplicate_notification": 0.15,
+        "reordered_notification": 0.10, "lost_notification": 0.10, "late_listing": 0.20,
     },
     "email": {"unavailable": 0.05},  # greylists and 421 take their minute, which a drained day does not have
 }  # fmt: skip

@@ -6,6 +6,7 @@ from typing import ClassVar, Literal
 import msgspec
 
 from crossdock.model.classes import DataClass
+from crossdock.model.master import Component
 from crossdock.model.quantity import Quantity
 
 Bucket = Literal[
@@ -93,6 +94,16 @@ class ClaimLine(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
     quantity: Quantity
 
 
+class TakenApart(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
+    """The line is for a kit that is not kept as itself: what is in one."""
+
+    data_class: ClassVar[DataClass] = "commercial"
+
+    line: str
+    item: str
+    components: tuple[Component, ...]
+
+
 class ClaimGranted(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
     """The ledger moved the quantities out of `available`; nobody else can have them.
 
@@ -104,6 +115,8 @@ class ClaimGranted(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
     claim: str
     lines: tuple[ClaimLine, ...]
     missing: tuple[ClaimLine, ...] = ()
+    kits: tuple[TakenApart, ...] = ()
+    """Lines whose components were set aside in their place."""
 
 
 class ClaimRefused(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):

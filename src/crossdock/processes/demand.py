@@ -5,16 +5,20 @@ from dataclasses import dataclass
 from decimal import Decimal
 from fractions import Fraction
 
+import msgspec
+
 from crossdock.errors import Rejected
 from crossdock.model.claim import Content, WantedLine
-from crossdock.model.master import ItemDefined
+from crossdock.model.master import Component, ItemDefined
 from crossdock.model.quantity import Quantity
-from crossdock.model.stock import ClaimLine, StockPlace
+from crossdock.model.stock import ClaimLine, StockPlace, TakenApart
+from crossdock.processes.intents import Claim
 
 DIGITS_MAX = 12
 DECIMALS_MAX = 9
 KIT_DEPTH_MAX = 5
 Items = Mapping[str, ItemDefined]
+replace = msgspec.structs.replace
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,6 +102,38 @@ def demand(wanted: WantedLine, place: int, items: Items) -> Demand:
         for x in contents
     )
     return Demand(name, needed, lines, count, contents)
+
+
+def taken_apart(claim: Claim, items: Items) -> tuple[Claim, tuple[TakenApart, ...]]:
+    """The claim for the components of its kits, summed by the ledger over all lines, and what was taken apart.
+
+    A line that cannot be taken apart (part of a kit, a kit of itself) stays as it is: there is no stock of it.
+    """
+    lines: list[ClaimLine] = []
+    found: list[TakenApart] = []
+    sets = list(claim.sets)
+    for line in claim.lines:
+        item, count = items.get(line.place.item), line.quantity.value
+        parts = _components(item, items) if item is not None and is_kit(item) else ()
+        if not parts or item is None or line.quantity.unit != item.base_unit or count != int(count):
+            lines.append(line)
+            continue
+        found.append(TakenApart(line.line, item.item, parts))
+        sets.append((line.line, int(count)))
+        lines += (
+            ClaimLine(line.line, replace(line.place, item=x.item), Quantity(x.quantity.value * count, x.quantity.unit))
+            for x in parts
+        )  # fmt: skip
+    if not found:
+        return claim, ()
+    return replace(claim, lines=tuple(lines), sets=tuple(sets)), tuple(found)
+
+
+def _components(kit: ItemDefined, items: Items) -> tuple[Component, ...]:
+    try:
+        return tuple(Component(x.item, x.quantity) for x in contents_of(kit.item, items, "/"))
+    except Rejected:
+        return ()
 
 
 def is_kit(item: ItemDefined | None) -> bool:

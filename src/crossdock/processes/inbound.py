@@ -1,6 +1,7 @@
 """An inbound delivery: expected → announced to the warehouse → received, truck by truck → booked in the ERP → closed.
 
 A receipt is physical truth and counts at once, also before anybody said that the goods would come, and after it was closed.
+Receipts are in `inbound_arrival`.
 """
 
 from collections.abc import Callable
@@ -10,42 +11,36 @@ import msgspec
 
 from crossdock.model import requests
 from crossdock.model.envelope import Recorded
-from crossdock.model.movement import ExpectedLine, InboundExpected, InboundReceived, ReceivedLine
+from crossdock.model.movement import ExpectedLine, InboundExpected
 from crossdock.model.quantity import Quantity
-from crossdock.model.stock import Bucket, StockPlace
+from crossdock.model.stock import Bucket
+from crossdock.processes import inbound_arrival
 from crossdock.processes.authority import not_theirs
-from crossdock.processes.inbound_state import VERSION, Aside, Line, State, initial, lawful, line_of, with_line
+from crossdock.processes.inbound_state import (
+    VERSION,
+    Line,
+    State,
+    initial,
+    lawful,
+    line_of,
+    place_of,
+    with_line,
+)
 from crossdock.processes.intents import (
     ClearTimer,
     CloseCase,
     Do,
     Intent,
     OpenCase,
-    Publish,
-    SetTimer,
     Step,
     Summary,
 )
 from crossdock.processes.policy import Policy
-from crossdock.processes.receiving import (
-    ACCEPT,
-    OUTSIDE,
-    ZERO,
-    Receipt,
-    accept_case,
-    accepted,
-    arrive,
-    bucket_of,
-    dock,
-    is_elsewhere,
-    moved,
-    with_document,
-)
+from crossdock.processes.receiving import EXPECTED, OUTSIDE, ZERO, is_elsewhere, moved
 
 __all__ = ["KIND", "VERSION", "State", "initial", "step", "summary"]
 
 KIND = "inbound"
-EXPECTED: Bucket = "expected"
 replace = msgspec.structs.replace
 
 
@@ -85,23 +80,23 @@ def _expected(state: State, event: Recorded, policy: Policy) -> Step:
         return Step(state, (_wrong_case(data.number, wrong),), "ignored")
     if data == state.said:
         return Step(state, (), "duplicate")
-    over_already = state.said is None and bool(state.ended)
+    first, was = state.said is None, state.ended if state.said is None else ""
     state = replace(
-        state, said=data, location=data.location or state.location, sequence=event.sequence, ended=""
+        state, said=data, location=data.location or state.location, sequence=event.sequence, ended=was
     )
     state, intents = _expect(state, {x.line: x for x in data.lines})
-    if over_already:
-        state, closing = _close(replace(state, ended="cancelled"))
-        return Step(state, (*intents, *closing))
     intents += [
         ClearTimer("parent"),
         CloseCase("parent", "it was said what should come"),
         CloseCase("value", "corrected"),
     ]
-    state, freed = _covered(state)
-    intents += [*freed, *_unknown(state)]
+    state, freed = inbound_arrival.covered(state)
+    intents += [*freed, *(inbound_arrival.unknown(state) if first else [])]
+    state, posted = inbound_arrival.post(state, policy)
+    if was:
+        state, closing = _close(state)
+        return Step(state, (*intents, *closing, *posted))
     state, told = _announce(state, policy)
-    state, posted = _post(state, policy)
     return Step(state, (*intents, *told, *posted))
 
 
@@ -158,13 +153,9 @@ def _apart(state: State, strange: Line) -> State:
 
 
 def _expect_more(state: State, line: Line, more: Decimal) -> list[Intent]:
-    place = _place(state, line)
+    place = place_of(state, line)
     way: tuple[Bucket, Bucket] = (OUTSIDE, EXPECTED) if more > ZERO else (EXPECTED, OUTSIDE)
     return moved((place, way[0]), (place, way[1]), abs(more), line.unit)
-
-
-def _place(state: State, line: Line, lot: str = "") -> StockPlace:
-    return StockPlace(line.item, state.location, lot, line.owner)
 
 
 def _announce(state: State, policy: Policy, *, cancelled: bool = False) -> tuple[State, list[Intent]]:
@@ -193,192 +184,6 @@ def _announce(state: State, policy: Policy, *, cancelled: bool = False) -> tuple
 
 def _announced(state: State, event: Recorded, _policy: Policy) -> Step:
     return Step(replace(state, announced=event.data.document))
-
-
-def _received(state: State, event: Recorded, policy: Policy) -> Step:
-    """A truck was counted. Nobody asked for it yet: it is on the shelf all the same."""
-    data: InboundReceived = event.data
-    if not policy.speaks_for(event.source, data.location):
-        return Step(state, (not_theirs(event, "receipts", data.location, policy),), "ignored")
-    if any(x.receipt == data.receipt for x in state.receipts):
-        return Step(state, (), "duplicate")
-    if state.location and state.location != data.location:
-        return Step(state, (_elsewhere(state, data),), "ignored")
-    state = replace(state, location=data.location)
-    intents: list[Intent] = []
-    for line in data.lines:
-        docked, parts = arrive(state.docked, data.receipt, line)
-        state = replace(state, docked=docked)
-        for part in parts:
-            state, more = _take(state, data.receipt, part, policy)
-            intents += more
-    kept = Receipt(data.receipt, data.lines, event.occurred_at)
-    state = replace(state, receipts=(*state.receipts, kept))
-    intents += _publish(state, data.lines) + _cases(state, data.lines)
-    if state.said is None:
-        intents.append(SetTimer("parent", policy.parent_wait_seconds))
-    state, posted = _post(state, policy)
-    return Step(state, (*intents, *posted))
-
-
-def _elsewhere(state: State, data: InboundReceived) -> OpenCase:
-    return OpenCase(
-        f"inbound-site/{state.reference}", "value", "received elsewhere",
-        f"{data.location} received goods of {state.reference}, which belong to {state.location}",
-        "Nothing of it was applied. Have them received without a reference where they are.", "warehouse", "elsewhere",
-    )  # fmt: skip
-
-
-def _take(state: State, receipt: str, told: ReceivedLine, policy: Policy) -> tuple[State, list[Intent]]:
-    """From what is expected as far as it goes, then from outside; too much of it is put aside."""
-    quantity, unit = told.quantity.value, told.quantity.unit
-    line = _line_for(state, told)
-    late = min(line.short, max(ZERO, quantity - line.left))
-    line = replace(line, short=line.short - late)
-    awaited = min(quantity, line.left - late)
-    fine = min(quantity - awaited - late, _tolerated(state, line, policy))
-    beyond = quantity - awaited - late - fine
-    place, bucket = _place(state, line, told.lot), bucket_of(told)
-    aside: Bucket = "quarantine" if told.condition == "good" else bucket
-    intents = moved(
-        (_place(state, line), EXPECTED), (place, bucket), awaited, unit, expires_on=told.expires_on
-    )
-    intents += moved((place, OUTSIDE), (place, bucket), late + fine, unit, expires_on=told.expires_on)
-    intents += moved((place, OUTSIDE), (place, aside), beyond, unit, expires_on=told.expires_on)
-    line = line.with_more(bucket, quantity - beyond).with_more(aside, beyond)
-    if beyond and told.condition == "good":
-        line = replace(line, aside=(*line.aside, Aside(told.lot, beyond)))
-        if told.on_dock:
-            stays = replace(told, quantity=Quantity(beyond, unit))
-            state = replace(state, docked=dock(state.docked, receipt, stays, arrives=False)[0])
-    return with_line(state, line), intents
-
-
-def _line_for(state: State, told: ReceivedLine) -> Line:
-    """The line it was told for; one of its own for another item than that line's."""
-    line = line_of(state, told.line)
-    if line is not None and (line.item, line.unit) == (told.item, told.quantity.unit):
-        return line
-    name = told.line if line is None else f"{told.line}/{told.item}"
-    return line_of(state, name) or Line(name, told.item, told.quantity.unit, told.owner)
-
-
-def _tolerated(state: State, line: Line, policy: Policy) -> Decimal:
-    """How much more of a line may come; without limit while nobody said what should."""
-    if state.said is None:
-        return Decimal("Infinity")
-    return max(ZERO, line.expected * policy.over_receipt_tolerance - line.over) if line.named else ZERO
-
-
-def _publish(state: State, lines: tuple[ReceivedLine, ...]) -> list[Intent]:
-    return [Publish(item, state.location) for item in dict.fromkeys(x.item for x in lines)]
-
-
-def _cases(state: State, told: tuple[ReceivedLine, ...]) -> list[Intent]:
-    """What a person should know of a receipt."""
-    found: list[Intent] = []
-    over = [x for x in state.lines if x.named and x.over]
-    if over and state.said is not None:
-        listed = ", ".join(f"{Quantity(x.over, x.unit)} of {x.item}" for x in over)
-        found.append(
-            accept_case(
-                "over", state.reference, f"More came of {state.reference} than was ordered: {listed}",
-                "Retry the case to accept it: what was put aside can be sold then. Or send the order again with what it shall be.",
-            )
-        )  # fmt: skip
-    damaged = [x for x in told if x.condition == "damaged"]
-    if damaged:
-        listed = ", ".join(f"{x.quantity} of {x.item}" for x in damaged)
-        found.append(
-            accept_case(
-                "damaged", state.reference, f"Goods of {state.reference} came damaged: {listed}",
-                "They lie apart and are not for sale. Claim them from whoever sent or carried them, then retry the case.",
-            )
-        )  # fmt: skip
-    return [*found, *_unknown(state)]
-
-
-def _covered(state: State) -> tuple[State, list[Intent]]:
-    """What was too much, or not ordered, and is ordered now can be sold; its case is settled."""
-    intents: list[Intent] = []
-    for line in state.lines:
-        if line.named and not line.over:
-            state, freed = _free(state, line)
-            intents += freed
-    if not any(x.named and x.over for x in state.lines):
-        intents.append(CloseCase(ACCEPT + "over", "it is ordered now"))
-    if not any(not x.named and x.came for x in state.lines):
-        intents.append(CloseCase(ACCEPT + "unknown", "it is ordered now"))
-    return state, intents
-
-
-def _free(state: State, line: Line) -> tuple[State, list[Intent]]:
-    """What was put aside of a line is put to the rest."""
-    intents: list[Intent] = []
-    for lot, quantity in line.aside:
-        place = _place(state, line, lot)
-        intents += moved((place, "quarantine"), (place, "available"), quantity, line.unit)
-    if intents:
-        intents.append(Publish(line.item, state.location))
-    free = line.with_more("quarantine", -line.put_aside).with_more("available", line.put_aside)
-    return with_line(state, replace(free, aside=())), intents
-
-
-def _unknown(state: State) -> list[Intent]:
-    strange = [x for x in state.lines if not x.named and x.came] if state.said is not None else []
-    if not strange:
-        return []
-    listed = ", ".join(f"{Quantity(x.came, x.unit)} of {x.item}" for x in strange)
-    case = accept_case(
-        "unknown", state.reference, f"Goods came with {state.reference} that nobody ordered: {listed}",
-        "Retry the case to keep them, or send the order again with a line for them.",
-    )  # fmt: skip
-    return [case]
-
-
-def _post(state: State, policy: Policy) -> tuple[State, list[Intent]]:
-    """Tell the ERP of every receipt that it was not told of, once the order to book it to is known."""
-    if state.said is None:
-        return state, []
-    order, intents, receipts = state.said.order or state.said.number, [], []
-    for x in state.receipts:
-        lines = tuple(told for told in x.lines if _ours(state, told))
-        if not x.asked and lines:
-            payload = requests.PostGoodsReceipt(
-                x.receipt, f"{KIND}/{state.reference}", order, state.location, lines, x.at
-            )
-            erp = policy.erp_of_node(state.location)
-            intents.append(Do("goods_receipt.post", erp, x.receipt, payload, state.reference, priority=2))
-        receipts.append(replace(x, asked=x.asked or bool(lines)))
-    return replace(state, receipts=tuple(receipts)), list(intents)
-
-
-def _ours(state: State, told: ReceivedLine) -> bool:
-    """Goods of another owner are on hand and not in our books; what nobody ordered has nothing to be booked to."""
-    line = line_of(state, told.line)
-    return line is not None and line.named and not line.owner and line.item == told.item
-
-
-def _booked(state: State, event: Recorded, _policy: Policy) -> Step:
-    receipt = event.about or event.data.receipt
-    return Step(replace(state, receipts=with_document(state.receipts, receipt, event.data.document)))
-
-
-def _stored(state: State, event: Recorded, policy: Policy) -> Step:
-    """Put away: from the dock to the shelf, as far as we heard that it came."""
-    data = event.data
-    if not policy.speaks_for(event.source, data.location):
-        return Step(state, (not_theirs(event, "receipts", data.location, policy),), "ignored")
-    intents: list[Intent] = []
-    for told in data.lines:
-        docked, met = dock(state.docked, data.receipt, told, arrives=False)
-        state = replace(state, docked=docked)
-        if met:
-            line = _line_for(state, told)
-            place = _place(state, line, told.lot)
-            intents += moved((place, "quarantine"), (place, "available"), met, line.unit)
-            state = with_line(state, line.with_more("quarantine", -met).with_more("available", met))
-    return Step(state, (*intents, *_publish(state, data.lines)))
 
 
 def _closed(state: State, event: Recorded, policy: Policy) -> Step:
@@ -411,19 +216,6 @@ def _close(state: State) -> tuple[State, list[Intent]]:
     return state, intents
 
 
-def _accepted(state: State, event: Recorded, _policy: Policy) -> Step:
-    """A person takes what came otherwise; what was put aside as too much can be sold."""
-    what, by = event.data.what, event.data.by
-    if what not in ("over", "unknown"):
-        return Step(state, (accepted(what, by),))
-    intents: list[Intent] = [accepted(what, by)]
-    for line in state.lines:
-        if line.named == (what == "over"):
-            state, freed = _free(state, line)
-            intents += freed
-    return Step(state, tuple(intents))
-
-
 def _waited(state: State, event: Recorded, _policy: Policy) -> Step:
     if event.data.name != "parent" or state.said is not None:
         return Step(state, (), "stale")
@@ -441,12 +233,9 @@ _HANDLERS: dict[str, Handler] = {
     "inbound.expected.v1": _expected,
     "inbound.cancelled.v1": _cancelled,
     "inbound.announced.v1": _announced,
-    "inbound.received.v1": _received,
-    "inbound.stored.v1": _stored,
     "inbound.closed.v1": _closed,
-    "inbound.accepted.v1": _accepted,
-    "goodsReceipt.posted.v1": _booked,
     "timer.fired.v1": _waited,
+    **inbound_arrival.HANDLERS,
 }
 
 

@@ -9,7 +9,7 @@ from typing import Final, NamedTuple
 import msgspec
 
 from crossdock.model.movement import InboundExpected
-from crossdock.model.stock import Bucket
+from crossdock.model.stock import Bucket, StockPlace
 from crossdock.model.thread import reference_of
 from crossdock.processes.receiving import ZERO, Docked, Receipt
 
@@ -98,6 +98,10 @@ def line_of(state: State, name: str) -> Line | None:
 def with_line(state: State, line: Line) -> State:
     known = tuple(line if x.line == line.line else x for x in state.lines)
     return replace(state, lines=known if line_of(state, line.line) else (*state.lines, line))
+
+
+def place_of(state: State, line: Line, lot: str = "") -> StockPlace:
+    return StockPlace(line.item, state.location, lot, line.owner)
 
 
 def lawful(state: State) -> None:

@@ -72,6 +72,9 @@ class Claim(msgspec.Struct, frozen=True, gc=False):
     lot that the line names."""
     sets: tuple[tuple[str, int], ...] = ()
     """(line, how many kits its components make up): taken in whole kits, each from one node."""
+    as_sold: bool = False
+    """As claims of other programs are served: any lot that may be sold on the day on which it is decided, and kits by
+    their components (a process knows neither clock nor master data)."""
 
 
 class Move(msgspec.Struct, frozen=True, gc=False):

@@ -4,6 +4,7 @@ ordered + over_shipped + substituted_in = open + reserved + allocated + picked +
                                           + short_closed + backordered + cancelled + substituted_out
 """
 
+from collections.abc import Callable, Iterable
 from decimal import Decimal
 from typing import Final, Literal
 
@@ -62,6 +63,12 @@ class Line(msgspec.Struct, frozen=True, gc=False):
     """The claim that set it aside."""
     release: int = -1
     """Which release to a warehouse it is part of; -1 before it is released."""
+    lot: str = ""
+    """The lot that was set aside, or taken; empty where the item has none."""
+    kit_of: str = ""
+    """The line of the kit that this component is in: see `order_kits`."""
+    per_kit: Decimal = ZERO
+    """How much of it is in one kit."""
 
 
 def lawful(line: Line) -> bool:
@@ -116,14 +123,14 @@ def settled(line: Line) -> bool:
     return promised(line) == line.shipped
 
 
-def split(line: Line, location: str, quantity: Decimal) -> tuple[Line, Line]:
-    """(the share of `quantity` open or backordered units served by `location`, the rest)."""
+def split(line: Line, location: str, quantity: Decimal, lot: str = "") -> tuple[Line, Line]:
+    """(the share of `quantity` open or backordered units served by `location` from `lot`, the rest)."""
     from_open = min(line.open, quantity)
     from_back = quantity - from_open
     assert from_back <= line.backordered, f"line {line.line}: {quantity} is more than waits for stock"
     change = msgspec.structs.replace
     share = change(
-        line, location=location, ordered=quantity, open=from_open, backordered=from_back, reserved=ZERO, allocated=ZERO,
+        line, location=location, lot=lot, ordered=quantity, open=from_open, backordered=from_back, reserved=ZERO, allocated=ZERO,
         picked=ZERO, shipped=ZERO, short_closed=ZERO, cancelled=ZERO, substituted_out=ZERO, over_shipped=ZERO,
         substituted_in=ZERO, delivered=ZERO, claim="", release=-1,
     )  # fmt: skip
@@ -136,6 +143,28 @@ def split(line: Line, location: str, quantity: Decimal) -> tuple[Line, Line]:
     assert lawful(share), f"line {line.line}: the law is broken in a share"
     assert lawful(rest), f"line {line.line}: the law is broken in a rest"
     return share, rest
+
+
+def of_lot(line: Line, part: Part, quantity: Decimal, lot: str) -> tuple[Line, Line]:
+    """(the share of `quantity` units in `part` that are of another lot than the line's, the rest)."""
+    assert quantity <= min(line.ordered, getattr(line, part)), (
+        f"line {line.line}: {quantity} is more than {part}"
+    )
+    nothing = dict.fromkeys((*PARTS, "over_shipped", "substituted_in", "delivered"), ZERO)
+    change = msgspec.structs.replace
+    share = change(line, **{**nothing, "ordered": quantity, part: quantity, "lot": lot})
+    rest = change(line, **{"ordered": line.ordered - quantity, part: getattr(line, part) - quantity})
+    assert lawful(share), f"line {line.line}: the law is broken in a lot's share"
+    assert lawful(rest), f"line {line.line}: the law is broken in what is of no other lot"
+    return share, rest
+
+
+def nothing_of(line: Line, lot: str) -> Line:
+    """A share of the line for what is packed beyond the order from another lot."""
+    return Line(
+        line.line, line.item, line.unit, line.price, ZERO, location=line.location, claim=line.claim, release=line.release, lot=lot,
+        kit_of=line.kit_of, per_kit=line.per_kit,
+    )  # fmt: skip
 
 
 def add_over(line: Line, target: Literal["picked", "shipped"], quantity: Decimal) -> Line:
@@ -165,7 +194,20 @@ def substitute(line: Line, item: str, quantity: Decimal, target: Literal["picked
         location=line.location,
         instead_of=line.item,
         release=line.release,
+        kit_of=line.kit_of,
+        per_kit=line.per_kit,
     )
     made = msgspec.structs.replace(fresh, **{"substituted_in": quantity, target: quantity})
     assert lawful(made), f"line {line.line}: the law is broken by a substitute"
     return made
+
+
+def whole_kits(lines: Iterable[Line], kit: str, quantity_of: Callable[[Line], Decimal]) -> Decimal:
+    """How many kits of the line `kit` its components make up, by what `quantity_of` says of each share."""
+    there: dict[str, Decimal] = {}
+    per: dict[str, Decimal] = {}
+    for x in lines:
+        if x.kit_of == kit:
+            there[x.line] = there.get(x.line, ZERO) + quantity_of(x)
+            per[x.line] = x.per_kit
+    return min((quantity // per[name] for name, quantity in there.items()), default=ZERO)

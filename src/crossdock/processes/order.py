@@ -6,20 +6,18 @@ storefront order → ERP check → claim → sales order and warehouse release �
 
 from collections.abc import Callable
 from datetime import datetime
-from decimal import Decimal
 
 import msgspec
 
 from crossdock.model import requests
 from crossdock.model.envelope import Recorded
 from crossdock.model.order import OrderReceived
-from crossdock.model.quantity import Quantity
 from crossdock.model.registry import decode, encode
-from crossdock.model.stock import ClaimLine, StockPlace
 from crossdock.processes import (
     order_cancel,
     order_change,
     order_check,
+    order_kits,
     order_release,
     order_return,
     order_ship,
@@ -37,7 +35,7 @@ from crossdock.processes.intents import (
     Summary,
 )  # fmt: skip
 from crossdock.processes.lines import Part
-from crossdock.processes.order_lines import move_lines, reserve
+from crossdock.processes.order_lines import Told, move_lines, reserve
 from crossdock.processes.order_state import (
     BEFORE_RELEASE,
     CLOSED,
@@ -219,26 +217,14 @@ def _recheck(state: State, event: Recorded, policy: Policy) -> Step:
     return proceed(replace(state, checked=policy.erp_check == "none", phase="checking"), policy)
 
 
-def claim_lines(state: State, policy: Policy) -> tuple[ClaimLine, ...]:
-    """What still has to be set aside, line by line."""
-    wanted: dict[tuple[str, str, str], Decimal] = {}
-    for x in state.lines:
-        if x.open + x.backordered:
-            key = (x.line, x.item, x.unit)
-            wanted[key] = wanted.get(key, Decimal(0)) + x.open + x.backordered
-    node = state.nodes[0] if state.nodes else policy.location
-    return tuple(
-        ClaimLine(line, StockPlace(item, node), Quantity(quantity, unit))
-        for (line, item, unit), quantity in wanted.items()
-    )
-
-
 def _claim(state: State, policy: Policy) -> Step:
     claim = f"{state.reference}#{state.claims}"
     nodes = state.nodes if len(state.nodes) > 1 else ()
+    lines, sets = order_kits.wanted(state, state.nodes[0] if state.nodes else policy.location)
     claiming = replace(state, phase="claiming", claim=claim, claims=state.claims + 1)
     return Step(
-        claiming, (Claim(claim, claim_lines(state, policy), nodes, partial=policy.shortage != "hold"),)
+        claiming,
+        (Claim(claim, lines, nodes, policy.shortage != "hold", sets=sets, as_sold=True),),
     )
 
 
@@ -247,7 +233,7 @@ def _granted(state: State, event: Recorded, policy: Policy) -> Step:
         return _give_back(state, event)
     if state.phase != "claiming":
         return _backorder_granted(state, event, policy)
-    state, before = reserve(state, event.data.lines, state.claim)
+    state, before = reserve(order_kits.take_apart(state, event.data.kits), event.data.lines, state.claim)
     if event.data.missing:
         state, more = _short(state, policy)
         before += more
@@ -258,7 +244,7 @@ def _granted(state: State, event: Recorded, policy: Policy) -> Step:
 
 def _short(state: State, policy: Policy) -> tuple[State, list[Intent]]:
     """Part of it is there: the rest waits, or is taken off."""
-    told = [(x.line, x.item, x.open) for x in state.lines if x.open]
+    told = [Told(x.line, x.item, x.open) for x in state.lines if x.open]
     target: Part = "backordered" if policy.shortage == "backorder" else "short_closed"
     state, _, _ = move_lines(state, told, target)
     if target == "backordered":
@@ -270,6 +256,7 @@ def _backorder_granted(state: State, event: Recorded, policy: Policy) -> Step:
     """Stock came for what waited: the warehouse gets it as a release of its own."""
     if not any(x.backordered for x in state.lines) or state.phase in BEFORE_RELEASE:
         return Step(state, (), "duplicate")
+    state = order_kits.take_apart(state, event.data.kits)
     state, intents = reserve(state, event.data.lines, state.claim)
     state, more = order_release.release_reserved(state, policy)
     intents += more
@@ -322,7 +309,7 @@ def _refused(state: State, event: Recorded, policy: Policy) -> Step:
         if any(x.backordered for x in state.lines) and state.phase not in CLOSED:
             return Step(*_as_step(order_trouble.wait_for_stock(state, policy)))
         return Step(state, (), "stale")
-    if not claim_lines(state, policy):  # its goods left meanwhile
+    if not any(x.open + x.backordered for x in state.lines):  # its goods left meanwhile
         return proceed(replace(state, phase="checking"), policy)
     missing = ", ".join(f"{x.quantity} of {x.place.item} at {x.place.location}" for x in event.data.missing)
     if policy.shortage == "cancel" and not gone(state):

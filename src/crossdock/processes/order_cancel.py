@@ -5,8 +5,8 @@ import msgspec
 from crossdock.model import requests
 from crossdock.model.envelope import Recorded
 from crossdock.processes.intents import ClearTimer, CloseCase, Do, Intent, OpenCase, Step, Withdraw
-from crossdock.processes.lines import settled
-from crossdock.processes.order_lines import move_lines, published
+from crossdock.processes.lines import ZERO, settled
+from crossdock.processes.order_lines import Told, move_lines, published
 from crossdock.processes.order_release import ask_to_stop, live, note_answer, number_of, unanswered
 from crossdock.processes.order_ship import notify, roll_up, tell_erp_lines
 from crossdock.processes.order_state import BEFORE_RELEASE, CLOSED, State, erp_of, gone
@@ -89,7 +89,7 @@ def _unheld(state: State, because: str) -> tuple[Intent, ...]:
 def stop_lines(state: State, policy: Policy, location: str = "") -> tuple[State, list[Intent]]:
     """Take everything off that did not leave, of one node or of all."""
     told = [
-        (x.line, x.item, sum(getattr(x, part) for part in STOPPABLE))
+        Told(x.line, x.item, sum((getattr(x, part) for part in STOPPABLE), ZERO))
         for x in state.lines
         if not location or x.location == location
     ]
@@ -145,7 +145,7 @@ def answered(state: State, event: Recorded, policy: Policy) -> Step:
 def _partly(state: State, policy: Policy, moves: list[Intent]) -> Step:
     """Some warehouse could not stop: that part goes on, the rest is off."""
     state, waiting, _ = move_lines(
-        state, [(x.line, x.item, x.backordered + x.open) for x in state.lines], "cancelled"
+        state, [Told(x.line, x.item, x.backordered + x.open) for x in state.lines], "cancelled"
     )
     phase = "shipping" if state.parts else "released"
     state, told = tell_erp_lines(replace(state, phase=phase), policy)
@@ -164,7 +164,7 @@ def _agreed(state: State, policy: Policy, moves: list[Intent]) -> Step:
 
 
 def cancel_sales_order(state: State, policy: Policy) -> tuple[Intent, ...]:
-    lines = tuple(dict.fromkeys(x.line for x in state.lines))
+    lines = tuple(dict.fromkeys(x.line for x in state.lines if not x.kit_of))
     reason = state.cancel_reason or "cancelled by customer"
     payload = requests.CancelSalesOrder(state.reference, state.sales_order, lines, reason)
     return (Do("sales_order.cancel", erp_of(state, policy), state.reference, payload, state.reference),)

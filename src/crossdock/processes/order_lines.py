@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 from decimal import Decimal
 from itertools import product
-from typing import Literal
+from typing import Literal, NamedTuple
 
 import msgspec
 
@@ -18,6 +18,8 @@ from crossdock.processes.lines import (
     Part,
     add_over,
     advance,
+    nothing_of,
+    of_lot,
     promised,
     split,
     substitute,
@@ -27,8 +29,17 @@ from crossdock.processes.order_state import State, node_of
 from crossdock.processes.policy import Policy
 
 replace = msgspec.structs.replace
-Told = tuple[str, str, Decimal]
-"""(line, item or "" for whatever it is, quantity)"""
+
+
+class Told(NamedTuple):
+    """What somebody says of a line's goods; item "": whatever it is, lot "": any."""
+
+    line: str
+    item: str
+    quantity: Decimal
+    lot: str = ""
+
+
 Boxed = Literal["picked", "shipped"]
 BUCKET_OF: dict[Part, Bucket] = {"reserved": "firm_claim", "allocated": "allocated", "picked": "picked"}
 """Where the ledger keeps what a line calls so."""
@@ -53,40 +64,80 @@ def move_lines(
     lines = list(state.lines)
     moves: list[Intent] = []
     left: dict[tuple[str, str], Decimal] = {}
-    for (name, item), quantity in _added_up(told).items():
+    for (name, item, lot), quantity in _added_up(told).items():
         wanted = quantity
-        for part, place in product(ways or WAYS_FORWARD[target], _shares(lines, name, item, location)):
-            line, taken = advance(lines[place], target, wanted, (part,))
-            lines[place] = line
-            source = BUCKET_OF.get(part) or _UNCLAIMED.get(target)
+        for part, place in product(ways or WAYS_FORWARD[target], _shares(lines, name, item, location, lot)):
+            before = lines[place].lot
+            at = _of_lot(lines, place, part, wanted, lot)
+            lines[at], taken = advance(lines[at], target, wanted, (part,))
             for x in taken:
                 wanted -= x.quantity
-                if source is not None:
-                    at = StockPlace(line.item, line.location or location)
-                    claim = "" if source == "available" else line.claim or state.claim
-                    moves.append(
-                        Move(at, source, goal or GOAL_OF[target], x.quantity, line.unit, claim, line.line)
-                    )
+                way = Way(part, target, goal or GOAL_OF[target], before, location)
+                moves += _moved(lines[at], x.quantity, way, state.claim)
         if wanted > ZERO:
-            left[name, item] = wanted
+            left[name, item] = left.get((name, item), ZERO) + wanted
     return replace(state, lines=tuple(lines)), moves, left
 
 
-def _added_up(told: Iterable[Told]) -> dict[tuple[str, str], Decimal]:
-    wanted: dict[tuple[str, str], Decimal] = {}
-    for name, item, quantity in told:
-        wanted[name, item] = wanted.get((name, item), ZERO) + quantity
+class Way(msgspec.Struct, frozen=True, gc=False):
+    """From part to part of the line, to a bucket of the ledger; `lot` is the one it had before."""
+
+    part: Part
+    target: Part
+    goal: Bucket
+    lot: str
+    location: str
+
+
+def _moved(line: Line, quantity: Decimal, way: Way, claim: str) -> list[Intent]:
+    """In the ledger. What the warehouse takes of another lot than was set aside comes from its shelf, and the lot that
+    was set aside goes back.
+    """
+    source = BUCKET_OF.get(way.part) or _UNCLAIMED.get(way.target)
+    if source is None:
+        return []
+    at = StockPlace(line.item, line.location or way.location, line.lot)
+    named, name = line.claim or claim, line.kit_of or line.line
+    if source == "available" or way.lot == line.lot:
+        claim = "" if source == "available" else named
+        return [Move(at, source, way.goal, quantity, line.unit, claim, name)]
+    return [
+        Move(replace(at, lot=way.lot), source, "available", quantity, line.unit, named, name),
+        Move(at, "available", way.goal, quantity, line.unit, "", name),
+    ]
+
+
+def _of_lot(lines: list[Line], place: int, part: Part, wanted: Decimal, lot: str) -> int:
+    """The share's place; where goods of another lot than its own are told, that of a new share of them alone."""
+    line = lines[place]
+    quantity = min(wanted, getattr(line, part))
+    if not lot or lot == line.lot or quantity <= ZERO or quantity > line.ordered:
+        return place
+    share, rest = of_lot(line, part, quantity, lot)
+    if rest.ordered + rest.over_shipped + rest.substituted_in == ZERO:
+        lines[place] = share
+        return place
+    lines[place] = rest
+    lines.append(share)
+    return len(lines) - 1
+
+
+def _added_up(told: Iterable[Told]) -> dict[tuple[str, str, str], Decimal]:
+    wanted: dict[tuple[str, str, str], Decimal] = {}
+    for x in told:
+        key = (x.line, x.item, x.lot)
+        wanted[key] = wanted.get(key, ZERO) + x.quantity
     return wanted
 
 
-def _shares(lines: list[Line], name: str, item: str, location: str) -> list[int]:
-    """Places of the line's shares, those of the named node first."""
+def _shares(lines: list[Line], name: str, item: str, location: str, lot: str = "") -> list[int]:
+    """Places of the line's shares, those of the named node and lot first."""
     found = [
         n
         for n, x in enumerate(lines)
         if x.line == name and item in ("", x.item) and (not location or x.location in ("", location))
     ]
-    return sorted(found, key=lambda n: lines[n].location != location)
+    return sorted(found, key=lambda n: (lines[n].location != location, bool(lot) and lines[n].lot != lot))
 
 
 def published(moves: Iterable[Intent]) -> list[Intent]:
@@ -112,7 +163,7 @@ def reserve(state: State, served: Iterable[ClaimLine], claim: str) -> tuple[Stat
             take = min(wanted, lines[place].open + lines[place].backordered)
             if take <= ZERO:
                 continue
-            share, rest = split(lines[place], granted.place.location, take)
+            share, rest = split(lines[place], granted.place.location, take, granted.place.lot)
             share, _ = advance(replace(share, claim=claim), "reserved", take)
             wanted -= take
             nothing = rest.ordered + rest.over_shipped + rest.substituted_in == ZERO
@@ -126,7 +177,7 @@ def reserve(state: State, served: Iterable[ClaimLine], claim: str) -> tuple[Stat
 
 
 def _waiting(lines: list[Line], name: str, item: str) -> list[int]:
-    found = [n for n, x in enumerate(lines) if x.line == name and x.item == item]
+    found = [n for n, x in enumerate(lines) if name in (x.line, x.kit_of) and x.item == item]
     return sorted(found, key=lambda n: -(lines[n].open + lines[n].backordered))
 
 
@@ -141,7 +192,7 @@ def box(
             continue
         if any(line.item == x.item for line in known):
             state, moves, left = move_lines(
-                state, [(x.line, x.item, x.quantity.value)], target, location=location
+                state, [Told(x.line, x.item, x.quantity.value, x.lot)], target, location=location
             )
             intents += moves
             for quantity in left.values():
@@ -158,17 +209,22 @@ def _beyond(
 ) -> tuple[State, list[Intent]]:
     """More than ordered. Boxes of a cancelled line may still be emptied; what left has left."""
     lines = list(state.lines)
-    place = _shares(lines, x.line, x.item, location)
+    place = _shares(lines, x.line, x.item, location, x.lot)
     if not place or (target == "picked" and promised(lines[place[0]]) <= ZERO):
         return state, []
+    shares = [lines[n] for n in place]
+    if x.lot and shares[0].lot != x.lot:
+        place = [len(lines)]
+        lines.append(nothing_of(shares[0], x.lot))
     line = add_over(lines[place[0]], target, quantity)
     lines[place[0]] = line
-    at = StockPlace(x.item, location or line.location or node_of(state, policy))
+    at = StockPlace(x.item, location or line.location or node_of(state, policy), x.lot or line.lot)
     intents: list[Intent] = [
         Move(at, "available", GOAL_OF[target], quantity, line.unit, line.claim, line.line)
     ]
-    if line.over_shipped > line.ordered * policy.over_ship_tolerance:
-        intents.append(_over_case(state, line, policy))
+    over = sum((share.over_shipped for share in shares), quantity)
+    if over > sum((share.ordered for share in shares), ZERO) * policy.over_ship_tolerance:
+        intents.append(_over_case(state, line, over, policy))
     return replace(state, lines=tuple(lines)), intents
 
 
@@ -181,24 +237,24 @@ def unbox(
     rest: list[Told] = []
     for x in told:
         left = x.quantity.value
-        for place in _shares(lines, x.line, x.item, location):
+        for place in _shares(lines, x.line, x.item, location, x.lot):
             line, out = take_over_out(lines[place], left)
             lines[place] = line
             left -= out
             if out > ZERO:
-                at = StockPlace(x.item, location or line.location or node_of(state, policy))
+                at = StockPlace(x.item, location or line.location or node_of(state, policy), line.lot)
                 intents.append(Move(at, "picked", "available", out, line.unit, "", line.line))
             if out > ZERO and line.over_shipped <= line.ordered * policy.over_ship_tolerance:
                 intents.append(CloseCase(f"over-pick {line.line}", "it was taken out of the boxes"))
-        rest.append((x.line, x.item, left))
+        rest.append(Told(x.line, x.item, left, x.lot))
     state, moves, _ = move_lines(
         replace(state, lines=tuple(lines)), rest, "allocated", location=location, ways=UNPACKED
     )
     return state, [*intents, *moves, *published(intents)]
 
 
-def _over_case(state: State, line: Line, policy: Policy) -> OpenCase:
-    over = f"{line.over_shipped.normalize():f} {line.unit}"
+def _over_case(state: State, line: Line, quantity: Decimal, policy: Policy) -> OpenCase:
+    over = f"{quantity.normalize():f} {line.unit}"
     return OpenCase(
         f"over-pick/{state.reference}/{line.line}", "value", "over-pick",
         f"Order {state.number}: {over} of {line.item} more than ordered are in the boxes",
@@ -215,11 +271,11 @@ def _instead(
     quantity = x.quantity.value
     original = next(line for line in state.lines if line.line == x.line and not line.instead_of)
     state, intents, _ = move_lines(
-        state, [(x.line, original.item, quantity)], "substituted_out", location=location
+        state, [Told(x.line, original.item, quantity)], "substituted_out", location=location
     )
     made = substitute(original, x.item, quantity, target)
-    made = replace(made, location=location or original.location)
-    at = StockPlace(x.item, made.location or node_of(state, policy))
+    made = replace(made, location=location or original.location, lot=x.lot)
+    at = StockPlace(x.item, made.location or node_of(state, policy), made.lot)
     intents.append(Move(at, "available", GOAL_OF[target], quantity, made.unit, "", made.line))
     if policy.substitution == "refuse":
         intents.append(

@@ -20,8 +20,9 @@ from crossdock.model.quantity import Quantity
 from crossdock.model.shipment import MilestoneReached
 from crossdock.processes import order_return
 from crossdock.processes.intents import ClearTimer, Do, Intent, Step
-from crossdock.processes.lines import Line, settled
-from crossdock.processes.order_lines import box, move_lines, published, unbox
+from crossdock.processes.lines import Line, settled, whole_kits
+from crossdock.processes.order_kits import as_sold
+from crossdock.processes.order_lines import Told, box, move_lines, published, unbox
 from crossdock.processes.order_state import CLOSED, Part, State, as_ordered, erp_of, lines_mark, node_of
 from crossdock.processes.policy import Policy
 
@@ -64,7 +65,7 @@ def allocated(state: State, event: Recorded, policy: Policy) -> Step:
     data: OrderAllocated = event.data
     moves: list[Intent] = []
     for location in dict.fromkeys(x.location for x in data.lines):
-        told = [(x.line, x.item, x.quantity.value) for x in data.lines if x.location == location]
+        told = [Told(x.line, x.item, x.quantity.value, x.lot) for x in data.lines if x.location == location]
         state, some, _ = move_lines(state, told, "allocated", location=location)
         moves += some
     if state.allocated:
@@ -79,12 +80,21 @@ def allocated(state: State, event: Recorded, policy: Policy) -> Step:
 def update_reservation(state: State, policy: Policy) -> list[Intent]:
     node = node_of(state, policy)
     lines = tuple(
-        LineAllocation(x.line, x.item, Quantity(x.ordered, x.unit), x.location or node)
+        LineAllocation(x.line, x.item, Quantity(quantity, x.unit), x.location or node, x.lot)
         for x in state.lines
-        if x.allocated or x.picked or x.shipped
+        if (quantity := _taken(state, x))
     )
     payload = requests.UpdateReservation(state.reference, state.sales_order, lines)
     return [Do("reservation.update", erp_of(state, policy), state.reference, payload, state.reference)]
+
+
+def _taken(state: State, line: Line) -> Decimal:
+    """How much of it the warehouse has taken: shares as a whole, kits as far as all of their components are."""
+    if line.kit_of:
+        return Decimal(0)
+    if line.allocated or line.picked or line.shipped:
+        return line.ordered
+    return whole_kits(state.lines, line.line, lambda x: x.allocated + x.picked + x.shipped)
 
 
 def _part(state: State, shipment: str) -> Part | None:
@@ -128,8 +138,15 @@ def shipped(state: State, event: Recorded, policy: Policy) -> Step:
     if part.shipped_at is not None:
         return Step(state, (), "duplicate")
     state, moves = box(state, data.lines, "shipped", policy, part.location)
+    before = [x for x in state.parts if x.shipped_at is not None]
+    sold = as_sold(state, data.lines, before)
     part = replace(
-        part, lines=data.lines, carrier=data.carrier, tracking=data.tracking, shipped_at=event.occurred_at
+        part,
+        lines=sold,
+        settled=not sold,
+        carrier=data.carrier,
+        tracking=data.tracking,
+        shipped_at=event.occurred_at,
     )
     state = _with_part(state, part)
     state, told = tell_erp_lines(state, policy)
@@ -178,7 +195,7 @@ def tell_erp_lines(state: State, policy: Policy) -> tuple[State, list[Intent]]:
     says = lines_mark(state)
     if not state.sales_order or not lines or says == state.erp_lines:
         return state, []
-    dropped = tuple(sorted({x.line for x in state.lines} - {x.line for x in lines}))
+    dropped = tuple(sorted({x.line for x in state.lines if not x.kit_of} - {x.line for x in lines}))
     payload = requests.ChangeSalesOrder(state.reference, state.sales_order, lines, dropped, "as fulfilled")
     do = Do(
         "sales_order.change", erp_of(state, policy), state.reference, payload, state.reference, state.erp_changes,
@@ -188,7 +205,10 @@ def tell_erp_lines(state: State, policy: Policy) -> tuple[State, list[Intent]]:
 
 
 def post_goods_issue(state: State, part: Part, policy: Policy) -> list[Intent]:
+    """Nothing for a shipment that completes no kit: what was sold leaves with the last component."""
     assert part.shipped_at is not None
+    if not part.lines:
+        return []
     payload = requests.PostGoodsIssue(
         part.shipment, state.reference, state.sales_order, part.location or node_of(state, policy), part.lines,
         part.shipped_at, part.tracking,
@@ -341,7 +361,7 @@ def waits_on(state: State, policy: Policy) -> tuple[str, str]:
     erp = erp_of(state, policy)
     if not state.sales_order:
         return f"the sales order in {erp}", erp
-    if any(not x.goods_issue for x in state.parts):
+    if any(x.lines and not x.goods_issue for x in state.parts):
         return f"goods issue in {erp}", erp
     astray = next((x for x in state.parts if x.outcome and not x.settled), None)
     if astray is not None:

@@ -11,7 +11,7 @@ from crossdock.model.order import LineShipped, OrderLine
 from crossdock.model.party import Place
 from crossdock.model.quantity import Quantity
 from crossdock.model.shipment import Milestone
-from crossdock.processes.lines import Line, promised
+from crossdock.processes.lines import Line, promised, whole_kits
 from crossdock.processes.policy import Policy
 
 VERSION = 2
@@ -174,27 +174,36 @@ def gone(state: State) -> bool:
 def as_ordered(state: State) -> tuple[OrderLine, ...]:
     """What the customer is to get, line by line, as other systems are told it.
 
-    A line served by one node names it; shares of a line at several nodes are added up, and name none.
+    A line served by one node names it; shares of a line at several nodes are added up, and name none. Kits are kits,
+    whatever they were taken apart into.
     """
     currency = state.total.currency if state.total else ""
     found: dict[tuple[str, str], OrderLine] = {}
+    kits = {x.kit_of for x in state.lines if x.kit_of}
     for x in state.lines:
-        quantity = promised(x)
-        if quantity <= 0:
+        quantity, location = promised(x), x.location
+        if x.line in kits and not x.instead_of:
+            quantity, location = _kits_promised(state, x)
+        if quantity <= 0 or x.kit_of:
             continue
-        key, fresh = (
-            (x.line, x.item),
-            OrderLine(
-                x.line, x.item, Quantity(quantity, x.unit), Money(x.price, currency), location=x.location
-            ),
+        key = (x.line, x.item)
+        fresh = OrderLine(
+            x.line, x.item, Quantity(quantity, x.unit), Money(x.price, currency), location=location
         )
         before = found.get(key)
         if before is None:
             found[key] = fresh
         else:
-            together = before.location if before.location == x.location else ""
+            together = before.location if before.location == location else ""
             found[key] = replace(fresh, ordered=before.ordered + fresh.ordered, location=together)
     return tuple(found.values())
+
+
+def _kits_promised(state: State, kit: Line) -> tuple[Decimal, str]:
+    """(kits that the customer is still to get, or got; the one node that they come from)"""
+    places = {x.location for x in state.lines if x.kit_of == kit.line}
+    quantity = promised(kit) + whole_kits(state.lines, kit.line, promised)
+    return quantity, places.pop() if len(places) == 1 else ""
 
 
 def lines_mark(state: State) -> str:

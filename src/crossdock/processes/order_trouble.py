@@ -5,10 +5,10 @@ import msgspec
 from crossdock.model.envelope import Recorded
 from crossdock.model.order import HoldPlaced, LinesShort, LinesUndeliverable
 from crossdock.model.thread import reference_of
-from crossdock.processes import order_cancel
+from crossdock.processes import order_cancel, order_kits
 from crossdock.processes.intents import Claim, ClearTimer, CloseCase, Intent, OpenCase, SetTimer, Step
 from crossdock.processes.lines import Part, promised
-from crossdock.processes.order_lines import move_lines
+from crossdock.processes.order_lines import Told, move_lines
 from crossdock.processes.order_ship import _part, _with_part, notify, roll_up, tell_erp_lines
 from crossdock.processes.order_state import BEFORE_RELEASE, CLOSED, State
 from crossdock.processes.policy import Policy
@@ -19,7 +19,7 @@ replace = msgspec.structs.replace
 def short_picked(state: State, event: Recorded, policy: Policy) -> Step:
     """The shelf was empty: what is missing left the books; the customer waits for it, or gets less."""
     data: LinesShort = event.data
-    told = [(x.line, x.item, x.quantity.value) for x in data.lines]
+    told = [Told(x.line, x.item, x.quantity.value, x.lot) for x in data.lines]
     target: Part = "short_closed" if policy.short_pick == "cancel" else "backordered"
     state, moves, _ = move_lines(
         state, told, target, location=data.location, goal="outside", ways=("allocated", "reserved")
@@ -62,9 +62,7 @@ def wait_for_stock(state: State, policy: Policy) -> tuple[State, list[Intent]]:
 
 
 def claim_backorders(state: State, policy: Policy) -> Step:
-    from crossdock.processes.order import claim_lines
-
-    lines = claim_lines(state, policy)
+    lines, sets = order_kits.wanted(state, state.nodes[0] if state.nodes else policy.location)
     if (
         not lines
         or state.phase in (*BEFORE_RELEASE, *CLOSED)
@@ -74,7 +72,8 @@ def claim_backorders(state: State, policy: Policy) -> Step:
     claim = f"{state.reference}#{state.claims}"
     nodes = state.nodes if len(state.nodes) > 1 else ()
     return Step(
-        replace(state, claim=claim, claims=state.claims + 1), (Claim(claim, lines, nodes, partial=True),)
+        replace(state, claim=claim, claims=state.claims + 1),
+        (Claim(claim, lines, nodes, partial=True, sets=sets, as_sold=True),),
     )
 
 

@@ -29,6 +29,8 @@ class Policy(msgspec.Struct, frozen=True, gc=False, forbid_unknown_fields=True):
     """Systems that want every milestone of a parcel, the ERP among them."""
     channels: tuple[str, ...] = ()
     """Storefronts that show availability."""
+    channels_held: tuple[str, ...] = ()
+    """Those of them that must not sell for now: they are told 0 of everything."""
     routing: Routing = Routing()
     """The tables of `routing.yaml`."""
     erp_check: Literal["wait", "beside", "none"] = "wait"

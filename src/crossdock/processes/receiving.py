@@ -14,6 +14,7 @@ from crossdock.processes.policy import Policy
 
 ZERO: Final = Decimal(0)
 OUTSIDE: Final[Bucket] = "outside"
+EXPECTED: Final[Bucket] = "expected"
 ACCEPT: Final = "accept/"
 """How the key of a case begins that a person settles by accepting what it names."""
 _BUCKETS: Final[dict[Condition, Bucket]] = {
@@ -27,11 +28,11 @@ replace = msgspec.structs.replace
 
 
 class Receipt(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
-    """One receipt of the warehouse and what the ERP made of it. `asked`: it was told to book it."""
+    """One receipt of the warehouse and what the ERP made of it. `lines` are kept until the ERP is `asked` to book them."""
 
     receipt: str
-    lines: tuple[ReceivedLine, ...]
     at: datetime
+    lines: tuple[ReceivedLine, ...] = ()
     asked: bool = False
     document: str = ""
 
@@ -108,6 +109,11 @@ def accept_case(what: str, reference: str, title: str, detail: str) -> OpenCase:
     """A case that retrying settles: the retry says that a person accepts it."""
     owner = "warehouse" if what == "damaged" else "purchasing"
     return OpenCase(f"{what}/{reference}", "value", what, title, detail, owner, ACCEPT + what)
+
+
+def anew(case: OpenCase) -> list[Intent]:
+    """Its title says how much it is: where that changed, a new case takes the place of the one there may be."""
+    return [CloseCase(case.key, "it is otherwise now"), case]
 
 
 def accepted(what: str, by: str) -> CloseCase:

@@ -121,6 +121,18 @@ def route_order(routing: Routing, given: Mapping[str, str], erp: str, node: str)
     )
 
 
+def serving(routing: Routing, channel: str, node: str) -> tuple[str, ...]:
+    """Every node that an order of this channel may be served from, wherever it goes; `node` where no rule names any."""
+    found: list[str] = []
+    for rule in routing.orders:
+        if rule.channel and channel not in rule.channel:
+            continue
+        found += rule.nodes or (node,)
+        if not (rule.country or rule.region or rule.service):
+            return tuple(dict.fromkeys(found))
+    return tuple(dict.fromkeys([*found, node]))
+
+
 def route_transport(
     routing: Routing, given: Mapping[str, str], weight: Decimal, packages: int, carrier: str
 ) -> TransportRoute:

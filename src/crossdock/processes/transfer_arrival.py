@@ -19,6 +19,7 @@ from crossdock.processes.receiving import (
     Receipt,
     accept_case,
     accepted,
+    anew,
     arrive,
     bucket_of,
     dock,
@@ -49,6 +50,7 @@ def _received(state: State, event: Recorded, policy: Policy) -> Step:
         return Step(state, (not_theirs(event, "receipts", data.location, policy),), "ignored")
     if any(x.receipt == data.receipt for x in state.receipts):
         return Step(state, (), "duplicate")
+    before = state
     intents: list[Intent] = []
     for line in data.lines:
         docked, parts = arrive(state.docked, data.receipt, line)
@@ -58,12 +60,12 @@ def _received(state: State, event: Recorded, policy: Policy) -> Step:
             intents += more
     state = replace(
         state,
-        receipts=(*state.receipts, Receipt(data.receipt, data.lines, event.occurred_at, not order.owner)),
+        receipts=(*state.receipts, Receipt(data.receipt, event.occurred_at, asked=not order.owner)),
     )
     if not order.owner:
         intents.append(_post(state, data, event, policy))
     intents += [Publish(item, data.location) for item in dict.fromkeys(x.item for x in data.lines)]
-    return Step(state, (*intents, *_noticed(state, data, policy)))
+    return Step(state, (*intents, *_noticed(before, state, data, policy)))
 
 
 def _take(state: State, delivery: str, told: ReceivedLine) -> tuple[State, list[Intent]]:
@@ -106,15 +108,14 @@ def _post(state: State, data: InboundReceived, event: Recorded, policy: Policy) 
     return Do("goods_receipt.post", erp, data.receipt, payload, state.reference, priority=2)
 
 
-def _noticed(state: State, data: InboundReceived, policy: Policy) -> list[Intent]:
+def _noticed(before: State, state: State, data: InboundReceived, policy: Policy) -> list[Intent]:
     """What a person should know, now or when nobody explains it in time."""
     found: list[Intent] = []
     if not state.in_transit:
         found += [ClearTimer(TRANSIT), CloseCase(TRANSIT, "it arrived")]
-    damaged = [x for x in data.lines if x.condition == "damaged"]
-    if damaged:
-        listed = ", ".join(f"{x.quantity} of {x.item}" for x in damaged)
-        found.append(
+    if any(x.condition == "damaged" for x in data.lines):
+        listed = ", ".join(f"{Quantity(x.damaged, x.unit)} of {x.item}" for x in state.legs if x.damaged)
+        found += anew(
             accept_case(
                 "damaged", state.reference, f"Goods of transfer {state.reference} came damaged: {listed}",
                 "They lie apart and are not for sale. Claim them from whoever carried them, then retry the case.",
@@ -122,8 +123,8 @@ def _noticed(state: State, data: InboundReceived, policy: Policy) -> list[Intent
         )  # fmt: skip
     if any(x.variance and not x.shipped for x in state.legs):
         found.append(SetTimer("parent", policy.parent_wait_seconds))
-    if any(x.variance and x.shipped for x in state.legs):
-        found.append(_variance_case(state))
+    if any(x.variance and x.shipped for x in state.legs) and state.variances != before.variances:
+        found += anew(_variance_case(state))
     elif not state.variances:
         found += agreed("all of it arrived")
     return found
@@ -179,7 +180,7 @@ def _closed(state: State, event: Recorded, policy: Policy) -> Step:
         state = with_leg(state, leg)
     if not state.in_transit:
         intents += [ClearTimer(TRANSIT), CloseCase(TRANSIT, "the warehouse closed it")]
-    return Step(state, (*intents, *([_variance_case(state)] if state.variances else [])))
+    return Step(state, (*intents, *(anew(_variance_case(state)) if state.variances else [])))
 
 
 def _settle(state: State, leg: Leg, quantity: Decimal) -> tuple[Leg, list[Intent]]:
@@ -218,7 +219,8 @@ def _settled(state: State, event: Recorded, policy: Policy) -> Step:
         return Step(state, (), "stale")
     if data.outcome == "found":
         intents.append(SetTimer(TRANSIT, policy.transit_days_max * DAY_SECONDS))
-    return Step(state, (*intents, *([] if state.variances else agreed(data.reason or "settled"))))
+    rest = anew(_variance_case(state)) if state.variances else agreed(data.reason or "settled")
+    return Step(state, (*intents, *rest))
 
 
 def _accepted(state: State, event: Recorded, _policy: Policy) -> Step:
@@ -245,7 +247,7 @@ def _announced(state: State, _event: Recorded, _policy: Policy) -> Step:
 def waited(state: State, event: Recorded, policy: Policy) -> Step:
     """Nothing came, or nobody said that it left."""
     if event.data.name == "parent" and state.variances:
-        return Step(state, (_variance_case(state),))
+        return Step(state, tuple(anew(_variance_case(state))))
     if event.data.name != TRANSIT or not state.in_transit:
         return Step(state, (), "stale")
     carriers = ", ".join(dict.fromkeys(x.carrier for x in state.legs if x.in_transit and x.carrier))

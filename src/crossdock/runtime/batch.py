@@ -92,7 +92,7 @@ class Batch:
         self.policy = policy
         self._segment = segment
         self._generation = generation
-        self._now = now
+        self.now = now
         self.out = Output()
 
     def take(self, row: Any, parked: Sequence[Any] = (), force_park: str | None = None) -> None:
@@ -157,6 +157,9 @@ class Batch:
                 out.wanted.append(Wanted(intent, thread, event.id))
             case i.Tell():
                 self._tell(intent.thread, intent.data, event, place, intent.sealed, intent.subject)
+            case i.Claim(as_sold=True):
+                dated = msgspec.structs.replace(intent, good_on=self.now.date())
+                out.wishes.append(Wish(dated, thread.hash, thread.key, event.id, event.occurred_at))
             case i.Claim() | i.Move():
                 out.wishes.append(Wish(intent, thread.hash, thread.key, event.id, event.occurred_at))
             case i.Publish():
@@ -206,7 +209,7 @@ class Batch:
         self.out.events.append(
             event_row(
                 segment=self._segment, generation=self._generation, thread=thread, type_=type_, event_id=digest,
-                source=SOURCE, occurred_at=occurred_at or self._now, data=encode(data), cause=cause, sealed=sealed,
+                source=SOURCE, occurred_at=occurred_at or self.now, data=encode(data), cause=cause, sealed=sealed,
                 subject=subject,
             )
         )  # fmt: skip
@@ -221,7 +224,7 @@ class Batch:
                 went_on = i.CloseCase("parked", "the thread was resumed and went on")
                 self.out.cases.append((thread.hash, thread.key, went_on))
             if summary.waiting_on != thread.waiting_on or thread.waiting_since is None:
-                thread.waiting_on, thread.waiting_since = summary.waiting_on, self._now
+                thread.waiting_on, thread.waiting_since = summary.waiting_on, self.now
             rows.append((
                 thread.hash, partition_of(thread.hash), thread.key, thread.kind, process.version if process else 0,
                 _ENCODE(thread.state), summary.phase, summary.waiting_on, thread.waiting_since, summary.owner,

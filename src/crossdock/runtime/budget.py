@@ -40,6 +40,12 @@ class Budget:
     def ended(self) -> None:
         self.in_flight -= 1
 
+    def not_made(self) -> None:
+        """A call that was counted and turned out not to be needed: nobody heard of it."""
+        self.in_flight -= 1
+        if self.rate > 0:
+            self.tokens = min(self.burst, self.tokens + 1)
+
     def pause(self, until: float) -> None:
         """The target asked for patience: nobody of this account calls before."""
         self.paused_until = max(self.paused_until, until)

@@ -8,15 +8,15 @@ from uuid import UUID, uuid4
 import asyncpg
 
 from crossdock.model.operations import TimerFired
-from crossdock.model.quantity import Quantity
-from crossdock.model.requests import PublishAvailability
 from crossdock.model.stock import ClaimGranted, ClaimRefused
-from crossdock.model.thread import stock_thread
-from crossdock.processes.intents import Claim, Do, OpenCase
-from crossdock.runtime.batch import Batch, Wanted
-from crossdock.runtime.journal import Journal, stock_wanted
+from crossdock.processes.demand import taken_apart
+from crossdock.processes.intents import Claim, OpenCase
+from crossdock.runtime.availability import Showcase
+from crossdock.runtime.batch import Batch
+from crossdock.runtime.journal import Journal
 from crossdock.store import batch as table
 from crossdock.store import cases, claims, effects, log, stock
+from crossdock.store.items import Items
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,12 +28,15 @@ class Frame:
     timers: Sequence[Any]
     segment: int
     lease_seconds: float
+    showcase: Showcase
+    items: Items
 
 
 async def write(connection: asyncpg.Connection, batch: Batch, journal: Journal, frame: Frame) -> None:
     """All or nothing. Raises `Fenced` when a partition is no longer ours."""
     out = batch.out
     await journal.load_keys(connection, out.wanted)
+    await _take_kits_apart(connection, out.wishes, frame.items)
     rendered = journal.render(out.wanted, batch)
     states = batch.finish()
     async with connection.transaction():
@@ -52,7 +55,7 @@ async def write(connection: asyncpg.Connection, batch: Batch, journal: Journal, 
             await _journal(connection, batch, rendered, frame.segment)
         await _take_back(connection, batch, journal)
         if out.wishes or out.publish:
-            await _stock(connection, batch, journal, frame.segment)
+            await _stock(connection, batch, journal, frame)
         if out.events:
             await log.append_rows(connection, out.events, frame.segment)
         if frame.moved:
@@ -90,58 +93,45 @@ async def _take_back(connection: asyncpg.Connection, batch: Batch, journal: Jour
         batch.out.accounts.update(await effects.retry(connection, sorted(wanted)))
 
 
-async def _stock(connection: asyncpg.Connection, batch: Batch, journal: Journal, segment: int) -> None:
+async def _take_kits_apart(
+    connection: asyncpg.Connection, wishes: Sequence[stock.Wish], items: Items
+) -> None:
+    """Claims that are served as goods are sold ask for components from here on."""
+    claiming = [wish for wish in wishes if isinstance(wish.what, Claim) and wish.what.as_sold]
+    await items.read(connection, {x.place.item for wish in claiming for x in wish.what.lines})  # type: ignore[union-attr]
+    for wish in claiming:
+        assert isinstance(wish.what, Claim)
+        wish.what, wish.kits = taken_apart(wish.what, items.known)
+
+
+async def _stock(connection: asyncpg.Connection, batch: Batch, journal: Journal, frame: Frame) -> None:
     """The ledger's round: one lock, one decision, one write; answers and availability follow from it."""
-    out = batch.out
-    places: dict[stock.Key, str] = {}
+    out, segment = batch.out, frame.segment
+    places: dict[stock.Key, str] = frame.showcase.homes(out.publish)
     for wish in out.wishes:
         if isinstance(wish.what, Claim):
             places |= stock.places_of(wish.what)
         else:
             places[stock.key_of(wish.what.place)] = wish.what.unit
-    for item, location in out.publish:
-        places.setdefault((item, location, "", "", ""), "EA")
     held = await claims.lock(connection, stock.named_claims(out.wishes))
-    settled = stock.settle(out.wishes, await stock.lock(connection, places.items()), segment, held)
+    near = frame.showcase.nodes(out.publish)
+    settled = stock.settle(out.wishes, await stock.lock_whole(connection, places, near), segment, held)
     for wish, served, missing in settled.granted:
         claim = wish.what.claim
-        batch.append(wish.thread_key, ClaimGranted(claim, served, missing), cause=wish.cause, place=claim)
+        batch.append(
+            wish.thread_key, ClaimGranted(claim, served, missing, wish.kits), cause=wish.cause, place=claim
+        )
     for wish, missing in settled.refused:
         assert isinstance(wish.what, Claim)
         batch.append(
             wish.thread_key, ClaimRefused(wish.what.claim, missing), cause=wish.cause, place=wish.what.claim
         )
-    published = _availability(batch, settled)
-    if published:
-        await _journal(connection, batch, journal.render(published, batch), segment)
+    told = frame.showcase.told(out.publish, settled.balances, batch.now)
+    if told:
+        await _journal(connection, batch, journal.render(told, batch), segment)
     await stock.write(connection, settled, segment)
     if settled.short:
         await cases.apply(connection, [_short_case(wish, missing) for wish, missing in settled.short])
-
-
-def _availability(batch: Batch, settled: stock.Settled) -> list[Wanted]:
-    """What channels are told: only numbers that differ from the last one journaled."""
-    wanted = []
-    for (item, location), cause in batch.out.publish.items():
-        balance = settled.balances[item, location, "", "", ""]
-        available = balance.buckets["available"]
-        if balance.published == available:
-            continue
-        balance.published = available
-        balance.changed = True
-        payload = PublishAvailability(item, location, Quantity(available, balance.unit), balance.version + 1)
-        thread = stock_thread(location, item)
-        for channel in batch.policy.channels:
-            do = Do(
-                "availability.publish",
-                channel,
-                f"{item}#{payload.version}",
-                payload,
-                f"availability/{item}",
-                priority=8,
-            )
-            wanted.append(stock_wanted(thread, do, cause))
-    return wanted
 
 
 def _short_case(wish: stock.Wish, missing: Any) -> cases.Change:

@@ -188,7 +188,7 @@ class AccountRunner:
         for entry in entries:
             row = marked.get(entry.id)
             if row is None:  # withdrawn, superseded, or locked for a moment: the journal knows
-                self._budget.ended()
+                self._budget.not_made()
                 await self._recheck(entry)
                 continue
             entry.attempts, entry.state = row["attempts"], State.SENDING
@@ -216,7 +216,7 @@ class AccountRunner:
         for entry in entries:
             row = found.get(entry.id)
             if row is None:  # settled by late evidence
-                self._budget.ended()
+                self._budget.not_made()
                 self._lanes.settle(entry)
                 continue
             entry.attempts = row["attempts"]

@@ -1,6 +1,6 @@
 """What every process of a hub shares: landscape, policy, accounts, keys, connectors. Read once at start."""
 
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -12,7 +12,7 @@ from crossdock.condition import compile_condition
 from crossdock.connect import addresses
 from crossdock.connect.contract import Account, Connector
 from crossdock.connect.discovery import installed
-from crossdock.connect.manifest import Manifest
+from crossdock.connect.manifest import Availability, Manifest
 from crossdock.errors import Misconfigured
 from crossdock.landscape import (
     Documents,
@@ -148,11 +148,28 @@ def _policy(landscape: Landscape) -> Policy:
     place = f"{landscape.folder / 'hub.yaml'}: policy"
     own = {k: v for k, v in landscape.policy.items() if k != "companies"}
     policy = _read_policy(given | own, routing, place)
+    declared = {n: installed()[x.connector].manifest.availability for n, x in landscape.systems.items()}
+    check_channels(policy, declared, landscape.folder)
     companies = {
         name: _read_policy(given | own | _of_company(name, rules, routing, landscape), routing, f"{place}.companies.{name}")
         for name, rules in _companies(landscape, place)
     }  # fmt: skip
     return msgspec.structs.replace(policy, companies=companies)
+
+
+def check_channels(policy: Policy, declared: Mapping[str, Availability | None], folder: Path) -> None:
+    """A channel that is held is one, and every channel takes our number for what we mean by it. Raises `Misconfigured`."""
+    path = folder / "hub.yaml"
+    for name in policy.channels_held:
+        if name not in policy.channels:
+            raise Misconfigured(f"{path}: policy.channels_held", f"{name} is not among roles.channels")
+    for name in policy.channels:
+        meant = declared.get(name)
+        if meant is not None and meant.counts == "on_hand":
+            raise Misconfigured(
+                f"{path}: roles.channels",
+                f"{name} takes its own orders off what it is told (on_hand): the hub cannot serve it yet",
+            )
 
 
 def _read_policy(values: dict[str, Any], routing: Routing, place: str) -> Policy:

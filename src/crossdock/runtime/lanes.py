@@ -28,6 +28,11 @@ class Entry:
     not_before: float = 0.0
     deadline_at: datetime | None = None
     in_flight: bool = False
+    since: int = 0
+    """Its place among effects of equal priority: that of the first one it replaced."""
+
+    def __post_init__(self) -> None:
+        self.since = self.since or self.seq
 
     def __lt__(self, other: "Entry") -> bool:
         return self.seq < other.seq
@@ -38,6 +43,10 @@ def entry_of(row: Any, not_before: float) -> Entry:
         row["id"], row["seq"], row["kind"], row["object"], row["lane"], row["mode"], row["priority"],
         State(row["state"]), row["attempts"], row["thread_key"], row["segment"], not_before, row["deadline_at"],
     )  # fmt: skip
+
+
+def _waits(entry: Entry) -> bool:
+    return not entry.in_flight and entry.state in (State.PENDING, State.RETRY)
 
 
 @dataclass(slots=True)
@@ -61,9 +70,21 @@ class Lanes:
             self._offer(entry)
             return
         line = self.lines.setdefault(entry.lane, [])
+        if entry.mode == MODES["latest"]:
+            self._replace(line, entry)
         insort(line, entry)
         if line[0] is entry:
             self._offer_head(entry.lane)
+
+    def _replace(self, line: list[Entry], entry: Entry) -> None:
+        """The journal took back what waits for this lane when it wrote the newer one, which goes in its place: no call is
+        spent on it, and what changes often does not fall behind for ever.
+        """
+        for old in [x for x in line if x.seq < entry.seq and _waits(x)]:
+            line.remove(old)
+            del self.known[old.id]
+            entry.since = min(entry.since, old.since)
+            entry.priority = min(entry.priority, old.priority)
 
     def _offer_head(self, lane: bytes) -> None:
         line = self.lines.get(lane)
@@ -74,14 +95,14 @@ class Lanes:
         if entry.not_before > 0:
             heappush(self._later, (entry.not_before, entry.seq, entry))
         else:
-            heappush(self._ready, (entry.priority, entry.seq, entry))
+            heappush(self._ready, (entry.priority, entry.since, entry))
 
     def take(self, count: int, now: float) -> list[Entry]:
         """Up to `count` entries that may go now, most urgent first; each is in flight until `settle` or `again`."""
         while self._later and self._later[0][0] <= now:
             _, _, entry = heappop(self._later)
             entry.not_before = 0.0
-            heappush(self._ready, (entry.priority, entry.seq, entry))
+            heappush(self._ready, (entry.priority, entry.since, entry))
         taken: list[Entry] = []
         while self._ready and len(taken) < count:
             _, _, entry = heappop(self._ready)

@@ -16,13 +16,15 @@ import structlog
 
 from crossdock.errors import Fenced
 from crossdock.model.thread import PARTITIONS
-from crossdock.runtime import commit, expiry
+from crossdock.runtime import commit, expiry, reviews
+from crossdock.runtime.availability import Showcase, channels_of
 from crossdock.runtime.batch import RESUMED, Batch, Thread, load_thread
 from crossdock.runtime.hub import Hub
 from crossdock.runtime.journal import Journal
 from crossdock.runtime.wake import EFFECTS, LOG, Waker, listen
 from crossdock.store import batch as table
 from crossdock.store import log, processes
+from crossdock.store.items import Items
 from crossdock.store.keys import Keyring
 from crossdock.store.pool import LOST, connect
 from crossdock.store.segments import current_segment
@@ -35,6 +37,8 @@ LOOK_AGAIN_SECONDS = (0.003, 0.005, 0.01, 0.02, 0.05)
 """While rows are hidden behind an older open transaction."""
 TIMERS_EVERY_SECONDS = 0.2
 TIMERS_MAX = 500
+ITEMS_KEPT_SECONDS = 30.0
+"""How long a worker knows the components of kits as it read them."""
 _log = structlog.get_logger()
 
 TRY_AGAIN = (asyncpg.SerializationError, asyncpg.DeadlockDetectedError, asyncpg.LockNotAvailableError, asyncpg.QueryCanceledError, asyncpg.TransactionTimeoutError)  # fmt: skip
@@ -46,6 +50,8 @@ class Group:
     def __init__(self, hub: Hub, journal: Journal) -> None:
         self.hub = hub
         self.journal = journal
+        self.showcase = Showcase(channels_of(hub))
+        self.items = Items(ITEMS_KEPT_SECONDS)
         self.epochs: dict[int, int] = {}
         self.cursors: dict[int, log.Cursor] = {}
         self.cache: dict[int, dict[bytes, Thread]] = {}
@@ -150,7 +156,9 @@ class Group:
             batch.take(row, kept, park)
         moved = _moved(rows, self.cursors)
         touched = {p: epochs[p] for p in {m[0] for m in moved}} or dict([next(iter(epochs.items()))])
-        frame = commit.Frame(touched, moved, timers, segment, self.hub.settings.lease_seconds)
+        frame = commit.Frame(
+            touched, moved, timers, segment, self.hub.settings.lease_seconds, self.showcase, self.items
+        )
         await commit.write(connection, batch, self.journal, frame)
         self._swap(batch, moved)
         self.news |= {row[log.EVENT_COLUMNS.index("p")] % GROUPS for row in batch.out.events}
@@ -218,6 +226,7 @@ class Worker:
         ]
         tasks += [asyncio.create_task(self._follow(group)) for group in self.groups]
         tasks.append(asyncio.create_task(expiry.watch(self.hub.dsn, self._epochs, self.waker)))
+        tasks.append(asyncio.create_task(reviews.watch(self.hub.dsn, channels_of(self.hub), self.waker)))
         try:
             await asyncio.gather(*tasks)
         finally:

@@ -16,14 +16,14 @@ def fingerprint_of(text: str) -> bytes:
 
 async def apply(connection: Connection, changes: Sequence[Change]) -> None:
     """Close what is opened anew, open, link, close, in the order of the fingerprints; few per batch, so one statement each."""
-    before, after = _closings(changes)
+    before, opened, after = _last_words(changes)
     for thread, close in before:
         await _close(connection, thread, close)
-    opened = sorted(
-        ((fingerprint_of(c.fingerprint), t, k, c) for t, k, c in changes if isinstance(c, OpenCase)),
+    ordered = sorted(
+        ((fingerprint_of(case.fingerprint), thread, key, case) for thread, key, case in opened),
         key=lambda x: x[0],
     )
-    for fingerprint, thread, thread_key, case in opened:
+    for fingerprint, thread, thread_key, case in ordered:
         number = await connection.fetchval(
             "insert into cases as c (fingerprint, class, cause, title, detail, owner) values ($1, $2, $3, $4, $5, $6)"
             " on conflict (fingerprint) where state = 'open' do update set recurrences = c.recurrences + 1 returning id",
@@ -38,19 +38,30 @@ async def apply(connection: Connection, changes: Sequence[Change]) -> None:
         await _close(connection, thread, close)
 
 
-def _closings(
-    changes: Sequence[Change],
-) -> tuple[list[tuple[bytes, CloseCase]], list[tuple[bytes, CloseCase]]]:
-    """Those whose key a later change opens again, and the others: the last word on a key counts."""
-    opened: set[tuple[bytes, str]] = set()
-    before: list[tuple[bytes, CloseCase]] = []
-    after: list[tuple[bytes, CloseCase]] = []
-    for thread, _, change in reversed(changes):
-        if isinstance(change, OpenCase):
-            opened.add((thread, change.key))
-        else:
-            (before if (thread, change.key) in opened else after).append((thread, change))
-    return before[::-1], after[::-1]
+Closing = tuple[bytes, CloseCase]
+Opening = tuple[bytes, str, OpenCase]
+
+
+def _last_words(changes: Sequence[Change]) -> tuple[list[Closing], list[Opening], list[Closing]]:
+    """(closings whose key a later change opens again, openings that no such closing ends, the other closings)
+
+    The last word on a key counts: what a batch opens, closes and opens again is what it opened last.
+    """
+    again: set[tuple[bytes, str]] = set()
+    replaced: set[tuple[bytes, str]] = set()
+    before: list[Closing] = []
+    opened: list[Opening] = []
+    after: list[Closing] = []
+    for thread, thread_key, change in reversed(changes):
+        key = (thread, change.key)
+        if isinstance(change, CloseCase):
+            (before if key in again else after).append((thread, change))
+            if key in again:
+                replaced.add(key)
+        elif key not in replaced:
+            again.add(key)
+            opened.append((thread, thread_key, change))
+    return before[::-1], opened[::-1], after[::-1]
 
 
 async def _close(connection: Connection, thread: bytes, close: CloseCase) -> None:

@@ -23,6 +23,8 @@ SEQUENCES_MAX: Final = 1_000_000
 LEEWAY: Final = timedelta(minutes=5)
 GOOD: Final = frozenset({"available", "soft_claim", "firm_claim", "allocated", "picked"})
 HELD: Final = frozenset({"quarantine", "damaged", "returned"})
+POSTINGS: Final = ("goods_issue.post", "goods_receipt.post", "transfer_issue.post")
+"""What an ERP is told of its stock."""
 CLAIMED: Final = frozenset({"allocated", "picked"})
 """What a warehouse knows to be set aside; claims that were not released to it are the hub's own business."""
 _BOOKED = """
@@ -109,7 +111,7 @@ def _booking(
     row: Any, event: Any, numbers: Mapping[str, int], posted: Mapping[tuple[bytes, str], Any], warehouse: bool
 ) -> Booking:  # fmt: skip
     data = decode(event["type"], event["data"]) if event else None
-    shipment = str(getattr(data, "shipment", "") or "")
+    shipment = str(getattr(data, "shipment", "") or getattr(data, "receipt", "") or "")
     document = str(getattr(data, "document", "") or "") or (
         f"{shipment} {event['thread_key']}" if shipment else row["cause"]
     )
@@ -181,10 +183,10 @@ async def _sequences(
 
 
 async def _posted(connection: Connection, threads: Iterable[bytes]) -> dict[tuple[bytes, str], Any]:
-    """How far the ERP was told of a shipment's goods issue, by (order's thread, shipment)."""
+    """How far the ERP was told of what left or came, by (thread, shipment or receipt)."""
     rows = await connection.fetch(
         "select f.thread, f.object, f.state, f.attempts, f.settled_at,"
         " (select min(a.started_at) from attempt a where a.effect = f.id and a.segment >= f.segment) as sent_at"
-        " from effect f where f.thread = any($1) and f.kind = 'goods_issue.post'", list(threads),
+        " from effect f where f.thread = any($1) and f.kind = any($2)", list(threads), list(POSTINGS),
     )  # fmt: skip
     return {(row["thread"], row["object"]): row for row in rows}

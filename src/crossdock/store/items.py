@@ -20,9 +20,10 @@ _item = msgspec.json.Decoder(ItemDefined)
 
 
 class Items:
-    """Of one process. A change of master data counts after at most `KEPT_SECONDS`."""
+    """Of one process. A change of master data counts after at most `kept_seconds`."""
 
-    def __init__(self) -> None:
+    def __init__(self, kept_seconds: float = KEPT_SECONDS) -> None:
+        self._kept_seconds = kept_seconds
         self.known: dict[str, ItemDefined] = {}
         self._read: OrderedDict[str, float] = OrderedDict()
 
@@ -48,7 +49,7 @@ class Items:
         )
         for code in codes:
             self.known.pop(code, None)
-            self._read[code] = monotonic() + KEPT_SECONDS
+            self._read[code] = monotonic() + self._kept_seconds
             self._read.move_to_end(code)
         for row in rows:
             record = _state.decode(row["state"]).record

@@ -11,8 +11,9 @@ from typing import Any, NamedTuple
 
 import msgspec
 
-from crossdock.model.stock import Bucket, ClaimLine
+from crossdock.model.stock import Bucket, ClaimLine, TakenApart
 from crossdock.processes.intents import Claim, Move
+from crossdock.processes.publishing import slowed
 from crossdock.store import claims as claim_table
 from crossdock.store.held import CLAIMED, ZERO, Held, HeldLine, Key, key_of
 from crossdock.store.pool import Connection
@@ -29,13 +30,14 @@ replace = msgspec.structs.replace
 
 @dataclass(slots=True)
 class Wish:
-    """A claim or a move, with the event that caused it."""
+    """A claim or a move, with the event that caused it. `kits` are lines of the claim that were taken apart."""
 
     what: Claim | Move
     thread: bytes
     thread_key: str
     cause: str
     occurred_at: datetime
+    kits: tuple[TakenApart, ...] = ()
 
 
 @dataclass(slots=True)
@@ -46,13 +48,27 @@ class Balance:
     buckets: dict[str, Decimal]
     may_be_negative: bool
     version: int
-    published: Decimal | None
+    shown: str | None = None
+    """What channels were told of the item, by channel, as JSON; kept at the balance without lot of their first node."""
     expires_on: date | None = None
+    sold_lately: float = 0.0
+    """Pieces claimed lately, as they counted at `sold_at`: see `publishing.slowed`."""
+    sold_at: datetime | None = None
+    review_at: datetime | None = None
+    """When what channels are shown may differ though nothing moved."""
     changed: bool = False
 
     @property
     def available(self) -> Decimal:
         return self.buckets["available"]
+
+    def lately(self, at: datetime) -> float:
+        """Pieces claimed lately, as they count at an instant."""
+        return slowed(self.sold_lately, (at - self.sold_at).total_seconds()) if self.sold_at else 0.0
+
+    def note_sold(self, quantity: Decimal, at: datetime) -> None:
+        self.sold_lately = self.lately(at) + float(quantity)
+        self.sold_at = max(at, self.sold_at or at)
 
 
 class Cause(NamedTuple):
@@ -85,7 +101,7 @@ class Settled:
 
 
 _COLUMNS = (
-    "b.id, b.item, b.location, b.lot, b.owner, b.possessor, b.unit, b.may_be_negative, b.version, b.published, b.expires_on, "
+    "b.id, b.item, b.location, b.lot, b.owner, b.possessor, b.unit, b.may_be_negative, b.version, b.shown, b.expires_on, b.sold_lately, b.sold_at, b.review_at, "
     + ", ".join(f"b.{bucket}" for bucket in BUCKETS)
 )
 _IN_ORDER = " order by b.item, b.location, b.lot, b.owner, b.possessor for update of b"
@@ -96,6 +112,10 @@ _LOCK = (
 _LOCK_LOTS = (
     f"select {_COLUMNS} from unnest($1::text[], $2::text[]) as k (item, location)"
     f" join stock_balance b using (item, location){_IN_ORDER}"
+)
+_MAKE = (
+    "insert into stock_balance (item, location, lot, owner, possessor, unit)"
+    " select * from unnest($1::text[], $2::text[], $3::text[], $4::text[], $5::text[], $6::text[]) on conflict do nothing"
 )
 
 
@@ -109,14 +129,28 @@ async def lock(connection: Connection, places: Iterable[tuple[Key, str]]) -> dic
     rows = await connection.fetch(_LOCK, *columns)
     if len(rows) < len(keys):
         units = [wanted[key] for key in keys]
-        await connection.execute(
-            "insert into stock_balance (item, location, lot, owner, possessor, unit)"
-            " select * from unnest($1::text[], $2::text[], $3::text[], $4::text[], $5::text[], $6::text[])"
-            " on conflict do nothing",
-            *columns, units,
-        )  # fmt: skip
+        await connection.execute(_MAKE, *columns, units)
         rows = await connection.fetch(_LOCK, *columns)
     return _read(rows)
+
+
+async def lock_whole(
+    connection: Connection, places: Mapping[Key, str], near: Iterable[tuple[str, str]] = ()
+) -> dict[Key, Balance]:
+    """Lock every lot there is at these places, and at those `near` (item, location), in the order of their keys.
+
+    A place that is named and missing is made: in the unit of its lots, where there are any, else in the one given.
+    """
+    wanted = {(key[0], key[1]) for key in places} | set(near)
+    found = await lock_lots(connection, wanted)
+    missing = sorted(key for key in places if key not in found)
+    if not missing:
+        return found
+    units = {(key[0], key[1]): balance.unit for key, balance in found.items()}
+    await connection.execute(
+        _MAKE, *(list(column) for column in zip(*missing, strict=True)), [units.get((key[0], key[1]), places[key]) for key in missing]
+    )  # fmt: skip
+    return await lock_lots(connection, wanted)
 
 
 async def lock_lots(connection: Connection, places: Iterable[tuple[str, str]]) -> dict[Key, Balance]:
@@ -131,8 +165,8 @@ def _read(rows: Sequence[Any]) -> dict[Key, Balance]:
     found: dict[Key, Balance] = {}
     for row in rows:
         key = tuple(row[1:6])
-        buckets = dict(zip(BUCKETS, row[11:], strict=True))
-        found[key] = Balance(row[0], key, row[6], buckets, row[7], row[8], row[9], row[10])
+        buckets = dict(zip(BUCKETS, row[14:], strict=True))
+        found[key] = Balance(row[0], key, row[6], buckets, *row[7:14])
     return found
 
 
@@ -175,6 +209,8 @@ def grant(settled: Settled, wish: Wish, claim: Claim) -> Served:
         return (), missing
     cause = Cause(wish.cause, wish.thread, wish.occurred_at, claim.claim)
     set_aside(settled, held, served, cause)
+    for line in served:
+        settled.balances[key_of(line.place)].note_sold(line.quantity.value, wish.occurred_at)
     settled.granted.append((wish, served, missing))
     return served, missing
 
@@ -238,10 +274,11 @@ def enter(
 _UPDATE = (
     "update stock_balance b set "
     + ", ".join(f"{bucket} = n.{bucket}" for bucket in BUCKETS)
-    + ", version = n.version, published = n.published, expires_on = n.expires_on, updated_at = clock_timestamp()"
-    " from unnest($1::bigint[], $2::bigint[], $3::numeric[], $4::date[], "
-    + ", ".join(f"${place}::numeric[]" for place in range(5, 5 + len(BUCKETS)))
-    + ") as n (id, version, published, expires_on, "
+    + ", version = n.version, shown = n.shown::jsonb, expires_on = n.expires_on, sold_lately = n.sold_lately, sold_at = n.sold_at,"
+    " review_at = n.review_at, updated_at = clock_timestamp()"
+    " from unnest($1::bigint[], $2::bigint[], $3::text[], $4::date[], $5::float8[], $6::timestamptz[], $7::timestamptz[], "
+    + ", ".join(f"${place}::numeric[]" for place in range(8, 8 + len(BUCKETS)))
+    + ") as n (id, version, shown, expires_on, sold_lately, sold_at, review_at, "
     + ", ".join(BUCKETS)
     + ") where b.id = n.id"
 )
@@ -270,8 +307,9 @@ async def write_balances(
         for balance in changed:
             balance.version += 1
         await connection.execute(
-            _UPDATE, [b.id for b in changed], [b.version for b in changed], [b.published for b in changed],
-            [b.expires_on for b in changed], *([b.buckets[bucket] for b in changed] for bucket in BUCKETS),
+            _UPDATE, [b.id for b in changed], [b.version for b in changed], [b.shown for b in changed],
+            [b.expires_on for b in changed], [b.sold_lately for b in changed], [b.sold_at for b in changed],
+            [b.review_at for b in changed], *([b.buckets[bucket] for b in changed] for bucket in BUCKETS),
         )  # fmt: skip
     fresh = {wish.what.claim for wish, _, _ in settled.granted} | {
         wish.what.claim for wish, _ in settled.refused

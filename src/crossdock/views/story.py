@@ -105,7 +105,7 @@ def lines(state: Any) -> list[Line]:
         Line(
             x.line, x.item, x.unit, x.price, currency, x.ordered, x.open, x.reserved, x.allocated, x.picked, x.shipped,
             x.delivered, {name: value for name in _EXTRAS if (value := getattr(x, name))},
-            x.location, x.instead_of,
+            x.location, x.instead_of, x.lot, x.kit_of,
         )
         for x in state.lines
     ]  # fmt: skip

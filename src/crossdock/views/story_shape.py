@@ -79,6 +79,9 @@ class Line(msgspec.Struct, frozen=True):
     """The node that serves it; empty before stock was set aside."""
     instead_of: str = ""
     """The item that was ordered, where this one was packed in its place."""
+    lot: str = ""
+    kit_of: str = ""
+    """The line of the kit that it is a component of."""
 
     @property
     def each(self) -> Money:

@@ -11,7 +11,9 @@ from crossdock.errors import Rejected
 from crossdock.model.claim import WantedLine
 from crossdock.model.master import Component, ItemDefined, ItemUnit
 from crossdock.model.quantity import Quantity
-from crossdock.processes.demand import DECIMALS_MAX, base, demand, exact
+from crossdock.model.stock import ClaimLine, StockPlace
+from crossdock.processes.demand import DECIMALS_MAX, base, demand, exact, taken_apart
+from crossdock.processes.intents import Claim
 
 
 def each(value: str, unit: str = "EA") -> Quantity:
@@ -90,3 +92,31 @@ def test_a_kit_is_whole_and_not_in_itself(item: str, value: str) -> None:
     """Half a kit and an endless one are refused."""
     with pytest.raises(Rejected):
         demand(WantedLine(item, each(value)), 0, ITEMS)
+
+
+orders = st.lists(st.tuples(st.sampled_from(["A", "KIT", "TWO", "BOX", "UNHEARD-OF"]), st.integers(1, 99)), min_size=1, max_size=5)  # fmt: skip
+
+
+def claim(*lines: tuple[str, str]) -> Claim:
+    return Claim("c", tuple(ClaimLine(str(n), StockPlace(item, "S"), each(q)) for n, (item, q) in enumerate(lines)))  # fmt: skip
+
+
+@given(orders)
+def test_a_claim_is_taken_apart_as_a_wish_is(wanted: list[tuple[str, int]]) -> None:
+    """An order's kits come to what they come to for other programs; what is no kit stays as it is."""
+    taken, kits = taken_apart(claim(*((item, str(n)) for item, n in wanted)), ITEMS)
+
+    demands = [demand(WantedLine(item, each(str(n)), str(at), "S"), at, ITEMS) for at, (item, n) in enumerate(wanted)]  # fmt: skip
+    assert taken.lines == tuple(line for one in demands for line in one.lines)
+    assert taken.sets == tuple((one.line, one.kits) for one in demands if one.kits)
+    assert [(x.line, tuple((c.item, c.quantity) for c in x.components)) for x in kits] == [
+        (one.line, tuple((c.item, c.quantity) for c in one.contents)) for one in demands if one.kits
+    ]
+
+
+@pytest.mark.parametrize("line", [("KIT", "1.5"), ("LOOP", "1"), ("BOX", "2"), ("A", "3")])
+def test_what_cannot_be_taken_apart_stays(line: tuple[str, str]) -> None:
+    """Part of a kit, a kit that contains itself, one that is kept as itself, and no kit at all."""
+    whole = claim(line)
+
+    assert taken_apart(whole, ITEMS) == (whole, ())

@@ -189,6 +189,36 @@ def test_a_receipt_before_its_order_is_on_the_shelf_and_booked_later() -> None:
     assert made.cases == {}
 
 
+def test_closed_before_its_order_is_still_booked() -> None:
+    """The warehouse counted and closed it before anybody said what should come: what is missing is short, the rest is booked."""
+    made = goods()
+    made.hear(came("R-1", ("10", "WID-1", 40)))
+    made.hear(m.InboundClosed("SITE1", reason="that is all"))
+
+    made.hear(expected(("10", "WID-1", 50)), "sap-1")
+
+    assert made.buckets() == {"available": 40}
+    assert [p.receipt for p in made.asked("goods_receipt.post")] == ["R-1"]
+    assert (made.state.lines[0].short, made.state.ended) == (10, "closed")
+    assert made.asked("inbound.announce") == []
+
+
+def test_what_was_accepted_is_not_asked_again() -> None:
+    """A later receipt of another line, or the order said again, opens no case that a person has settled."""
+    made = goods()
+    made.hear(expected(("10", "WID-1", 10), ("20", "WID-2", 10)), "sap-1", sequence=1)
+    made.hear(came("R-1", ("10", "WID-1", 11), ("30", "WID-9", 1)))
+    for what in ("over", "unknown"):
+        made.hear(m.InboundAccepted(what, "ada"), "operator/ada")
+    assert made.cases == {}
+
+    made.hear(came("R-2", ("20", "WID-2", 5)))
+    made.hear(expected(("10", "WID-1", 10), ("20", "WID-2", 9)), "sap-1", sequence=2)
+
+    assert made.cases == {}
+    assert made.buckets() == {"available": 17, "expected": 4}
+
+
 def test_goods_that_nobody_ordered_are_put_aside() -> None:
     """An item that is not in the order waits for a person and is not booked to it."""
     made = ordered()

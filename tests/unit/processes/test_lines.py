@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from crossdock.model.order import LineShipped
 from crossdock.model.quantity import Quantity
 from crossdock.processes.lines import PARTS, WAYS_FORWARD, Line, Part, advance, lawful
-from crossdock.processes.order_lines import box, move_lines, unbox
+from crossdock.processes.order_lines import Told, box, move_lines, unbox
 from crossdock.processes.order_state import State
 from crossdock.processes.policy import Policy
 
@@ -73,7 +73,7 @@ def test_what_leaves_is_what_was_packed(*, backorder_first: bool) -> None:
     shares = (backorder, packed) if backorder_first else (packed, backorder)
 
     state, moves, left = move_lines(
-        State(lines=shares), [("1", "WID-1", Decimal(1))], "shipped", location="SITE1"
+        State(lines=shares), [Told("1", "WID-1", Decimal(1))], "shipped", location="SITE1"
     )
 
     assert sorted((x.reserved, x.picked, x.shipped) for x in state.lines) == [(0, 0, 1), (1, 0, 0)]

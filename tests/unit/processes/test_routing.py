@@ -16,6 +16,7 @@ from crossdock.processes.routing import (
     TransportRule,
     route_order,
     route_transport,
+    serving,
     ship_day,
 )
 
@@ -122,3 +123,23 @@ def test_it_always_leaves_on_a_working_day_not_before_it_came(at: datetime) -> N
 
     assert found.day >= at.astimezone(AMSTERDAM).date()
     assert ROUTING.calendars["nl"].works(found.day)
+
+
+names = st.sets(st.sampled_from(["A", "B"])).map(lambda x: tuple(sorted(x)))
+rules = st.builds(
+    OrderRule, st.just("r"), channel=names, country=names, region=names, service=names,
+    nodes=st.lists(st.sampled_from(["N1", "N2", "N3"]), max_size=2).map(tuple),
+)  # fmt: skip
+
+
+@given(st.lists(rules, max_size=4), st.sampled_from("ABC"), st.sampled_from("ABC"), st.sampled_from("ABC"))
+def test_a_channel_shows_the_stock_of_every_node_that_may_serve_it(
+    table: list[OrderRule], channel: str, country: str, service: str
+) -> None:
+    """Wherever an order of the channel is routed to, its nodes are among those; and no rule of other channels adds any."""
+    routing = Routing(orders=tuple(table))
+    given = {"channel": channel, "country": country, "region": "", "service": service}
+
+    assert set(route_order(routing, given, "sap-1", "N0").nodes) <= set(serving(routing, channel, "N0"))
+    others = tuple(x for x in table if not x.channel or channel in x.channel)
+    assert serving(Routing(orders=others), channel, "N0") == serving(routing, channel, "N0")

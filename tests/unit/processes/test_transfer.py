@@ -183,6 +183,17 @@ def test_loss_is_a_variance_until_somebody_settles_it() -> None:
     assert (made.summary.phase, made.cases) == ("settled", {})
 
 
+def test_the_case_says_what_differs_now() -> None:
+    """Closed before its receipt is told, all of it is missing; then what was counted explains the most."""
+    made = on_the_road()
+    made.hear(m.InboundClosed("SITE2", "TS-1"), RECEIVER)
+    assert "20 EA of WID-1 missing" in made.cases["accept/variance"].title
+    made.hear(came("R-1", ("10", "WID-1", 17), delivery="TS-1"), RECEIVER)
+    assert "3 EA of WID-1 missing" in made.cases["accept/variance"].title
+    made.hear(m.TransferSettled("lost", (m.SettledLine("TS-1", "10", qty(2)),), "paid"), "operator/ada")
+    assert "1 EA of WID-1 missing" in made.cases["accept/variance"].title
+
+
 def test_what_was_lost_may_be_found() -> None:
     """Found before it is settled it is on its way again; found later it comes from outside the books."""
     made = on_the_road()

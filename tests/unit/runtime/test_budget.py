@@ -97,3 +97,18 @@ def test_probes_become_rarer_up_to_a_bound() -> None:
     assert waits == sorted(waits)
     assert waits[0] == 0.5
     assert waits[-1] == PROBE_SECONDS_MAX
+
+
+def test_a_call_that_was_not_made_costs_nothing() -> None:
+    """Neither a place at once nor a token of the rate; the burst is not exceeded."""
+    budget = Budget(concurrency=2, rate=0.1, burst=2.0, tokens=2.0)
+    budget.spend(2)
+    assert budget.allowed(0.0) == 0
+
+    for _ in range(2):
+        budget.not_made()
+
+    assert (budget.allowed(0.0), budget.in_flight, budget.tokens) == (2, 0, 2.0)
+    budget.in_flight = 1
+    budget.not_made()
+    assert budget.tokens == 2.0

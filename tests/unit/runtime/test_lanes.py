@@ -158,3 +158,59 @@ def test_the_same_effect_twice_is_one() -> None:
 
     assert len(lanes.take(5, 0.0)) == 1
     assert lanes.take(5, 0.0) == []
+
+
+LATEST = MODES["latest"]
+
+
+def test_a_newer_number_goes_in_the_place_of_the_one_that_waits() -> None:
+    """No call is spent on what was replaced, and what changes again and again is not overtaken by what does not."""
+    lanes = Lanes()
+    for seq, lane in ((1, 0), (2, 1), (3, 0), (4, 2), (5, 0)):
+        lanes.add(entry(seq, LANES[lane], mode=LATEST, priority=8))
+
+    assert [one.seq for one in lanes.take(9, 0.0)] == [5, 2, 4]
+    assert len(lanes.known) == 3
+
+
+def test_a_newer_number_is_as_urgent_as_the_one_it_replaces() -> None:
+    """The channel still shows what was urgent to correct."""
+    lanes = Lanes()
+    lanes.add(entry(1, LANES[0], mode=LATEST, priority=8))
+    lanes.add(entry(2, LANES[1], mode=LATEST, priority=12))
+    lanes.add(entry(3, LANES[0], mode=LATEST, priority=30))
+
+    assert [one.seq for one in lanes.take(1, 0.0)] == [3]
+
+
+def test_what_is_being_told_is_not_replaced() -> None:
+    """A newer number waits for the answer to the one that is under way, or is looked up."""
+    lanes = Lanes()
+    first, unclear = entry(1, LANES[0], mode=LATEST), entry(2, LANES[1], mode=LATEST)
+    unclear.state = State.OUTCOME_UNKNOWN
+    lanes.add(first)
+    lanes.add(unclear)
+    [flying] = lanes.take(1, 0.0)
+    lanes.add(entry(3, LANES[0], mode=LATEST))
+    lanes.add(entry(4, LANES[1], mode=LATEST))
+
+    assert flying is first
+    assert [one.seq for one in lanes.take(9, 0.0)] == [2]
+    lanes.settle(first)
+    lanes.settle(unclear)
+    assert [one.seq for one in lanes.take(9, 0.0)] == [3, 4]
+
+
+@given(st.lists(st.tuples(st.sampled_from(LANES), st.integers(8, 31)), max_size=30))
+def test_of_each_lane_the_newest_is_told_and_no_other(added: list[tuple[bytes, int]]) -> None:
+    """Whatever was wished for before; the most urgent wish of a lane counts for it."""
+    lanes = Lanes()
+    for seq, (lane, priority) in enumerate(added, 1):
+        lanes.add(entry(seq, lane, mode=LATEST, priority=priority))
+    newest = {lane: seq for seq, (lane, _) in enumerate(added, 1)}
+    urgency = {lane: min(p for x, p in added if x == lane) for lane, _ in added}
+
+    taken = lanes.take(99, 0.0)
+
+    assert {one.lane: one.seq for one in taken} == newest
+    assert [urgency[one.lane] for one in taken] == sorted(urgency.values())

@@ -99,7 +99,7 @@ def from_fulfilment(payload: CreateFulfilment, account: Account) -> Fulfilment:
 
 
 def from_availability(payload: PublishAvailability, account: Account) -> Availability:
-    """Shopify takes whole pieces from zero up, and subtracts what its own orders committed."""
+    """Shopify takes whole pieces from zero up. `available` has its own orders' pieces off already: they are not taken off again."""
     meaning = account.settings.get("quantity_meaning") or "available"
     if meaning != "available":
         raise Misconfigured("quantity_meaning", f"{meaning} is not supported, only available is")
