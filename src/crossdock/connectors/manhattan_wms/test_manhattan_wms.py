@@ -242,6 +242,17 @@ async def test_quirk_duplicate_event(wms: Bench) -> None:
     assert {to_events(one, account()).source_id for one in wms.heard} == {"SITE1-1"}
 
 
+async def test_quirk_lost_event(wms: Bench) -> None:
+    """The books change, and the number that was used up tells that something was never sent."""
+    wms.quirk("lost_event")
+    await wms.stock(WID_1="10")
+    wms.quirk("lost_event", 0.0)
+    await wms.stock(WID_2="10")
+    await eventually(lambda: wms.heard)
+
+    assert [to_events(one, account()).source_id for one in wms.heard] == ["SITE1-2"]
+
+
 async def test_quirk_reordered_event(wms: Bench) -> None:
     """Messages are held back by different times; their sequence still tells the order."""
     wms.quirk("reordered_event")

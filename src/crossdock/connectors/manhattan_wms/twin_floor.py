@@ -238,6 +238,8 @@ class Floor:
         """Queue one signed event message in the change that made it true."""
         setup = self.twin.setup
         sequence = self.books.next_number("event")
+        if self.twin.quirks.hits("lost_event"):
+            return
         message_id = f"{self.facility}-{sequence}"
         message = {
             "MessageType": message_type,
