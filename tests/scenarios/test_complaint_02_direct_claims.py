@@ -3,11 +3,11 @@
 import asyncio
 from decimal import Decimal
 
+from e2e.running import eventually
 from scenarios.callers import act, ask, line, state_of, until_balance
 from scenarios.goods import broken_law, make_known
 from scenarios.goods_between import stocked
 from scenarios.group import Group
-from e2e.running import eventually
 
 SCARCE = 20
 
@@ -28,7 +28,8 @@ async def test_callers_and_orders_at_once_share_what_there_is(group: Group) -> N
         return await group.buy(("DIRECT-1", 2))
 
     granted, orders = await asyncio.gather(
-        asyncio.gather(*(caller(n, x) for n, x in enumerate(claims))), asyncio.gather(*(buyer() for _ in range(8)))
+        asyncio.gather(*(caller(n, x) for n, x in enumerate(claims))),
+        asyncio.gather(*(buyer() for _ in range(8))),
     )
 
     async def shipped() -> bool:

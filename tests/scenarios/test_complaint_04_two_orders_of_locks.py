@@ -49,7 +49,9 @@ async def test_crosswise_claims_of_shared_parts_neither_hang_nor_double(group: G
         if answer.status == 201:
             for share in answer.json()["lines"]:
                 for source in share["sources"]:
-                    got[source["item"]] = got.get(source["item"], Decimal(0)) + Decimal(source["quantity"]["value"])
+                    got[source["item"]] = got.get(source["item"], Decimal(0)) + Decimal(
+                        source["quantity"]["value"]
+                    )
 
     async def served() -> bool:
         sent: dict[str, Decimal] = {}
