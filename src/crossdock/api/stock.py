@@ -8,6 +8,7 @@ from litestar import Request, Response, get
 
 from crossdock.api.context import context
 from crossdock.api.problems import Problem
+from crossdock.processes.routing import below_zero
 from crossdock.views import stock as view
 
 
@@ -24,8 +25,8 @@ async def read_stock(
     async with hub.reader.acquire() as connection:
         try:
             found = await view.read_stock(
-                connection, item, _instant("at", at), _instant("known_at", known_at)
-            )
+                connection, item, _instant("at", at), _instant("known_at", known_at), below_zero(hub.hub.policy.routing)
+            )  # fmt: skip
         except view.TooOld as error:
             raise Problem(410, "too-old", f"{error}: ask for a later instant") from None
     if found is None:

@@ -83,6 +83,8 @@ def lines(found: dict[str, Any]) -> Iterator[str]:
         unit = place["figures"]["unit"]
         named = " ".join(f"{name} {place[name]}" for name in ("lot", "owner", "possessor") if place[name])
         yield f"{place['location']}{' ' + named if named else ''}: {_figures(place['figures'])}"
+        if place["below_zero"]:
+            yield f"  may be below zero: {place['below_zero']}"
         for bucket, quantity in place["buckets"].items():
             yield f"  {bucket:14} {_number(quantity):>12} {unit}"
         for entry in place.get("entries", ()):

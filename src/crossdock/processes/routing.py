@@ -44,6 +44,8 @@ class Node(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """The ERP that books what happens at the node whoever's goods it is: its freight."""
     cut_offs: dict[str, TimeOfDay] = {}
     """Latest time of day, by service, at which an order still leaves the same day; `default` for services not named."""
+    negative_stock: str = ""
+    """Why facts (a pick, a departure, an adjustment) may take what is available here below zero; empty: they may not."""
 
 
 class OrderRule(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
@@ -131,6 +133,11 @@ def serving(routing: Routing, channel: str, node: str) -> tuple[str, ...]:
         if not (rule.country or rule.region or rule.service):
             return tuple(dict.fromkeys(found))
     return tuple(dict.fromkeys([*found, node]))
+
+
+def below_zero(routing: Routing) -> dict[str, str]:
+    """Node → why stock may fall below zero there; the nodes where it may."""
+    return {name: node.negative_stock for name, node in routing.nodes.items() if node.negative_stock}
 
 
 def route_transport(

@@ -11,6 +11,7 @@ from crossdock.model.operations import TimerFired
 from crossdock.model.stock import ClaimGranted, ClaimRefused
 from crossdock.processes.demand import taken_apart
 from crossdock.processes.intents import Claim, OpenCase
+from crossdock.processes.routing import below_zero
 from crossdock.runtime.availability import Showcase
 from crossdock.runtime.batch import Batch
 from crossdock.runtime.journal import Journal
@@ -115,7 +116,9 @@ async def _stock(connection: asyncpg.Connection, batch: Batch, journal: Journal,
             places[stock.key_of(wish.what.place)] = wish.what.unit
     held = await claims.lock(connection, stock.named_claims(out.wishes))
     near = frame.showcase.nodes(out.publish)
-    settled = stock.settle(out.wishes, await stock.lock_whole(connection, places, near), segment, held)
+    excepted = below_zero(batch.policy.routing)
+    balances = await stock.lock_whole(connection, places, near, excepted)
+    settled = stock.settle(out.wishes, balances, segment, held)
     for wish, served, missing in settled.granted:
         claim = wish.what.claim
         batch.append(

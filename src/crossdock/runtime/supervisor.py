@@ -21,13 +21,14 @@ import msgspec
 import structlog
 
 from crossdock.errors import Conflict, Misconfigured
+from crossdock.processes.routing import below_zero
 from crossdock.runtime.children import Assignment, Children, forget_documents, keep_documents
 from crossdock.runtime.hub import Hub, load_hub
 from crossdock.runtime.landscape_diff import FROM_START, differences, restarted
 from crossdock.runtime.postgres import Postgres, place_for
 from crossdock.runtime.rollover import Rollover
 from crossdock.runtime.wake import listen
-from crossdock.store import access, landscapes, migrate, segments
+from crossdock.store import access, landscapes, migrate, segments, stock
 from crossdock.store.pool import LOST, connect, until_served
 
 LOCK_TRIES = 10
@@ -130,6 +131,7 @@ class Supervisor:
             await segments.ensure(connection, datetime.now(UTC))
             await self._clock(connection)
             self._version = await landscapes.start(connection, self.hub.documents)
+            await stock.except_below_zero(connection, [*below_zero(self.hub.policy.routing)])
             keep_documents(self.hub.private, self._version, self.hub.documents)
             forget_documents(self.hub.private, self._version)
             token = self.hub.private / TOKEN_FILE
@@ -144,9 +146,11 @@ class Supervisor:
         finally:
             await connection.close()
 
-    async def _set_clock(self) -> None:
+    async def _set_hub(self) -> None:
+        """What the database keeps of the landscape."""
         connection = await until_served(lambda: connect(self.hub.dsn))
         await self._clock(connection)
+        await stock.except_below_zero(connection, [*below_zero(self.hub.policy.routing)])
         await connection.close()
 
     async def _clock(self, connection: asyncpg.Connection) -> None:
@@ -223,7 +227,7 @@ class Supervisor:
             why = await rollover.back() or "it was overtaken"
         if not why:
             self.hub, self._version = after.hub, after.version
-            await self._set_clock()
+            await self._set_hub()
         forget_documents(self.hub.private, self._version)
         self._write_status()
 

@@ -25,6 +25,9 @@ BUCKETS = (
     "in_transit_out", "in_transit_in", "expected",
 )  # fmt: skip
 CLAIM_BUCKETS = frozenset(CLAIMED.values())
+PHYSICAL = frozenset({"outside", "picked", "in_transit_out"})
+"""Where goods go by a fact, which may take what is available below zero where that is excepted."""
+EXCEPTED_AT_ONCE = 5_000
 replace = msgspec.structs.replace
 
 
@@ -114,8 +117,14 @@ _LOCK_LOTS = (
     f" join stock_balance b using (item, location){_IN_ORDER}"
 )
 _MAKE = (
-    "insert into stock_balance (item, location, lot, owner, possessor, unit)"
-    " select * from unnest($1::text[], $2::text[], $3::text[], $4::text[], $5::text[], $6::text[]) on conflict do nothing"
+    "insert into stock_balance (item, location, lot, owner, possessor, unit, may_be_negative)"
+    " select k.*, k.location = any($7) from unnest($1::text[], $2::text[], $3::text[], $4::text[], $5::text[], $6::text[])"
+    " as k (item, location, lot, owner, possessor, unit) on conflict do nothing"
+)
+_EXCEPT = (
+    "with other as (select id from stock_balance where may_be_negative <> (location = any($1)) and (not may_be_negative or available >= 0)"
+    " order by item, location, lot, owner, possessor limit $2 for update)"
+    " update stock_balance b set may_be_negative = b.location = any($1) from other where b.id = other.id"
 )
 
 
@@ -129,17 +138,18 @@ async def lock(connection: Connection, places: Iterable[tuple[Key, str]]) -> dic
     rows = await connection.fetch(_LOCK, *columns)
     if len(rows) < len(keys):
         units = [wanted[key] for key in keys]
-        await connection.execute(_MAKE, *columns, units)
+        await connection.execute(_MAKE, *columns, units, [])
         rows = await connection.fetch(_LOCK, *columns)
     return _read(rows)
 
 
 async def lock_whole(
-    connection: Connection, places: Mapping[Key, str], near: Iterable[tuple[str, str]] = ()
-) -> dict[Key, Balance]:
+    connection: Connection, places: Mapping[Key, str], near: Iterable[tuple[str, str]] = (), excepted: Iterable[str] = ()
+) -> dict[Key, Balance]:  # fmt: skip
     """Lock every lot there is at these places, and at those `near` (item, location), in the order of their keys.
 
-    A place that is named and missing is made: in the unit of its lots, where there are any, else in the one given.
+    A place that is named and missing is made: in the unit of its lots, where there are any, else in the one given; it may
+    fall below zero at the locations `excepted`.
     """
     wanted = {(key[0], key[1]) for key in places} | set(near)
     found = await lock_lots(connection, wanted)
@@ -148,7 +158,8 @@ async def lock_whole(
         return found
     units = {(key[0], key[1]): balance.unit for key, balance in found.items()}
     await connection.execute(
-        _MAKE, *(list(column) for column in zip(*missing, strict=True)), [units.get((key[0], key[1]), places[key]) for key in missing]
+        _MAKE, *(list(column) for column in zip(*missing, strict=True)), [units.get((key[0], key[1]), places[key]) for key in missing],
+        list(excepted),
     )  # fmt: skip
     return await lock_lots(connection, wanted)
 
@@ -159,6 +170,12 @@ async def lock_lots(connection: Connection, places: Iterable[tuple[str, str]]) -
     if not wanted:
         return {}
     return _read(await connection.fetch(_LOCK_LOTS, *(list(column) for column in zip(*wanted, strict=True))))
+
+
+async def except_below_zero(connection: Connection, locations: Sequence[str]) -> None:
+    """From now on what is available may fall below zero at these locations, and nowhere else; what is below zero stays so."""
+    while await connection.execute(_EXCEPT, list(locations), EXCEPTED_AT_ONCE) != "UPDATE 0":
+        pass
 
 
 def _read(rows: Sequence[Any]) -> dict[Key, Balance]:
@@ -236,7 +253,9 @@ def _move(settled: Settled, wish: Wish, move: Move) -> None:
     quantity = move.quantity
     if move.source in CLAIM_BUCKETS or move.target in CLAIM_BUCKETS:
         quantity = _use(settled, balance, move)
-    elif move.source != "outside" and not (balance.may_be_negative and move.source == "available"):
+    elif move.source != "outside" and not (
+        balance.may_be_negative and move.source == "available" and move.target in PHYSICAL
+    ):
         quantity = min(quantity, max(ZERO, balance.buckets[move.source]))
     if quantity < move.quantity:
         settled.short.append((wish, move.quantity - quantity))

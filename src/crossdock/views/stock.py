@@ -6,6 +6,7 @@ Numbers are decimals in the unit of their place; numbers of different units are 
 from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
 from decimal import Decimal
+from types import MappingProxyType
 from typing import Any, Final
 
 import msgspec
@@ -30,6 +31,7 @@ ON_HAND: Final = (
     "returned",
 )
 """What lies in the house, whoever it is for and whatever its state."""
+ENDED: Final = "the exception has ended, and it stays until what is below zero is put right"
 ZERO: Final = Decimal(0)
 
 
@@ -46,7 +48,7 @@ class Figures(msgspec.Struct, frozen=True):
 
 
 class Place(msgspec.Struct, frozen=True):
-    """One balance. `buckets` holds those that are not zero."""
+    """One balance. `buckets` holds those that are not zero. `below_zero`: why it may fall there; empty: it may not."""
 
     location: str
     lot: str
@@ -56,6 +58,7 @@ class Place(msgspec.Struct, frozen=True):
     buckets: dict[str, Decimal]
     version: int
     updated_at: datetime
+    below_zero: str = ""
 
 
 class Freshness(msgspec.Struct, frozen=True):
@@ -107,9 +110,11 @@ class TooOld(Exception):
 
 
 async def read_stock(
-    connection: Connection, item: str, at: datetime | None = None, known_at: datetime | None = None
-) -> Stock | None:
+    connection: Connection, item: str, at: datetime | None = None, known_at: datetime | None = None,
+    below_zero: Mapping[str, str] = MappingProxyType({}),
+) -> Stock | None:  # fmt: skip
     """None where no place ever held it. `at`: what had happened by then; `known_at`: as far as was recorded by then.
+    `below_zero`: location → why stock may fall below zero there.
 
     Raises `TooOld` where the entries since then are no longer all there.
     """
@@ -128,7 +133,7 @@ async def read_stock(
             )
     assert stamp is not None
     quantities = undone({row["id"]: {b: row[b] for b in BUCKETS} for row in rows}, later)
-    places = tuple(_place(row, quantities[row["id"]]) for row in rows)
+    places = tuple(_place(row, quantities[row["id"]], below_zero) for row in rows)
     freshness = Freshness(stamp["now"], stamp["position"], stamp["events"], stamp["oldest"])
     return Stock(item, totals(places), places, freshness, at, known_at)
 
@@ -182,10 +187,12 @@ def totals(places: Iterable[Place]) -> tuple[Figures, ...]:
     return tuple(found[unit] for unit in sorted(found))
 
 
-def _place(row: Any, buckets: Mapping[str, Decimal]) -> Place:
+def _place(row: Any, buckets: Mapping[str, Decimal], below_zero: Mapping[str, str]) -> Place:
+    why = below_zero.get(row["location"], ENDED) if row["may_be_negative"] else ""
     return Place(
         row["location"], row["lot"], row["owner"], row["possessor"], figures(row["unit"], buckets),
         {name: quantity for name, quantity in buckets.items() if quantity}, row["version"], row["updated_at"],
+        why,
     )  # fmt: skip
 
 

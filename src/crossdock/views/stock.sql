@@ -1,6 +1,6 @@
 -- name: balances
 select b.id, b.item, b.location, b.lot, b.owner, b.possessor, b.unit, b.available, b.soft_claim, b.firm_claim, b.allocated,
-    b.picked, b.quarantine, b.damaged, b.returned, b.in_transit_out, b.in_transit_in, b.expected, b.version, b.updated_at
+    b.picked, b.quarantine, b.damaged, b.returned, b.in_transit_out, b.in_transit_in, b.expected, b.may_be_negative, b.version, b.updated_at
 from stock_balance b
 where b.item = $1
 order by b.location, b.lot, b.owner, b.possessor

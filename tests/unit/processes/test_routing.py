@@ -14,6 +14,7 @@ from crossdock.processes.routing import (
     OrderRule,
     Routing,
     TransportRule,
+    below_zero,
     route_order,
     route_transport,
     serving,
@@ -143,3 +144,10 @@ def test_a_channel_shows_the_stock_of_every_node_that_may_serve_it(
     assert set(route_order(routing, given, "sap-1", "N0").nodes) <= set(serving(routing, channel, "N0"))
     others = tuple(x for x in table if not x.channel or channel in x.channel)
     assert serving(Routing(orders=others), channel, "N0") == serving(routing, channel, "N0")
+
+
+def test_only_nodes_with_a_reason_may_fall_below_zero() -> None:
+    """Why is what the exception is named by."""
+    nodes = {"A": Node(warehouse="wms-1", negative_stock="sold first"), "B": Node(warehouse="wms-1")}
+
+    assert below_zero(Routing(nodes=nodes)) == {"A": "sold first"}
