@@ -61,13 +61,28 @@ def base(item: ItemDefined | None, quantity: Quantity, path: str) -> Quantity:
     if item is None or quantity.unit == item.base_unit:
         _bounded(quantity.value, path)
         return quantity
-    unit = next((x for x in item.units if x.unit == quantity.unit), None)
-    if unit is None:
+    factor = _factor(item, quantity.unit, path)
+    _bounded(quantity.value, path)
+    return Quantity(exact(Fraction(quantity.value) * factor, path), item.base_unit)
+
+
+def in_unit(item: ItemDefined, quantity: Quantity, unit: str, path: str) -> Quantity:
+    """In another unit of the item, exactly. Raises `Rejected`."""
+    if quantity.unit == unit:
+        return quantity
+    amount = Fraction(quantity.value) * _factor(item, quantity.unit, path) / _factor(item, unit, path)
+    return Quantity(exact(amount, path), unit)
+
+
+def _factor(item: ItemDefined, unit: str, path: str) -> Fraction:
+    """How many of the base unit are in one. Raises `Rejected`."""
+    if unit == item.base_unit:
+        return Fraction(1)
+    found = next((x for x in item.units if x.unit == unit), None)
+    if found is None:
         known = ", ".join([item.base_unit, *(x.unit for x in item.units)])
         raise Rejected(f"{path}/unit", f"{item.item} has the units {known}")
-    _bounded(quantity.value, path)
-    factor = Fraction(unit.numerator, unit.denominator)
-    return Quantity(exact(Fraction(quantity.value) * factor, path), item.base_unit)
+    return Fraction(found.numerator, found.denominator)
 
 
 def _bounded(value: Decimal, path: str) -> None:

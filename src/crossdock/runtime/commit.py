@@ -13,8 +13,9 @@ from crossdock.processes.demand import taken_apart
 from crossdock.processes.intents import Claim, OpenCase
 from crossdock.processes.routing import below_zero
 from crossdock.runtime.availability import Showcase
-from crossdock.runtime.batch import Batch
+from crossdock.runtime.batch import Batch, Output
 from crossdock.runtime.journal import Journal
+from crossdock.runtime.units import booked_in
 from crossdock.store import batch as table
 from crossdock.store import cases, claims, effects, log, stock
 from crossdock.store.items import Items
@@ -37,7 +38,8 @@ async def write(connection: asyncpg.Connection, batch: Batch, journal: Journal, 
     """All or nothing. Raises `Fenced` when a partition is no longer ours."""
     out = batch.out
     await journal.load_keys(connection, out.wanted)
-    await _take_kits_apart(connection, out.wishes, frame.items)
+    await _know_items(connection, out, frame.items)
+    _take_kits_apart(out.wishes, frame.items)
     rendered = journal.render(out.wanted, batch)
     states = batch.finish()
     async with connection.transaction():
@@ -94,31 +96,41 @@ async def _take_back(connection: asyncpg.Connection, batch: Batch, journal: Jour
         batch.out.accounts.update(await effects.retry(connection, sorted(wanted)))
 
 
-async def _take_kits_apart(
-    connection: asyncpg.Connection, wishes: Sequence[stock.Wish], items: Items
-) -> None:
+async def _know_items(connection: asyncpg.Connection, out: Output, items: Items) -> None:
+    """Units and components of everything that is claimed or moved, and of what channels are told of."""
+    named = {item for item, _ in out.publish}
+    for wish in out.wishes:
+        if isinstance(wish.what, Claim):
+            named.update(x.place.item for x in wish.what.lines)
+        else:
+            named.add(wish.what.place.item)
+    await items.read(connection, named)
+
+
+def _take_kits_apart(wishes: Sequence[stock.Wish], items: Items) -> None:
     """Claims that are served as goods are sold ask for components from here on."""
-    claiming = [wish for wish in wishes if isinstance(wish.what, Claim) and wish.what.as_sold]
-    await items.read(connection, {x.place.item for wish in claiming for x in wish.what.lines})  # type: ignore[union-attr]
-    for wish in claiming:
-        assert isinstance(wish.what, Claim)
-        wish.what, wish.kits = taken_apart(wish.what, items.known)
+    for wish in wishes:
+        if isinstance(wish.what, Claim) and wish.what.as_sold:
+            wish.what, wish.kits = taken_apart(wish.what, items.known)
 
 
 async def _stock(connection: asyncpg.Connection, batch: Batch, journal: Journal, frame: Frame) -> None:
     """The ledger's round: one lock, one decision, one write; answers and availability follow from it."""
     out, segment = batch.out, frame.segment
+    known = frame.items.known
     places: dict[stock.Key, str] = frame.showcase.homes(out.publish)
     for wish in out.wishes:
         if isinstance(wish.what, Claim):
             places |= stock.places_of(wish.what)
         else:
             places[stock.key_of(wish.what.place)] = wish.what.unit
+    places = {key: known[key[0]].base_unit if key[0] in known else unit for key, unit in places.items()}
     held = await claims.lock(connection, stock.named_claims(out.wishes))
     near = frame.showcase.nodes(out.publish)
     excepted = below_zero(batch.policy.routing)
     balances = await stock.lock_whole(connection, places, near, excepted)
-    settled = stock.settle(out.wishes, balances, segment, held)
+    wishes, uneven = booked_in(out.wishes, balances, known)
+    settled = stock.settle(wishes, balances, segment, held)
     for wish, served, missing in settled.granted:
         claim = wish.what.claim
         batch.append(
@@ -133,8 +145,9 @@ async def _stock(connection: asyncpg.Connection, batch: Batch, journal: Journal,
     if told:
         await _journal(connection, batch, journal.render(told, batch), segment)
     await stock.write(connection, settled, segment)
-    if settled.short:
-        await cases.apply(connection, [_short_case(wish, missing) for wish, missing in settled.short])
+    opened = [_short_case(wish, missing) for wish, missing in settled.short] + uneven
+    if opened:
+        await cases.apply(connection, opened)
 
 
 def _short_case(wish: stock.Wish, missing: Any) -> cases.Change:

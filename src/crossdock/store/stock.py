@@ -293,11 +293,11 @@ def enter(
 _UPDATE = (
     "update stock_balance b set "
     + ", ".join(f"{bucket} = n.{bucket}" for bucket in BUCKETS)
-    + ", version = n.version, shown = n.shown::jsonb, expires_on = n.expires_on, sold_lately = n.sold_lately, sold_at = n.sold_at,"
+    + ", unit = n.unit, version = n.version, shown = n.shown::jsonb, expires_on = n.expires_on, sold_lately = n.sold_lately, sold_at = n.sold_at,"
     " review_at = n.review_at, updated_at = clock_timestamp()"
-    " from unnest($1::bigint[], $2::bigint[], $3::text[], $4::date[], $5::float8[], $6::timestamptz[], $7::timestamptz[], "
-    + ", ".join(f"${place}::numeric[]" for place in range(8, 8 + len(BUCKETS)))
-    + ") as n (id, version, shown, expires_on, sold_lately, sold_at, review_at, "
+    " from unnest($1::bigint[], $2::bigint[], $3::text[], $4::text[], $5::date[], $6::float8[], $7::timestamptz[], $8::timestamptz[], "
+    + ", ".join(f"${place}::numeric[]" for place in range(9, 9 + len(BUCKETS)))
+    + ") as n (id, version, unit, shown, expires_on, sold_lately, sold_at, review_at, "
     + ", ".join(BUCKETS)
     + ") where b.id = n.id"
 )
@@ -326,8 +326,8 @@ async def write_balances(
         for balance in changed:
             balance.version += 1
         await connection.execute(
-            _UPDATE, [b.id for b in changed], [b.version for b in changed], [b.shown for b in changed],
-            [b.expires_on for b in changed], [b.sold_lately for b in changed], [b.sold_at for b in changed],
+            _UPDATE, [b.id for b in changed], [b.version for b in changed], [b.unit for b in changed],
+            [b.shown for b in changed], [b.expires_on for b in changed], [b.sold_lately for b in changed], [b.sold_at for b in changed],
             [b.review_at for b in changed], *([b.buckets[bucket] for b in changed] for bucket in BUCKETS),
         )  # fmt: skip
     fresh = {wish.what.claim for wish, _, _ in settled.granted} | {
