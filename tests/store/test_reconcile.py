@@ -385,7 +385,7 @@ def test_the_event_of_a_settling_names_its_reason() -> None:
         StockPlace("A", "SITE1"), "EA", Decimal(-1), Decimal(0), "counted", (), None, "settled", "small"
     )
 
-    assert made.event("wms-1", 7) == StockReconciled(
+    assert made.event("wms-1", 7, 90, NOW) == StockReconciled(
         StockPlace("A", "SITE1"),
         Quantity(Decimal(-1)),
         Quantity(Decimal(0)),
@@ -394,6 +394,8 @@ def test_the_event_of_a_settling_names_its_reason() -> None:
         "counted",
         "small",
         "crossdock",
+        90,
+        NOW,
     )
 
 

@@ -1,6 +1,6 @@
 """Stock facts and claims (CBV `receiving`, `stock_taking`; X12 846/944/947)."""
 
-from datetime import date
+from datetime import date, datetime
 from typing import ClassVar, Literal
 
 import msgspec
@@ -51,7 +51,8 @@ class StockAdjusted(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
 class StockReconciled(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
     """A difference to the system whose word counts at this place was settled: the ledger follows it.
 
-    `good` and `held` are signed changes. `cause` is why the two differed, `reason` why it was settled, by `who`.
+    `good` and `held` are signed changes. `cause` is why the two differed, `reason` why it was settled, by `who`. It counts
+    for everything up to `watermark`, the system's last event when it was read at `read_at`.
     """
 
     data_class: ClassVar[DataClass] = "commercial"
@@ -64,6 +65,8 @@ class StockReconciled(msgspec.Struct, frozen=True, gc=False, omit_defaults=True)
     cause: str
     reason: str
     who: str = ""
+    watermark: int | None = None
+    read_at: datetime | None = None
 
 
 class StockHeld(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):

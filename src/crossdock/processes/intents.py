@@ -89,6 +89,8 @@ class Move(msgspec.Struct, frozen=True, gc=False):
     line: str = ""
     expires_on: date | None = None
     """Until when the goods it brings may be sold."""
+    at: datetime | None = None
+    """When it happened, where that is another instant than the event's."""
 
 
 class Publish(msgspec.Struct, frozen=True, gc=False):

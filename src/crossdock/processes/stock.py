@@ -1,5 +1,6 @@
 """Stock of one item at one location, as the warehouse reports it; the quantities themselves stand in the ledger."""
 
+from datetime import datetime
 from decimal import Decimal
 from typing import Final
 
@@ -23,9 +24,22 @@ ZERO: Final = Decimal(0)
 replace = msgspec.structs.replace
 
 
+class Count(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
+    """A difference was settled at `settled_at`: what the system had said by its event `watermark`, or had happened by
+    `read_at`, is in the number.
+    """
+
+    system: str
+    read_at: datetime
+    settled_at: datetime
+    watermark: int | None = None
+
+
 class State(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
     entries: int = 0
     published: str = ""
+    counts: dict[str, Count] = {}
+    """The last count of each lot and owner that the ledger followed."""
 
 
 def initial(_thread: str) -> State:
@@ -61,9 +75,37 @@ def _moved(state: State, event: Recorded, policy: Policy, change: Quantity, othe
     if not policy.speaks_for(event.source, place.location):
         return Step(state, (not_theirs(event, "stock", place.location, policy),), "ignored")
     way: tuple[Bucket, Bucket] = (other, "available") if change.value > 0 else ("available", other)
+    count = state.counts.get(_lot(place))
+    if count is not None and _before(event, count):
+        return _late(state, event, change, other, count)
     expires_on = getattr(event.data, "expires_on", None)
     move: Intent = Move(place, *way, abs(change.value), change.unit, expires_on=expires_on)
     return Step(replace(state, entries=state.entries + 1), (move, Publish(place.item, place.location)))
+
+
+def _lot(place: StockPlace) -> str:
+    return f"{place.lot}/{place.owner}"
+
+
+def _before(event: Recorded, count: Count) -> bool:
+    """The count has seen what it tells: by the system's own numbers, else by when it happened."""
+    if event.source == count.system and event.sequence is not None and count.watermark is not None:
+        return event.sequence <= count.watermark
+    return event.occurred_at < count.read_at
+
+
+def _late(state: State, event: Recorded, change: Quantity, other: Bucket, count: Count) -> Step:
+    """It was so from its own instant until the count, which stands: the opposite is booked when that was settled."""
+    if other != OUTSIDE:
+        return Step(state, (), "stale")
+    amount = abs(change.value)
+    come = Move(event.data.place, OUTSIDE, AVAILABLE, amount, change.unit)
+    go = Move(event.data.place, AVAILABLE, OUTSIDE, amount, change.unit)
+    if change.value > 0:
+        moves = (come, replace(go, at=count.settled_at))
+    else:
+        moves = (replace(come, at=count.settled_at), go)
+    return Step(replace(state, entries=state.entries + len(moves)), moves)
 
 
 def _reconciled(state: State, event: Recorded) -> Step:
@@ -82,7 +124,11 @@ def _reconciled(state: State, event: Recorded) -> Step:
         if rest > 0:
             source, target = (OUTSIDE, bucket) if change > 0 else (bucket, OUTSIDE)
             moves.append(Move(place, source, target, rest, unit))
-    state = replace(state, entries=state.entries + len(moves))
+    counts = state.counts
+    if event.data.read_at is not None:
+        count = Count(event.data.system, event.data.read_at, event.occurred_at, event.data.watermark)
+        counts = counts | {_lot(place): count}
+    state = replace(state, entries=state.entries + len(moves), counts=counts)
     return Step(state, (*moves, Publish(place.item, place.location)))
 
 

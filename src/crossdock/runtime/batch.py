@@ -160,6 +160,8 @@ class Batch:
             case i.Claim(as_sold=True):
                 dated = msgspec.structs.replace(intent, good_on=self.now.date())
                 out.wishes.append(Wish(dated, thread.hash, thread.key, event.id, event.occurred_at))
+            case i.Move(at=datetime() as at):
+                out.wishes.append(Wish(intent, thread.hash, thread.key, event.id, at))
             case i.Claim() | i.Move():
                 out.wishes.append(Wish(intent, thread.hash, thread.key, event.id, event.occurred_at))
             case i.Publish():

@@ -70,9 +70,11 @@ class Found:
     state: str
     reason: str
 
-    def event(self, system: str, number: int) -> StockReconciled:
+    def event(self, system: str, number: int, watermark: int | None, read_at: datetime) -> StockReconciled:
         good, held = Quantity(self.good, self.unit), Quantity(self.held, self.unit)
-        return StockReconciled(self.place, good, held, system, number, self.cause, self.reason, HUB)
+        return StockReconciled(
+            self.place, good, held, system, number, self.cause, self.reason, HUB, watermark, read_at
+        )
 
 
 _FOUND_COLUMNS: Final = (
@@ -232,6 +234,7 @@ async def finish(
         )  # fmt: skip
         await _close_case(connection, replaced, f"run {run.id} looked again")
         generation = await connection.fetchval("select generation from hub")
+        read_at = await connection.fetchval("select read_at from reconcile_run where id = $1", run.id)
         # What was settled since this run began to look is not booked a second time.
         decided = await connection.fetch(
             "select d.item, d.location, d.lot, d.owner from reconcile_difference d join reconcile_run r on r.id = d.run"
@@ -248,7 +251,8 @@ async def finish(
         for number, one in zip((row["id"] for row in numbers), found, strict=True):
             records.append(_record(run, number, one, now))
             if one.state == "settled":
-                events.append(_event(one.event(run.system, number), generation, segment, now))
+                said = one.event(run.system, number, seen.watermark, read_at)
+                events.append(_event(said, generation, segment, now))
         if records:
             await connection.copy_records_to_table(
                 "reconcile_difference", records=records, columns=_FOUND_COLUMNS
@@ -306,7 +310,7 @@ async def fail(connection: Connection, run: Run, reason: str) -> None:
 
 async def read_difference(connection: Connection, number: int) -> Any | None:
     return await connection.fetchrow(
-        "select d.*, r.system from reconcile_difference d join reconcile_run r on r.id = d.run where d.id = $1", number
+        "select d.*, r.system, r.watermark, r.read_at from reconcile_difference d join reconcile_run r on r.id = d.run where d.id = $1", number
     )  # fmt: skip
 
 
@@ -326,7 +330,18 @@ async def decide(
         if booked:
             place = StockPlace(row["item"], row["location"], row["lot"], row["owner"])
             good, held = Quantity(row["good"], row["unit"]), Quantity(row["held"], row["unit"])
-            data = StockReconciled(place, good, held, row["system"], row["id"], row["cause"], reason, who)
+            data = StockReconciled(
+                place,
+                good,
+                held,
+                row["system"],
+                row["id"],
+                row["cause"],
+                reason,
+                who,
+                row["watermark"],
+                row["read_at"],
+            )
             generation, segment = await connection.fetchval("select generation from hub"), current_segment()
             await log.append_rows(connection, [_event(data, generation, segment, now)], segment)
     return True
