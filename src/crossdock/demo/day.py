@@ -7,7 +7,7 @@ import socket
 import subprocess
 import sys
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from dataclasses import asdict, dataclass, field
 from itertools import count
 from pathlib import Path
@@ -244,8 +244,13 @@ async def _place_blocked(stage: Stage, wish: trade.Wish) -> None:
     stage.placed[reference] = wish
 
 
-async def drain(stage: Stage, progress: Progress, seconds: float = DRAIN_SECONDS) -> None:
-    """Faults are off: release what may be released, retry what was refused, wait until all is settled."""
+async def drain(
+    stage: Stage, progress: Progress, seconds: float = DRAIN_SECONDS, excused: Callable[[], Awaitable[int]] | None = None
+) -> None:  # fmt: skip
+    """Faults are off: release what may be released, retry what was refused, wait until all is settled.
+
+    `excused`: how many effects may stay open, since only a person outside can settle them.
+    """
     for reference, wish in stage.placed.items():
         if wish.credit == "released":
             await stage.twins.send_surely("POST", "sap-1", "/_twin/credit/release", {"reference": reference})
@@ -254,7 +259,7 @@ async def drain(stage: Stage, progress: Progress, seconds: float = DRAIN_SECONDS
         if monotonic() >= end:
             return
         try:
-            left = await _left(stage)
+            left = await _left(stage) - (await excused() if excused else 0)
             if left > 0 and turn % OPERATE_EVERY == 0:
                 await _operate(stage)
         except (Unreachable, Refused, aiohttp.ClientError, TimeoutError):

@@ -193,19 +193,6 @@ def ask_shops(folder: Path, every_seconds: float) -> None:
             )
 
 
-def without_mail(folder: Path) -> None:
-    """Take the mail server out: SMTP cannot be asked what it took, so a killed exchange is a case and no proof."""
-    hub_file, gone = folder / "hub.yaml", []
-    for path in sorted((folder / "systems").glob("*.yaml")):
-        document = yaml.safe_load(path.read_text())
-        if document["connector"] == "email":
-            gone.append(document["name"])
-            path.unlink()
-    hub = yaml.safe_load(hub_file.read_text())
-    hub["roles"]["notify"] = [name for name in hub["roles"]["notify"] if name not in gone]
-    hub_file.write_text(_HEADER + yaml.safe_dump(hub, sort_keys=False))
-
-
 def _secret(folder: Path, spec: SystemSpec, name: str) -> str:
     value = secrets.token_urlsafe(24)
     if spec.connector == "signed_webhook":
