@@ -15,6 +15,7 @@ from crossdock.processes.settling import books
 from crossdock.runtime.wake import LOG
 from crossdock.store import access
 from crossdock.store import reconcile as table
+from crossdock.store.evidence import came
 from crossdock.views import reconcile as view
 
 
@@ -87,6 +88,13 @@ async def approve(request: Request[Any, Any, Any], number: int) -> Response[byte
         if row is None:
             raise Problem(404, "no-such-difference", f"there is no difference {number}")
         booked = books(row["cause"], row["good"], row["held"], row["system"], row["location"], hub.hub.policy)
+        missed = dict(zip(row["missing"], row["missed_since"], strict=True))
+        late = await came(connection, row["system"], missed) if row["state"] == "open" else ()
+        if late:
+            detail = (
+                f"{len(late)} of {row['system']}'s events that were missing have come since: compare again"
+            )
+            raise Problem(409, "compared-too-early", detail)
         now = datetime.now(UTC)
         if not await table.decide(connection, row, booked, who.name, reason, now):
             raise Problem(

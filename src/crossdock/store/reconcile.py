@@ -310,7 +310,7 @@ async def fail(connection: Connection, run: Run, reason: str) -> None:
 
 async def read_difference(connection: Connection, number: int) -> Any | None:
     return await connection.fetchrow(
-        "select d.*, r.system, r.watermark, r.read_at from reconcile_difference d join reconcile_run r on r.id = d.run where d.id = $1", number
+        "select d.*, r.system, r.watermark, r.read_at, r.missing, r.missed_since from reconcile_difference d join reconcile_run r on r.id = d.run where d.id = $1", number
     )  # fmt: skip
 
 
