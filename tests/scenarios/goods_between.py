@@ -24,11 +24,11 @@ async def say(
     return str(answer.json()["verdict"])
 
 
-async def purchase(group: Group, number: str, item: str, quantity: int) -> str:
+async def purchase(group: Group, number: str, item: str, quantity: int, **line: str) -> str:
     """An order of ours to a supplier, in the ERP; nobody else tells the hub of it. Returns the thread."""
     order = {
         "supplier": "SUP-1",
-        "items": {"10": {"material": item, "plant": "1010", "quantity": str(quantity)}},
+        "items": {"10": {"material": item, "plant": "1010", "quantity": str(quantity)} | line},
     }
     await group.twin("sap-1", "/purchase_orders", {number: order}, "PUT")
     return f"inbound/sap-1/{number}"

@@ -1,6 +1,6 @@
 """Stock over HTTP: numbers by place with what they mean, as of an instant, and the entries behind them."""
 
-from datetime import datetime
+from datetime import UTC, date, datetime
 from typing import Any
 
 import msgspec
@@ -8,7 +8,8 @@ from litestar import Request, Response, get
 
 from crossdock.api.context import context
 from crossdock.api.problems import Problem
-from crossdock.processes.routing import below_zero
+from crossdock.processes.routing import below_zero, serving
+from crossdock.views import promise
 from crossdock.views import stock as view
 
 
@@ -54,6 +55,35 @@ async def list_entries(
     whole = len(entries) < max(1, min(limit, view.ENTRIES_MAX))
     body = {"item": item, "entries": entries, "next": None if whole else entries[-1].id}
     return Response(msgspec.json.encode(body), media_type="application/json")
+
+
+@get("/v1/promise/{item:str}", summary="What of an item can be promised on a channel for a day, term by term")
+async def read_promise(
+    request: Request[Any, Any, Any], item: str, channel: str = "", on: str = ""
+) -> Response[bytes]:  # fmt: skip
+    """`channel`: one of `roles.channels`, the first where none is given. `on`: the day, today where none is given."""
+    hub = context(request)
+    hub.identify(request, "read")
+    policy = hub.hub.policy
+    name = channel or (policy.channels[0] if policy.channels else "")
+    if name not in policy.channels:
+        known = ", ".join(policy.channels) or "none"
+        raise Problem(404, "not-found", f"{name or 'nothing'} is no channel; roles.channels names {known}")
+    nodes = serving(policy.routing, name, policy.location)
+    async with hub.reader.acquire() as connection:
+        found = await promise.read_promise(connection, item, name, nodes, _day(on))
+    if found is None:
+        raise _unknown(item)
+    return Response(
+        msgspec.json.encode(found), media_type="application/json", headers={"Cache-Control": "no-store"}
+    )
+
+
+def _day(text: str) -> date:
+    try:
+        return date.fromisoformat(text) if text else datetime.now(UTC).date()
+    except ValueError:
+        raise Problem(400, "bad-query", "on is a day, as 2026-12-01") from None
 
 
 def _unknown(item: str) -> Problem:

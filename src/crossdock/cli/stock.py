@@ -22,6 +22,7 @@ def register(app: typer.Typer) -> None:
     group = typer.Typer(help="Look stock up, every number with the entries behind it.", no_args_is_help=True)
     group.command("show")(show)
     group.command("as-of")(as_of)
+    group.command("promise")(promise)
     app.add_typer(group, name="stock")
 
 
@@ -48,6 +49,50 @@ def as_of(
     """What there was at an instant; a fact that came late and says it happened before is in it."""
     query = {"at": at} | ({"known_at": known_at} if known_at else {})
     _tell(asyncio.run(_read(hub, item, query, 0)), as_json)
+
+
+def promise(
+    item: ItemArgument,
+    hub: HubOption = Path(),
+    *,
+    channel: Annotated[
+        str, typer.Option(help="A channel of the landscape; the first where none is given.")
+    ] = "",
+    on: Annotated[str, typer.Option(help="The day, as 2026-12-01; today where none is given.")] = "",
+    as_json: JsonOption = False,
+) -> None:
+    """What can be promised on a channel for a day, and from what: on the shelf, kept back, coming, backordered."""
+    found = asyncio.run(_ask(hub, f"/v1/promise/{quote(item, safe='')}", {"channel": channel, "on": on}))
+    sys.stdout.write(json.dumps(found) + "\n" if as_json else "\n".join(promised(found)) + "\n")
+
+
+async def _ask(hub: Path, path: str, query: dict[str, str]) -> dict[str, Any]:
+    async with Client(hub) as client:
+        try:
+            found: dict[str, Any] = await client.request("GET", path, query=query)
+        except Refused as error:
+            note(f"error: {error}")
+            raise typer.Exit(1) from None
+    return found
+
+
+def promised(found: dict[str, Any]) -> Iterator[str]:
+    """The answer of the API as text: the sum, then its terms."""
+    unit, fresh = found["unit"], found["freshness"]
+    yield (
+        f"{found['item']} on {found['channel']} for {found['on']}: {_number(found['available_to_promise'])} {unit}"
+        f"  (as of {fresh['as_of']})"
+    )
+    yield f"  {'available':14} {_number(found['available']):>12} {unit}  at {', '.join(found['nodes'])}"
+    yield f"  {'kept back':14} {'-' + _number(found['kept_back']):>12} {unit}  for orders not heard of yet"
+    yield f"  {'inbound':14} {_number(found['inbound']):>12} {unit}  due by then"
+    yield f"  {'backordered':14} {'-' + _number(found['backordered']):>12} {unit}"
+    for one in found["coming"]:
+        when = f"due {one['due_on']}" if one["due_on"] else "nobody said when"
+        later = "" if one["counts"] else ", not counted"
+        yield f"    {_number(one['quantity'])} {unit} to {one['location']} with {one['thread']}, {when}{later}"
+    if not found["whole"]:
+        yield "    … more is open than was looked at: the numbers may be too low or too high"
 
 
 async def _read(hub: Path, item: str, query: dict[str, str], entries: int) -> dict[str, Any]:

@@ -54,9 +54,12 @@ async def story(request: Request[Any, Any, Any], thread: str, before: str = "") 
 
 
 def _columns(story: Any) -> tuple[str, ...]:
-    """The line law's parts that are in use, after the ones that always stand there."""
+    """The line law's parts: an order's usual ones always, of any others only those in use, so that all have room."""
     extras = dict.fromkeys(name for line in story.lines for name in line.extras)
-    return (*LINE_COLUMNS, *extras)
+    if story.kind == "order" and not extras:
+        return LINE_COLUMNS
+    used = [c for c in LINE_COLUMNS if c == "ordered" or any(getattr(line, c) for line in story.lines)]
+    return (*used, *extras)
 
 
 @get("/lineage/{ref:str}", include_in_schema=False)

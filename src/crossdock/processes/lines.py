@@ -183,6 +183,11 @@ def take_over_out(line: Line, quantity: Decimal) -> tuple[Line, Decimal]:
     return less, out
 
 
+def to_substitute(line: Line) -> Decimal:
+    """How much of what was ordered is still to be packed, and can be replaced by something else."""
+    return sum((getattr(line, part) for part in WAYS_FORWARD["substituted_out"] if part != "picked"), ZERO)
+
+
 def substitute(line: Line, item: str, quantity: Decimal, target: Literal["picked", "shipped"]) -> Line:
     """The line that stands for another item packed in place of `line`; add what is packed of it to `target`."""
     fresh = Line(

@@ -24,6 +24,7 @@ from crossdock.processes.lines import (
     split,
     substitute,
     take_over_out,
+    to_substitute,
 )
 from crossdock.processes.order_state import State, node_of
 from crossdock.processes.policy import Policy
@@ -196,12 +197,31 @@ def box(
             )
             intents += moves
             for quantity in left.values():
-                state, more = _beyond(state, x, quantity, target, policy, location)
+                state, more = _further(state, x, quantity, target, policy, location)
                 intents += more
         else:
             state, more = _instead(state, x, target, policy, location)
             intents += more
     return state, [*intents, *published(intents)]
+
+
+def _further(
+    state: State, x: LineShipped, quantity: Decimal, target: Boxed, policy: Policy, location: str
+) -> tuple[State, list[Intent]]:
+    """More of an item than its line waits for: more in place of what was ordered, where it is a substitute, or too much."""
+    mine = [line for line in state.lines if line.line == x.line]
+    intents: list[Intent] = []
+    if all(line.instead_of for line in mine if line.item == x.item):
+        wanted = sum((to_substitute(line) for line in mine if not line.instead_of), ZERO)
+        instead = min(quantity, wanted)
+        quantity -= instead
+        if instead > ZERO:
+            told = replace(x, quantity=replace(x.quantity, value=instead))
+            state, intents = _instead(state, told, target, policy, location)
+    if quantity > ZERO:
+        state, more = _beyond(state, x, quantity, target, policy, location)
+        intents += more
+    return state, intents
 
 
 def _beyond(

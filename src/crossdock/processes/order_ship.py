@@ -25,6 +25,7 @@ from crossdock.processes.order_kits import as_sold
 from crossdock.processes.order_lines import Told, box, move_lines, published, unbox
 from crossdock.processes.order_state import CLOSED, Part, State, as_ordered, erp_of, lines_mark, node_of
 from crossdock.processes.policy import Policy
+from crossdock.processes.shipment_state import RANK
 
 replace = msgspec.structs.replace
 
@@ -240,7 +241,8 @@ def milestone(state: State, event: Recorded, policy: Policy) -> Step:
     part = next((x for x in state.parts if data.tracking in x.tracking), None)
     if part is None or part.milestone in (data.milestone, "delivered"):
         return Step(state, (), "stale")
-    part = replace(part, milestone=data.milestone)
+    if RANK[data.milestone] >= RANK[part.milestone]:  # another of its packages may be further already
+        part = replace(part, milestone=data.milestone)
     part, intents = _tell_followers(state, part, data, policy)
     return Step(_with_part(state, part), (*intents, *_news(state, part, data, policy)))
 

@@ -90,7 +90,10 @@ def _moved(state: State, track: Track, data: MilestoneReached) -> tuple[State, t
         return _ended(state, moved, data, data.at)
     if data.milestone == state.told:
         return state, ()
-    return replace(state, told=data.milestone), _tell_all(state, data)
+    # Of several packages the one that is furthest stands for the shipment; each is told all the same.
+    furthest = max(state.told, data.milestone, key=RANK.__getitem__)
+    told = data.milestone if RANK[data.milestone] == RANK[state.told] else furthest
+    return replace(state, told=told), _tell_all(state, data)
 
 
 def _tell_all(state: State, data: MilestoneReached) -> tuple[Intent, ...]:

@@ -123,7 +123,7 @@ async def read_stock(
         rows = await connection.fetch(sql["balances"], item, PLACES_MAX)
         if not rows:
             return None
-        stamp = await connection.fetchrow(sql["stamp"], BEHIND_MAX)
+        freshness = await read_freshness(connection)
         later: list[Any] = []
         if at is not None or known_at is not None:
             await _check_kept(connection, min(x for x in (at, known_at) if x is not None))
@@ -131,11 +131,16 @@ async def read_stock(
             later = await connection.fetch(
                 sql["later"], [row["id"] for row in rows], at or end, known_at or end
             )
-    assert stamp is not None
     quantities = undone({row["id"]: {b: row[b] for b in BUCKETS} for row in rows}, later)
     places = tuple(_place(row, quantities[row["id"]], below_zero) for row in rows)
-    freshness = Freshness(stamp["now"], stamp["position"], stamp["events"], stamp["oldest"])
     return Stock(item, totals(places), places, freshness, at, known_at)
+
+
+async def read_freshness(connection: Connection) -> Freshness:
+    """How far the ledger is, within the caller's transaction."""
+    stamp = await connection.fetchrow(blocks("stock.sql")["stamp"], BEHIND_MAX)
+    assert stamp is not None
+    return Freshness(stamp["now"], stamp["position"], stamp["events"], stamp["oldest"])
 
 
 async def _check_kept(connection: Connection, instant: datetime) -> None:
