@@ -5,6 +5,7 @@ The hub lives as long as the tests of this directory; every test has items and o
 
 import asyncio
 from collections.abc import AsyncIterator, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import aiohttp
@@ -23,9 +24,9 @@ POLICY = {
 }  # fmt: skip
 
 
-@pytest.fixture(scope="package")
-def group_hub(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[RunningHub, Twins]]:
-    directory = tmp_path_factory.mktemp("group")
+@contextmanager
+def trading(directory: Path) -> Iterator[tuple[RunningHub, Twins]]:
+    """A hub with its twins, books opened; their logs hold no stack trace when they end."""
     prepare(directory, settings={"business_clock_rate": 20.0}, group=True)
     _edit(directory / "hub.yaml")
     _hand_over(directory / "routing.yaml")
@@ -42,6 +43,18 @@ def group_hub(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Runnin
         stop(hub)
     logs = "".join(process.log.read_text(errors="replace") for process in twins.processes.values())
     assert "Traceback (most recent call last)" not in logs, logs[-4000:]
+
+
+@pytest.fixture(scope="package")
+def group_hub(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[RunningHub, Twins]]:
+    with trading(tmp_path_factory.mktemp("group")) as made:
+        yield made
+
+
+@pytest.fixture
+def own_hub(tmp_path: Path) -> Iterator[tuple[RunningHub, Twins]]:
+    with trading(tmp_path / "own") as made:
+        yield made
 
 
 def _edit(path: Path) -> None:
@@ -68,3 +81,11 @@ async def group(group_hub: tuple[RunningHub, Twins], request: pytest.FixtureRequ
         made = Group(Api(hub, session), twins, seed=sum(request.node.name.encode()))
         yield made
         await made.calm()
+
+
+@pytest.fixture
+async def own_group(own_hub: tuple[RunningHub, Twins]) -> AsyncIterator[Group]:
+    """Trade on a hub of the test's own, for what other tests' unsettled differences would change."""
+    hub, twins = own_hub
+    async with aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=60)) as session:
+        yield Group(Api(hub, session), twins)

@@ -54,8 +54,9 @@ async def approve(group: Group, one: dict[str, Any]) -> Any:
 
 
 # The hub waits half a minute for the events that are lost: most of what this takes.
-async def test_causes_are_told_apart_and_settled_once(group: Group) -> None:
+async def test_causes_are_told_apart_and_settled_once(own_group: Group) -> None:
     """A lost event, a note that a person booked twice, goods that are gone: named, approved once, and an entry each."""
+    group = own_group
     await spoil(group)
 
     found = await compared(group)
