@@ -1,4 +1,7 @@
-"""The composition root: one function per role makes the object graph of a process and runs it."""
+"""The composition root: one function per role makes the object graph of a process and runs it.
+
+Each imports what its own process needs, so that a worker does not hold the web server in memory.
+"""
 
 import asyncio
 import gc
@@ -9,64 +12,19 @@ import sys
 from collections.abc import Awaitable, Callable, Mapping
 
 import structlog
-import uvicorn
 import uvloop
-from litestar import Litestar
-from litestar.exceptions import HTTPException
-from litestar.openapi import OpenAPIConfig
-from litestar.openapi.plugins import JsonRenderPlugin
 
 from crossdock import __version__
-from crossdock.api import (
-    actions,
-    cases,
-    claims,
-    context,
-    events,
-    feed,
-    find,
-    health,
-    master,
-    now,
-    orders,
-    problems,
-    receive,
-    reconcile,
-    stock,
-    story,
-    threads,
-)
-from crossdock.console import routes as console
 from crossdock.runtime.children import SUPERVISOR_VARIABLE, listening_socket
-from crossdock.runtime.delivery import Delivery
 from crossdock.runtime.hub import Hub
-from crossdock.runtime.supervisor import Supervisor
-from crossdock.runtime.worker import Worker
-
-
-def api_app(hub: Hub) -> Litestar:
-    """API and console as one ASGI application."""
-    return Litestar(
-        route_handlers=[
-            receive.receive, events.append_one, events.append_batch, events.noop, orders.take_order, actions.retry_case,
-            actions.resume_thread, cases.list_cases, threads.list_threads, threads.count_phases, health.live, health.ready, health.startup, health.metrics,
-            find.find, now.now, feed.read_feed, master.read_master, stock.read_stock, stock.list_entries, stock.read_promise, reconcile.ask, reconcile.list_runs, reconcile.read_run, reconcile.approve, *story.HANDLERS, *claims.HANDLERS, console.router(),
-        ],
-        lifespan=[lambda app: context.opened(app, hub)],
-        exception_handlers={
-            problems.Problem: problems.on_problem, HTTPException: problems.on_http, Exception: problems.on_fault,
-        },
-        request_max_body_size=hub.settings.body_bytes_max,
-        openapi_config=OpenAPIConfig(
-            title="Crossdock", version=__version__, path="/v1/openapi", render_plugins=[JsonRenderPlugin()],
-        ),
-        logging_config=None,
-        debug=False,
-    )  # fmt: skip
 
 
 def run_api(hub: Hub) -> None:
     """Serve until a signal comes."""
+    import uvicorn
+
+    from crossdock.api.application import api_app
+
     _log_to_stderr()
     served = api_app(hub)
     config = uvicorn.Config(
@@ -88,11 +46,15 @@ def run_api(hub: Hub) -> None:
 
 
 def run_worker(hub: Hub) -> None:
+    from crossdock.runtime.worker import Worker
+
     _log_to_stderr()
     _with_parent_watch(Worker(hub).run)
 
 
 def run_delivery(hub: Hub) -> None:
+    from crossdock.runtime.delivery import Delivery
+
     _log_to_stderr()
     _with_parent_watch(Delivery(hub).run)
 
@@ -154,6 +116,8 @@ ROLES = ("api", "worker", "delivery")
 
 def run_roles(hub: Hub, flags: Mapping[str, object], roles: tuple[str, ...] = ROLES) -> None:
     """The supervisor with these roles; `flags` are what the command line said of settings."""
+    from crossdock.runtime.supervisor import Supervisor
+
     _log_to_stderr()
 
     def ready() -> None:

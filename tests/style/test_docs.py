@@ -10,7 +10,7 @@ import pytest
 import typer
 
 from crossdock import landscape
-from crossdock.app import api_app
+from crossdock.api.application import api_app
 from crossdock.cli.main import app
 from crossdock.connect.discovery import installed
 from crossdock.demo.landscape import write

@@ -1,0 +1,50 @@
+"""API and console as one ASGI application; what only the API's process has to load."""
+
+from litestar import Litestar
+from litestar.exceptions import HTTPException
+from litestar.openapi import OpenAPIConfig
+from litestar.openapi.plugins import JsonRenderPlugin
+
+from crossdock import __version__
+from crossdock.api import (
+    actions,
+    cases,
+    claims,
+    context,
+    events,
+    feed,
+    find,
+    health,
+    master,
+    now,
+    orders,
+    problems,
+    receive,
+    reconcile,
+    stock,
+    story,
+    threads,
+)
+from crossdock.console import routes as console
+from crossdock.runtime.hub import Hub
+
+
+def api_app(hub: Hub) -> Litestar:
+    """Every endpoint and page of a hub."""
+    return Litestar(
+        route_handlers=[
+            receive.receive, events.append_one, events.append_batch, events.noop, orders.take_order, actions.retry_case,
+            actions.resume_thread, cases.list_cases, threads.list_threads, threads.count_phases, health.live, health.ready, health.startup, health.metrics,
+            find.find, now.now, feed.read_feed, master.read_master, stock.read_stock, stock.list_entries, stock.read_promise, reconcile.ask, reconcile.list_runs, reconcile.read_run, reconcile.approve, *story.HANDLERS, *claims.HANDLERS, console.router(),
+        ],
+        lifespan=[lambda app: context.opened(app, hub)],
+        exception_handlers={
+            problems.Problem: problems.on_problem, HTTPException: problems.on_http, Exception: problems.on_fault,
+        },
+        request_max_body_size=hub.settings.body_bytes_max,
+        openapi_config=OpenAPIConfig(
+            title="Crossdock", version=__version__, path="/v1/openapi", render_plugins=[JsonRenderPlugin()],
+        ),
+        logging_config=None,
+        debug=False,
+    )  # fmt: skip
