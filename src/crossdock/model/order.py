@@ -118,6 +118,8 @@ class LineAllocation(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
     quantity: Quantity
     location: str
     lot: str = ""
+    release: int = -1
+    """Which of the order's releases the warehouse speaks of; -1 where it does not say."""
 
 
 class OrderAllocated(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
@@ -154,6 +156,8 @@ class LineShipped(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
     item: str
     quantity: Quantity
     lot: str = ""
+    release: int = -1
+    """Which of the order's releases the warehouse worked on; -1 where it does not say."""
 
 
 class LinesPacked(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):

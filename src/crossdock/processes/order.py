@@ -182,7 +182,7 @@ def _stand(state: State, hold: str) -> Step:
 
 def _checked(state: State, event: Recorded, policy: Policy) -> Step:
     """The ERP's answer; one that comes while the order goes on already can only stop it or be noted."""
-    if state.checked or state.phase in CLOSED:
+    if state.checked or state.phase in CLOSED or order_check.not_asked_any_more(state, event):
         return Step(state, (), "stale")
     if state.phase not in BEFORE_RELEASE:
         return order_check.checked_beside(state, event, policy)
@@ -323,7 +323,7 @@ def _as_step(found: tuple[State, list[Intent]]) -> tuple[State, tuple[Intent, ..
 
 def _sales_order(state: State, event: Recorded, policy: Policy) -> Step:
     state = replace(state, sales_order=event.data.document)
-    if state.cancel == "agreed":
+    if state.cancel == "agreed" or state.phase == "rejected":
         return Step(state, order_cancel.cancel_sales_order(state, policy))
     state, told = order_ship.tell_erp_lines(state, policy)
     intents: list[Intent] = list(told)

@@ -7,7 +7,7 @@ from crossdock.model.envelope import Recorded
 from crossdock.processes.intents import ClearTimer, CloseCase, Do, Intent, OpenCase, Step, Withdraw
 from crossdock.processes.lines import ZERO, settled
 from crossdock.processes.order_lines import Told, move_lines, published
-from crossdock.processes.order_release import ask_to_stop, live, note_answer, number_of, unanswered
+from crossdock.processes.order_release import ask_to_stop, live, note_answer, number_of, object_of, unanswered
 from crossdock.processes.order_ship import notify, roll_up, tell_erp_lines
 from crossdock.processes.order_state import BEFORE_RELEASE, CLOSED, State, erp_of, gone
 from crossdock.processes.policy import Policy
@@ -68,14 +68,17 @@ def cancel_now(state: State, policy: Policy) -> Step:
     """Nothing left the hub's own books yet but a question and perhaps a claim that is under way."""
     if gone(state):
         return _refuse(state)
-    checks = state.checks
+    asked = (unasked(state),) if state.checks else ()
     settled_cases = _unheld(state, "the order was cancelled")
     state, moves = stop_lines(state, policy)
-    state = replace(state, phase="cancelled", cancel="agreed", hold="", claim="", holds=())
-    intents: list[Intent] = [*moves, *notify(state, "cancelled", policy)]
-    if checks:
-        intents.append(Withdraw("order.check", state.reference, checks - 1))
-    return Step(state, (*intents, *settled_cases))
+    step = _agreed(replace(state, hold="", claim="", holds=()), policy, moves)
+    return Step(step.state, (*step.intents, *asked, *settled_cases))
+
+
+def unasked(state: State) -> Withdraw:
+    """The newest question to the ERP is taken back: nobody needs an answer to it."""
+    newest = state.checks - 1
+    return Withdraw("order.check", object_of(state.reference, newest), newest)
 
 
 def _unheld(state: State, because: str) -> tuple[Intent, ...]:
@@ -102,7 +105,10 @@ def reject(state: State, reason: str, policy: Policy) -> Step:
     ended = _unheld(state, "the order was rejected")
     state, moves = stop_lines(state, policy)
     state = replace(state, phase="rejected", hold="", cancel_reason=reason, holds=())
-    return Step(state, (*moves, *_tell_channel(state, reason), *notify(state, "rejected", policy), *ended))
+    told = cancel_sales_order(state, policy) if state.sales_order else ()
+    return Step(
+        state, (*moves, *_tell_channel(state, reason), *notify(state, "rejected", policy), *told, *ended)
+    )
 
 
 def _tell_channel(state: State, reason: str) -> tuple[Intent, ...]:

@@ -6,10 +6,10 @@ import msgspec
 
 from crossdock.model.envelope import Recorded
 from crossdock.model.order import OrderReceived
-from crossdock.processes.intents import ClearTimer, CloseCase, Intent, OpenCase, Step, Withdraw
+from crossdock.processes.intents import ClearTimer, CloseCase, Intent, OpenCase, Step
 from crossdock.processes.lines import Line
-from crossdock.processes.order_cancel import stop_lines
-from crossdock.processes.order_release import ask_to_stop, live, unanswered
+from crossdock.processes.order_cancel import stop_lines, unasked
+from crossdock.processes.order_release import ask_to_stop, live, taken_off, unanswered
 from crossdock.processes.order_ship import notify, roll_up
 from crossdock.processes.order_state import BEFORE_RELEASE, CLOSED, Change, State
 from crossdock.processes.policy import Policy
@@ -81,10 +81,22 @@ def stopped(state: State, policy: Policy, reason: str) -> Step:
     if unanswered(state) or state.change is None:
         return Step(state)
     if any(x.cancel == "refused" for x in state.releases if x.cancel):
-        kept = replace(state, change=None, phase="released")
-        return Step(roll_up(kept), (_too_late(state),))
+        return _kept(replace(state, change=None, phase="released"), policy)
     step = _begin_again(state, state.change, policy)
     return Step(step.state, (*step.intents, *notify(state, "changed", policy)))
+
+
+def _kept(state: State, policy: Policy) -> Step:
+    """Somebody could not stop: the order goes on as it was, and what others stopped is claimed and released again."""
+    from crossdock.processes.order_trouble import claim_backorders
+
+    case = _too_late(state)
+    state, moves = taken_off(state)
+    if not any(x.backordered for x in state.lines):
+        return Step(roll_up(state), (case,))
+    step = claim_backorders(state, policy)
+    assert isinstance(step.state, State)
+    return Step(roll_up(step.state), (*moves, case, *step.intents))
 
 
 def _begin_again(state: State, change: Change, policy: Policy) -> Step:
@@ -94,16 +106,17 @@ def _begin_again(state: State, change: Change, policy: Policy) -> Step:
     state, moves = stop_lines(state, policy)
     before: list[Intent] = list(moves)
     if state.checks and state.phase == "checking":
-        before.append(Withdraw("order.check", state.reference, state.checks - 1))
+        before.append(unasked(state))
     if state.hold:
         before += [ClearTimer("recheck"), CloseCase("hold", "the order was changed")]
     if "address" in state.holds and change.destination.country:
         before.append(CloseCase("hold/address", "the order was changed"))
     holds = tuple(x for x in state.holds if x != "address")
+    left = tuple(x for x in state.parts if x.shipped_at)  # what else was packed is taken apart
     fresh = replace(
         state, phase="checking", lines=lines_of(change), total=change.total, destination=change.destination,
         service=change.service, promised_on=change.promised_on, people=change.people, subject=change.subject,
-        people_mark=change.people_mark, change=None, hold="", holds=holds, claim="", checked=False, allocated=False,
+        people_mark=change.people_mark, change=None, hold="", holds=holds, claim="", checked=False, allocated=False, parts=left,
     )  # fmt: skip
     fresh = route(fresh, policy)
     step = begin(fresh, policy.of(fresh.company))

@@ -8,7 +8,7 @@ from crossdock.model.master import MasterDataAwaited
 from crossdock.model.money import Money
 from crossdock.model.order import LineCheck, OrderChecked
 from crossdock.model.thread import identifier_thread
-from crossdock.processes import order_cancel
+from crossdock.processes import order_cancel, order_release
 from crossdock.processes.intents import Do, Intent, OpenCase, SetTimer, Step, Tell
 from crossdock.processes.order_state import State, as_ordered, erp_of, gone, node_of
 from crossdock.processes.policy import Policy
@@ -26,13 +26,18 @@ def ask(state: State, policy: Policy) -> tuple[State, tuple[Intent, ...]]:
     do = Do(
         "order.check",
         erp_of(state, policy),
-        state.reference,
+        order_release.object_of(state.reference, generation),
         payload,
         state.reference,
         generation,
         priority=1,
     )
     return replace(state, checks=generation + 1), (do,)
+
+
+def not_asked_any_more(state: State, event: Recorded) -> bool:
+    """An answer to an earlier question: the order was other then."""
+    return bool(event.about) and order_release.number_of(event.about) != state.checks - 1
 
 
 def refusal(state: State, answer: OrderChecked, policy: Policy) -> Step | None:

@@ -74,7 +74,7 @@ def move_lines(
             for x in taken:
                 wanted -= x.quantity
                 way = Way(part, target, goal or GOAL_OF[target], before, location)
-                moves += _moved(lines[at], x.quantity, way, state.claim)
+                moves += moved(lines[at], x.quantity, way, state.claim)
         if wanted > ZERO:
             left[name, item] = left.get((name, item), ZERO) + wanted
     return replace(state, lines=tuple(lines)), moves, left
@@ -90,7 +90,7 @@ class Way(msgspec.Struct, frozen=True, gc=False):
     location: str
 
 
-def _moved(line: Line, quantity: Decimal, way: Way, claim: str) -> list[Intent]:
+def moved(line: Line, quantity: Decimal, way: Way, claim: str) -> list[Intent]:
     """In the ledger. What the warehouse takes of another lot than was set aside comes from its shelf, and the lot that
     was set aside goes back.
     """

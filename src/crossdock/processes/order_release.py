@@ -1,14 +1,17 @@
 """Giving an order's work to warehouses, and asking them to stop: one release per node, numbered per order."""
 
+from typing import TypeVar
+
 import msgspec
 
 from crossdock.model import requests
 from crossdock.model.envelope import Recorded
 from crossdock.model.money import Money
-from crossdock.model.order import OrderLine
+from crossdock.model.order import LineAllocation, LineShipped, OrderLine
 from crossdock.model.quantity import Quantity
 from crossdock.processes.intents import Do, Intent, Step
-from crossdock.processes.lines import Line
+from crossdock.processes.lines import Line, advance
+from crossdock.processes.order_lines import Way, moved, published
 from crossdock.processes.order_state import Release, State
 from crossdock.processes.policy import Policy
 
@@ -84,11 +87,41 @@ def ask_to_stop(state: State, releases: list[Release], reason: str) -> tuple[Sta
     return replace(state, releases=marked), intents
 
 
+def taken_off(state: State) -> tuple[State, list[Intent]]:
+    """What a warehouse agreed to stop, though the order goes on as it was, waits for stock again."""
+    stopped = {x.number for x in state.releases if x.cancel == "agreed"}
+    lines = list(state.lines)
+    moves: list[Intent] = []
+    for place, line in enumerate(lines):
+        if line.release not in stopped:
+            continue
+        back, taken = advance(
+            line,
+            "backordered",
+            line.reserved + line.allocated + line.picked,
+            ("reserved", "allocated", "picked"),
+        )
+        for x in taken:
+            lines[place] = replace(back, release=-1)
+            way = Way(x.source, "backordered", "available", line.lot, line.location)
+            moves += moved(line, x.quantity, way, state.claim)
+    return replace(state, lines=tuple(lines)), [*moves, *published(moves)]
+
+
 def note_answer(state: State, number: int, *, accepted: bool) -> State:
     answer = "agreed" if accepted else "refused"
     return replace(
         state, releases=tuple(replace(x, cancel=answer) if x.number == number else x for x in state.releases)
     )
+
+
+Named = TypeVar("Named", LineAllocation, LineShipped)
+
+
+def still_worked_on(state: State, told: tuple[Named, ...]) -> tuple[Named, ...]:
+    """Without what a warehouse says of a release that it agreed to stop: late news of work that it takes apart again."""
+    stopped = {x.number for x in state.releases if x.cancel == "agreed"}
+    return tuple(x for x in told if x.release not in stopped)
 
 
 def unanswered(state: State) -> bool:

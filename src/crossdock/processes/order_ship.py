@@ -23,6 +23,7 @@ from crossdock.processes.intents import ClearTimer, Do, Intent, Step
 from crossdock.processes.lines import Line, settled, whole_kits
 from crossdock.processes.order_kits import as_sold
 from crossdock.processes.order_lines import Told, box, move_lines, published, unbox
+from crossdock.processes.order_release import still_worked_on
 from crossdock.processes.order_state import CLOSED, Part, State, as_ordered, erp_of, lines_mark, node_of
 from crossdock.processes.policy import Policy
 from crossdock.processes.shipment_state import RANK
@@ -64,9 +65,12 @@ def roll_up(state: State) -> State:
 
 def allocated(state: State, event: Recorded, policy: Policy) -> Step:
     data: OrderAllocated = event.data
+    lines = still_worked_on(state, data.lines)
+    if data.lines and not lines:
+        return Step(state, (), "stale")
     moves: list[Intent] = []
-    for location in dict.fromkeys(x.location for x in data.lines):
-        told = [Told(x.line, x.item, x.quantity.value, x.lot) for x in data.lines if x.location == location]
+    for location in dict.fromkeys(x.location for x in lines):
+        told = [Told(x.line, x.item, x.quantity.value, x.lot) for x in lines if x.location == location]
         state, some, _ = move_lines(state, told, "allocated", location=location)
         moves += some
     if state.allocated:
@@ -111,8 +115,11 @@ def packed(state: State, event: Recorded, policy: Policy) -> Step:
     data: LinesPacked = event.data
     if _part(state, data.shipment):
         return Step(state, (), "duplicate")
-    state, intents = box(state, data.lines, "picked", policy, data.location)
-    state = _with_part(state, Part(data.shipment, data.lines, location=data.location))
+    lines = still_worked_on(state, data.lines)
+    if not lines:
+        return Step(state, (), "stale")
+    state, intents = box(state, lines, "picked", policy, data.location)
+    state = _with_part(state, Part(data.shipment, lines, location=data.location))
     state, told = tell_erp_lines(state, policy)
     return Step(roll_up(state), (*intents, *told))
 
@@ -125,7 +132,7 @@ def unpacked(state: State, event: Recorded, policy: Policy) -> Step:
         return Step(state, (), "stale" if part else "ignored")
     state = replace(state, parts=tuple(x for x in state.parts if x is not part))
     before = lines_mark(state)
-    state, moves = unbox(state, data.lines, policy, data.location)
+    state, moves = unbox(state, still_worked_on(state, data.lines), policy, data.location)
     if lines_mark(state) == before or state.cancel:
         return Step(state, tuple(moves))
     state, told = tell_erp_lines(state, policy)

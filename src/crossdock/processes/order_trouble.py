@@ -4,11 +4,13 @@ import msgspec
 
 from crossdock.model.envelope import Recorded
 from crossdock.model.order import HoldPlaced, LinesShort, LinesUndeliverable
+from crossdock.model.stock import StockPlace
 from crossdock.model.thread import reference_of
 from crossdock.processes import order_cancel, order_kits
-from crossdock.processes.intents import Claim, ClearTimer, CloseCase, Intent, OpenCase, SetTimer, Step
+from crossdock.processes.intents import Claim, ClearTimer, CloseCase, Intent, Move, OpenCase, SetTimer, Step
 from crossdock.processes.lines import Part, promised
-from crossdock.processes.order_lines import Told, move_lines
+from crossdock.processes.order_lines import Told, move_lines, published
+from crossdock.processes.order_release import still_worked_on
 from crossdock.processes.order_ship import _part, _with_part, notify, roll_up, tell_erp_lines
 from crossdock.processes.order_state import BEFORE_RELEASE, CLOSED, State
 from crossdock.processes.policy import Policy
@@ -19,7 +21,10 @@ replace = msgspec.structs.replace
 def short_picked(state: State, event: Recorded, policy: Policy) -> Step:
     """The shelf was empty: what is missing left the books; the customer waits for it, or gets less."""
     data: LinesShort = event.data
-    told = [Told(x.line, x.item, x.quantity.value, x.lot) for x in data.lines]
+    live = still_worked_on(state, data.lines)
+    if not live:
+        return Step(state, _left_the_shelf(data))
+    told = [Told(x.line, x.item, x.quantity.value, x.lot) for x in live]
     target: Part = "short_closed" if policy.short_pick == "cancel" else "backordered"
     state, moves, _ = move_lines(
         state, told, target, location=data.location, goal="outside", ways=("allocated", "reserved")
@@ -42,6 +47,17 @@ def short_picked(state: State, event: Recorded, policy: Policy) -> Step:
             )
         ]  # fmt: skip
     return Step(roll_up(state), (*moves, *more))
+
+
+def _left_the_shelf(data: LinesShort) -> tuple[Intent, ...]:
+    """Found missing for work that was stopped: no order lacks it, the shelf does."""
+    moves = tuple(
+        Move(
+            StockPlace(x.item, data.location, x.lot), "available", "outside", x.quantity.value, x.quantity.unit, "", x.line
+        )
+        for x in data.lines
+    )  # fmt: skip
+    return (*moves, *published(moves))
 
 
 def _got_less(state: State, moves: list[Intent], policy: Policy) -> tuple[State, tuple[Intent, ...]]:

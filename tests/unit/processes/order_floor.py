@@ -58,10 +58,10 @@ class Floor:
         buckets = dict.fromkeys(stock.BUCKETS, Decimal(0)) | {"available": Decimal(pieces)}
         self.balances[key] = stock.Balance(len(self.balances), key, "EA", buckets, False, 0, None, ends)
 
-    def say(self, data: msgspec.Struct, about: str = "") -> None:
+    def say(self, data: msgspec.Struct, about: str = "", sequence: int | None = None) -> None:
         event = Recorded(
             thread="order/shop/1", type=TYPE_OF[type(data)], data=data, id="e", source="wms", occurred_at=NOW, recorded_at=NOW,
-            about=about,
+            about=about, sequence=sequence,
         )  # fmt: skip
         step = order.step(self.state, event, self.policy)
         self.state = step.state

@@ -19,7 +19,7 @@ from crossdock.model.thread import ThreadKey, shipment_thread, stock_thread
 
 CHANNEL = "events"
 MESSAGE_ID_HEADER = "x-message-id"
-_RELEASE = re.compile(r"~\d+$")
+_RELEASE = re.compile(r"~(\d+)$")
 M = TypeVar("M", bound=messages.Message)
 
 
@@ -40,6 +40,12 @@ def to_events(inbound: Inbound, account: Account) -> Translation:
 def order_reference(hub_reference: str) -> str:
     """Our order, whichever of its releases (`~n`) the WMS speaks of."""
     return _RELEASE.sub("", hub_reference)
+
+
+def release_of(hub_reference: str) -> int:
+    """The number of the release it speaks of; the first bears no mark."""
+    found = _RELEASE.search(hub_reference)
+    return int(found[1]) if found else 0
 
 
 Translate = Callable[[Inbound, str, Account], Translation]
@@ -72,6 +78,7 @@ def _to_order_allocated(message: messages.OrderAllocatedMessage, _: Account) -> 
             ),
             location=line.location_id or message.facility,
             lot=line.lot_number or "",
+            release=release_of(payload.extended.hub_reference),
         )
         for index, line in enumerate(payload.lines)
     )
@@ -98,6 +105,7 @@ def _to_short_picked(message: messages.OrderShortPickedMessage, _: Account) -> N
                 unit_path=f"/Payload/Lines/{index}/QuantityUomId",
             ),
             lot=line.lot_number or "",
+            release=release_of(payload.extended.hub_reference),
         )
         for index, line in enumerate(payload.lines)
     )
@@ -186,6 +194,7 @@ def _to_line(line: messages.PackedLine, path: str) -> LineShipped:
             unit_path=f"{path}/QuantityUomId",
         ),
         lot=line.lot_number or "",
+        release=release_of(line.extended.hub_reference),
     )
 
 
