@@ -175,6 +175,7 @@ async def _open_books(stage: Stage) -> None:
         match process.connector:
             case "sap_s4":
                 await stage.twins.send("PUT", name, "/_twin/materials", trade.materials())
+                await stage.twins.send("PUT", name, "/_twin/material_stock", trade.plant_stock())
             case "shopify" | "woocommerce":
                 await stage.twins.send("PUT", name, "/_twin/products", trade.products())
             case "amazon_marketplace":

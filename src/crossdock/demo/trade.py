@@ -50,6 +50,12 @@ def materials() -> dict[str, dict[str, str]]:
     }
 
 
+def plant_stock() -> dict[str, dict[str, dict[str, str]]]:
+    """For the ERP twin: what lies at every plant of both companies."""
+    shelf = {sku: {"unrestricted": str(OPENING_STOCK)} for sku in _CATALOGUE}
+    return dict.fromkeys(("1010", "1020", "2010"), shelf)
+
+
 def products() -> dict[str, dict[str, str]]:
     """For the shop twin."""
     return {sku: {"title": title, "price": price} for sku, (title, price) in _CATALOGUE.items()}

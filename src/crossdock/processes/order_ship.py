@@ -112,6 +112,9 @@ def _with_part(state: State, part: Part) -> State:
 
 
 def packed(state: State, event: Recorded, policy: Policy) -> Step:
+    """What is in the boxes beyond the order, or in place of it, the ERP hears when it leaves: until then it can come out again,
+    and a line that is delivered in full cannot be raised and lowered meanwhile.
+    """
     data: LinesPacked = event.data
     if _part(state, data.shipment):
         return Step(state, (), "duplicate")
@@ -120,8 +123,7 @@ def packed(state: State, event: Recorded, policy: Policy) -> Step:
         return Step(state, (), "stale")
     state, intents = box(state, lines, "picked", policy, data.location)
     state = _with_part(state, Part(data.shipment, lines, location=data.location))
-    state, told = tell_erp_lines(state, policy)
-    return Step(roll_up(state), (*intents, *told))
+    return Step(roll_up(state), tuple(intents))
 
 
 def unpacked(state: State, event: Recorded, policy: Policy) -> Step:

@@ -9,7 +9,7 @@ import signal
 import subprocess
 import sys
 from collections.abc import Callable
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import asdict, dataclass, field
 from decimal import Decimal
 from pathlib import Path
 from time import monotonic
@@ -266,11 +266,7 @@ async def run(
         await stage.twins.quirks(faults)
         # Orders are spread over the time the mischief takes, so that every kill meets work under way.
         seconds = max(10.0, len(steps) * 3.0)
-        # Customers' edits are left out: a box packed at a stopped version can leave a change that SAP refuses and
-        # what comes after it behind that, and an edit at the instant of packing can lose a line of the order.
-        wishes = [replace(w, edit_after=None) for w in trade.group_wishes(orders * 2, seed) if not w.credit][
-            :orders
-        ]
+        wishes = [w for w in trade.group_wishes(orders * 2, seed) if not w.credit][:orders]
         placing = asyncio.create_task(
             place_all(stage, wishes, per_second=max(orders / seconds, 5.0), progress=progress)
         )

@@ -40,6 +40,7 @@ class House(Floor):
         self.delivered: Pieces = {}
         self.cases: list[str] = []
         self.wanted, self.version = wanted, 0
+        self.too_much = False
         ordered = [(item, wanted.get(item, 0)) for item in ITEMS]
         super().__init__(ordered, {(item, ""): (STOCK, None) for item in ITEMS}, policy=POLICY)
 
@@ -126,10 +127,7 @@ class House(Floor):
     def toil(self, number: int) -> None:
         """The warehouse does its next step for one release."""
         one = self.work[number]
-        boxes = tuple(
-            o.LineShipped("shop/1", line, item, Quantity(Decimal(q)), release=number)
-            for (line, item), q in one["content"].items()
-        )
+        boxes = _boxed(number, one["content"])
         shipment = f"wms/S-{number}"
         match one["state"]:
             case "released":
@@ -141,6 +139,10 @@ class House(Floor):
                 self.tell(o.OrderAllocated(lines))
             case "allocated":
                 one["state"] = "packed"
+                if self.too_much:
+                    self.too_much = False
+                    one["content"][next(iter(one["content"]))] += 1
+                    boxes = _boxed(number, one["content"])
                 self.tell(o.LinesPacked(shipment, boxes, "SITE1"), box=one["box"])
             case "packed":
                 one["state"] = "gone"
@@ -154,10 +156,7 @@ class House(Floor):
             self.tell(o.CancellationAnswered(False, "it left"), about)
             return
         if one["state"] == "packed":
-            boxes = tuple(
-                o.LineShipped("shop/1", line, item, Quantity(Decimal(q)), release=number)
-                for (line, item), q in one["content"].items()
-            )
+            boxes = _boxed(number, one["content"])
             self.tell(o.LinesUnpacked(f"wms/S-{number}", boxes, "SITE1", "stopped"), box=one["box"])
         one["state"] = "stopped"
         self.tell(o.CancellationAnswered(True), about)
@@ -168,6 +167,13 @@ class House(Floor):
             if not self.act(turn * 7):
                 return
         raise AssertionError("the world has no end")
+
+
+def _boxed(number: int, content: dict[tuple[str, str], int]) -> tuple[o.LineShipped, ...]:
+    return tuple(
+        o.LineShipped("shop/1", line, item, Quantity(Decimal(q)), release=number)
+        for (line, item), q in content.items()
+    )
 
 
 def _pieces(lines: tuple[o.OrderLine, ...]) -> Pieces:
@@ -182,9 +188,11 @@ QUANTITIES = st.fixed_dictionaries({item: st.integers(0, 4) for item in ITEMS}).
 )
 ACTS = st.lists(st.integers(0, 5), min_size=2, max_size=9)
 STEPS = st.lists(
-    st.tuples(ACTS, st.one_of(QUANTITIES, QUANTITIES, st.just("cancel"))), min_size=1, max_size=4
+    st.tuples(ACTS, st.one_of(QUANTITIES, QUANTITIES, st.sampled_from(["cancel", "one too much"]))),
+    min_size=1,
+    max_size=4,
 )
-"""Some things happen, then the customer wants something else."""
+"""Some things happen, then the customer wants something else, or the next box gets a piece too much."""
 
 
 def play(first: Pieces, steps: list[Any]) -> House:
@@ -194,6 +202,8 @@ def play(first: Pieces, steps: list[Any]) -> House:
             house.act(choice)
         if wish == "cancel":
             house.say(o.OrderCancelRequested("shop/1", "customer"))
+        elif wish == "one too much":
+            house.too_much = True
         else:
             house.edit(wish)
     house.end()
@@ -209,7 +219,7 @@ def books_are_even(house: House) -> None:
     assert {item: pieces for item, pieces in gone.items() if pieces} == house.left
 
 
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=300, deadline=None)
 @given(QUANTITIES, STEPS)
 def test_what_left_is_what_everybody_knows(first: Pieces, steps: list[Any]) -> None:
     """In the ledger, in the ERP, and to the order, which ends; the ERP is never asked for what it must refuse."""
@@ -225,8 +235,8 @@ def test_what_left_is_what_everybody_knows(first: Pieces, steps: list[Any]) -> N
         assert not house.erp
 
 
-@settings(max_examples=400, deadline=None)
-@given(QUANTITIES, STEPS.map(lambda steps: [x for x in steps if x[1] != "cancel"]))
+@settings(max_examples=300, deadline=None)
+@given(QUANTITIES, STEPS.map(lambda steps: [x for x in steps if not isinstance(x[1], str)]))
 def test_the_customer_gets_the_last_version_or_somebody_is_told(first: Pieces, steps: list[Any]) -> None:
     """Never a line less, never one more, and never without a case where it is an earlier version."""
     house = play(first, steps)
