@@ -1,7 +1,7 @@
 """Carrier scans of a shipment's packages: merged whatever order they come in, and told to its orders.
 
 A scan that is there before the warehouse's ship confirmation waits for it: no order hears that goods travel before it has
-heard that they left.
+heard that they left. So does one that the TMS tells before it has told which carrier took the load.
 """
 
 from datetime import datetime, timedelta
@@ -28,7 +28,8 @@ def scanned(state: State, event: Recorded, policy: Policy) -> Step:
     """Merge one carrier scan; late and repeated ones are recorded and move nothing."""
     data: MilestoneReached = event.data
     track = next((x for x in state.tracks if x.tracking == data.tracking), None)
-    if track is None or data.milestone == "unknown" or data.classifier != "ACT":
+    accepting = state.by == "tms" and not state.tracks and not state.cancelled
+    if (track is None and not accepting) or data.milestone == "unknown" or data.classifier != "ACT":
         return Step(state, (), "ignored")
     data = replace(data, at=_when(state, data, event, policy))
     if (
@@ -38,7 +39,7 @@ def scanned(state: State, event: Recorded, policy: Policy) -> Step:
     ):
         return Step(state, (), "stale")
     data = replace(data, at=data.at or event.occurred_at) if data.milestone in ENDED else data
-    if state.departed_at is None and RANK[data.milestone] > RANK["created"]:
+    if track is None or (state.departed_at is None and RANK[data.milestone] > RANK["created"]):
         return _early(state, data, policy)
     if not _newer(track, data):
         return Step(state, (), "stale")
@@ -46,7 +47,7 @@ def scanned(state: State, event: Recorded, policy: Policy) -> Step:
 
 
 def _early(state: State, data: MilestoneReached, policy: Policy) -> Step:
-    """On its way, and the warehouse has not said that it left."""
+    """On its way, and the warehouse has not said that it left, or the TMS not who carries it."""
     if any((x.tracking, x.milestone) == (data.tracking, data.milestone) for x in state.early):
         return Step(state, (), "duplicate")
     timer = () if state.early else (SetTimer(UNCONFIRMED, policy.parent_wait_seconds),)
@@ -67,7 +68,7 @@ def unconfirmed(state: State, policy: Policy) -> Step:
 
 
 def catch_up(state: State) -> tuple[State, tuple[Intent, ...]]:
-    """The ship confirmation is there: what the carrier said before it is told now, in the order it came."""
+    """It left, and its carrier is known: what was said before is told now, in the order it came."""
     if not state.early:
         return state, ()
     told: list[Intent] = [ClearTimer(UNCONFIRMED), CloseCase(UNCONFIRMED, "the ship confirmation came")]

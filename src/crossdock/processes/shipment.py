@@ -141,7 +141,8 @@ def _labelled(state: State, event: Recorded, policy: Policy) -> Step:
             "tracking.subscribe", _account(state, policy), state.shipment, subscribe, state.shipment, generation, priority=4
         ),
     ]  # fmt: skip
-    return Step(state, (*intents, *_gone_already(state, policy)))
+    state, told = _gone_already(state, policy)
+    return Step(state, (*intents, *told))
 
 
 def _attach(state: State, packages: tuple[LabelledPackage, ...], policy: Policy) -> Do:
@@ -151,11 +152,13 @@ def _attach(state: State, packages: tuple[LabelledPackage, ...], policy: Policy)
     return Do("label.attach", warehouse, state.shipment, attach, state.shipment, generation, priority=1)
 
 
-def _gone_already(state: State, policy: Policy) -> list[Intent]:
+def _gone_already(state: State, policy: Policy) -> tuple[State, list[Intent]]:
     """The truck left before anybody told us who carries it."""
     if state.departed_at is None:
-        return []
-    return [*_tell_shipped(state, state.packages), *freight.accrue(state, policy)]
+        return state, []
+    left = [*_tell_shipped(state, state.packages), *freight.accrue(state, policy)]
+    state, scanned = scans.catch_up(state)
+    return state, [*left, *scanned]
 
 
 def _accepted(state: State, event: Recorded, policy: Policy) -> Step:
@@ -172,7 +175,8 @@ def _accepted(state: State, event: Recorded, policy: Policy) -> Step:
     labels = tuple(LabelledPackage(x.sscc, data.pro) for x in state.packages)
     intents: list[Intent] = [Bind("tracking", data.carrier, data.pro), _attach(state, labels, policy)]
     closed = CloseCase("no carrier", f"{data.carrier} took it")
-    return Step(state, (*intents, closed, *_gone_already(state, policy)))
+    state, told = _gone_already(state, policy)
+    return Step(state, (*intents, closed, *told))
 
 
 def _declined(state: State, event: Recorded, policy: Policy) -> Step:
