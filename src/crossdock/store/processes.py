@@ -23,9 +23,14 @@ async def gone(connection: Connection, process: UUID) -> None:
 
 
 async def works(connection: Connection, role: str, pid: int) -> bool:
-    """Whether this process of ours has begun, and, of a worker, whether every partition has an owner that lives."""
+    """Whether this process of ours has begun; a worker must hold partitions, and every other one be held.
+
+    A lease of a dead owner runs on for a while, so that all are held does not say that this one holds any.
+    """
     return await connection.fetchval(  # type: ignore[no-any-return]
-        "select exists (select from process where role = $1 and pid = $2) and ($1 <> 'worker'"
-        " or not exists (select from partition where lease_until < clock_timestamp()))",
+        "select exists (select from process where role = $1 and pid = $2) and ($1 <> 'worker' or"
+        " exists (select from partition t join process r on r.id = t.owner"
+        " where r.role = $1 and r.pid = $2 and t.lease_until >= clock_timestamp())"
+        " and not exists (select from partition where lease_until < clock_timestamp()))",
         role, pid,
     )  # fmt: skip
