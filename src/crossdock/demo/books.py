@@ -137,13 +137,20 @@ def _tie_shipped(books: Books, found: Findings, reference: str, shipment: str, *
     if end == "delivered":
         needed.append((erp, "invoice.release", both))
     shop = reference.partition("/")[0]
-    if in_shop and shop.startswith("shopify"):
+    if in_shop and shop.startswith("shopify") and not _shown_before(books.shop_orders[reference], shipment):
         needed.append((shop, "fulfilment.create", both))
     for system, effect, key in needed:
         if not books.keys(system, effect)[key]:
             found.lost.append(f"{reference} left as {shipment}, and {system} has no {effect}")
     if not books.keys("ups-1", "label.create")[shipment] and not books.keys("otm-1", "load.tender")[shipment]:
         found.lost.append(f"{reference} left as {shipment}, and ups-1 has no label.create")
+
+
+def _shown_before(order: dict[str, Any], shipment: str) -> bool:
+    """Other shipments fulfilled all that was sold: this one carries what was packed beyond it, which no shop takes."""
+    shown = (x for f in order.get("fulfilments", ()) if f["shipment"] != shipment for x in f["lines"])
+    sold = sum(Decimal(str(x.get("current", x["quantity"]))) for x in order["lines"])
+    return sum(Decimal(str(x["quantity"])) for x in shown) >= sold
 
 
 def _tie_packages(books: Books, found: Findings, reference: str, left: int) -> None:

@@ -146,6 +146,18 @@ def test_a_late_cancellation_has_nothing_to_fulfil() -> None:
     assert found.lost == []
 
 
+def test_a_shop_is_not_asked_to_show_more_than_it_sold() -> None:
+    """A second parcel of nothing but what was packed beyond the order needs no fulfilment; one of ordered pieces does."""
+    found = without(books(), "shopify-eu", "fulfilment.create")
+    said = f"{REFERENCE} left as {SHIPMENT}, and shopify-eu has no fulfilment.create"
+    shown = found.shop_orders[REFERENCE]["fulfilments"][0]
+
+    shown["shipment"] = "wms-1/S-2"
+    assert said not in compare(found, set()).lost
+    shown["lines"][0]["quantity"] = 1
+    assert said in compare(found, set()).lost
+
+
 def erp(effect: str) -> Callable[[Books], Any]:
     def change(found: Books) -> None:
         row = next(row for row in found.journals["sap-1"] if row["effect"] == effect)
