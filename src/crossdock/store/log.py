@@ -12,6 +12,7 @@ from typing import Any, Literal
 from uuid import UUID
 
 import asyncpg
+import msgspec
 
 from crossdock.model.thread import hash16, partition_of
 from crossdock.store.pool import Connection
@@ -21,6 +22,7 @@ EVENT_COLUMNS = (
     "cause", "message", "traceparent", "occurred_at", "data", "sealed", "subject",
 )  # fmt: skip
 Row = tuple[Any, ...]
+_encode = msgspec.json.Encoder().encode
 Verdict = Literal["new", "duplicate", "different"]
 """different: the id was seen before with another body; it was appended under an id of its own."""
 
@@ -72,7 +74,7 @@ class Item:
     verdict: Verdict | None = field(default=None)
 
 
-AT_ONCE_ROWS_MAX = 48
+AT_ONCE_ROWS_MAX = 128
 MESSAGE_COLUMNS = (
     "segment", "id", "direction", "system", "channel", "content_hash", "size", "headers", "outcome", "unmapped", "sealed",
 )  # fmt: skip
@@ -166,56 +168,132 @@ async def _admit_variants(connection: Connection, items: list[Item]) -> None:
 
 
 _AT_ONCE = """
-with d as (
-    insert into dedupe as d (key, content, expires_on, event_id)
-    select * from unnest($1::bytea[], $2::bytea[], $3::date[], $4::text[])
+with n as (
+    select * from json_to_recordset($1) as n (key bytea, content bytea, expires_on date, event_id text, message uuid)
+), d as (
+    insert into dedupe as d (key, content, expires_on, event_id) select key, content, expires_on, event_id from n
     on conflict (key) do update set seen = d.seen + 1
     returning key, content, xmax = 0 as fresh
+), b as materialized (
+    select * from json_to_recordset($2) as b (id uuid, system text, channel text, content_hash bytea, size int, headers text,
+        outcome text, sealed bytea, wrapped bytea, subject bytea)
+    where id in (select n.message from n join d on d.key = n.key where d.fresh)
 ), m as (
     insert into message_{segment} (segment, id, direction, system, channel, content_hash, size, headers, outcome, sealed)
-    select distinct on (n.id) {segment}, n.id, 'in', n.system, n.channel, n.content_hash, n.size, n.headers, n.outcome, n.sealed
-    from unnest($5::bytea[], $6::uuid[], $7::text[], $8::text[], $9::bytea[], $10::int[], $11::text[], $12::text[], $13::bytea[])
-        as n (key, id, system, channel, content_hash, size, headers, outcome, sealed)
-    join d on d.key = n.key where d.fresh
+    select {segment}, id, 'in', system, channel, content_hash, size, headers, outcome, sealed from b
 ), k as (
-    insert into message_key (message, wrapped, subject)
-    select distinct on (n.message) n.message, n.wrapped, n.subject
-    from unnest($5::bytea[], $6::uuid[], $14::bytea[], $15::bytea[]) as n (key, message, wrapped, subject)
-    join d on d.key = n.key where d.fresh
+    insert into message_key (message, wrapped, subject) select id, wrapped, subject from b
 ), e as (
     insert into event_{segment} (segment, p, generation, thread, thread_key, type, event_id, source, sequence, about, message,
         traceparent, occurred_at, data)
-    select {segment}, n.p, n.generation, n.thread, n.thread_key, n.type, n.event_id, n.source, n.sequence, n.about, n.message,
-        n.traceparent, n.occurred_at, n.data
-    from unnest($16::bytea[], $17::smallint[], $18::smallint[], $19::bytea[], $20::text[], $21::text[], $22::text[], $23::text[],
-        $24::bigint[], $25::text[], $26::uuid[], $27::text[], $28::timestamptz[], $29::bytea[]) with ordinality
-        as n (key, p, generation, thread, thread_key, type, event_id, source, sequence, about, message, traceparent, occurred_at,
+    select {segment}, e.p, e.generation, e.thread, e.thread_key, e.type, e.event_id, e.source, e.sequence, e.about, e.message,
+        e.traceparent, e.occurred_at, e.data
+    from rows from (json_to_recordset($3) as (key bytea, p smallint, generation smallint, thread bytea, thread_key text, type text,
+        event_id text, source text, sequence bigint, about text, message uuid, traceparent text, occurred_at timestamptz,
+        data bytea)) with ordinality
+        as e (key, p, generation, thread, thread_key, type, event_id, source, sequence, about, message, traceparent, occurred_at,
             data, place)
-    join d on d.key = n.key where d.fresh order by n.place
+    join d on d.key = e.key where d.fresh order by e.place
 )
 select key, content, fresh from d
 """
 
 
+class _Named(msgspec.Struct, omit_defaults=True, gc=False):
+    """An item, in `_AT_ONCE`'s words."""
+
+    key: str
+    content: str
+    expires_on: date
+    event_id: str
+    message: str | None
+
+
+class _Message(msgspec.Struct, omit_defaults=True, gc=False):
+    """A message that items bring, in `_AT_ONCE`'s words."""
+
+    id: str
+    system: str
+    channel: str
+    content_hash: str
+    size: int
+    headers: str
+    outcome: str
+    sealed: str
+    wrapped: str
+    subject: str | None
+
+
+class _Appended(msgspec.Struct, omit_defaults=True, gc=False):
+    """A row of an item, in `_AT_ONCE`'s words; what intake's events never have is not there."""
+
+    key: str
+    p: int
+    generation: int
+    thread: str
+    thread_key: str
+    type: str
+    event_id: str
+    source: str
+    occurred_at: datetime
+    data: str
+    sequence: int | None = None
+    about: str | None = None
+    message: str | None = None
+    traceparent: str | None = None
+
+
 async def append_at_once(connection: Connection, items: Sequence[Item], segment: int) -> None:
     """As `append`, in a transaction of its own and one round trip; for items few enough that round trips are what counts.
 
-    Messages in it have no unmapped fields (`fits_at_once`).
+    All goes as three JSON texts: the driver needs three times as long for an array per column. Messages in it have no unmapped fields (`fits_at_once`).
     """
     first = _first_of(items)
-    kept = [(item.key, *item.message) for item in first.values() if item.message]
-    messages = _columns([(key, m[1], *m[3:9], m[10], *k[1:]) for key, m, k in kept], 11)
-    # Without segment (the statement's own), effect, cause, and what is sealed: intake's events have none of them.
-    events = _columns(
-        [(item.key, *row[1:10], *row[12:16]) for item in first.values() for row in item.rows], 14
+    messages = {id(item.message): item.message for item in first.values() if item.message}
+    parts = (
+        [_named(first[key]) for key in sorted(first)],
+        [_message(row, key) for row, key in messages.values()],
+        [_appended(_hex(item.key), row) for item in first.values() for row in item.rows],
     )
-    statement = _AT_ONCE.format(segment=segment)
-    _judge(first, await connection.fetch(statement, *_dedupe_columns(first), *messages, *events))
+    texts = [_encode(part).decode() for part in parts]
+    _judge(first, await connection.fetch(_AT_ONCE.format(segment=segment), *texts))
     changed = [item for item in items if item.verdict == "different"]
     if changed:
         async with connection.transaction():
             await _admit_variants(connection, changed)
             await _keep(connection, [item for item in changed if item.verdict != "duplicate"], segment)
+
+
+def _named(item: Item) -> _Named:
+    message = None if item.message is None else str(item.message[0][1])
+    return _Named(_hex(item.key), _hex(item.content), item.expires_on, item.event_id, message)
+
+
+def _message(row: Row, key: Row) -> _Message:
+    subject = None if key[2] is None else _hex(key[2])
+    return _Message(
+        str(row[1]),
+        row[3],
+        row[4],
+        _hex(row[5]),
+        row[6],
+        row[7],
+        row[8],
+        _hex(row[10]),
+        _hex(key[1]),
+        subject,
+    )
+
+
+def _appended(key: str, row: Row) -> _Appended:
+    return _Appended(
+        key, row[1], row[2], _hex(row[3]), row[4], row[5], row[6], row[7], row[14], _hex(row[15]), row[8], row[9],
+        None if row[12] is None else str(row[12]), row[13],
+    )  # fmt: skip
+
+
+def _hex(value: bytes) -> str:
+    return "\\x" + value.hex()
 
 
 def fits_at_once(items: Sequence[Item], segment: int) -> bool:
@@ -226,10 +304,6 @@ def fits_at_once(items: Sequence[Item], segment: int) -> bool:
         and all(row[0] == segment and row[10] is row[11] is None for row in item.rows)
         for item in items
     )
-
-
-def _columns(rows: Sequence[Row], width: int) -> list[list[Any]]:
-    return [list(column) for column in zip(*rows, strict=True)] if rows else [[] for _ in range(width)]
 
 
 READ_COLUMNS = (
