@@ -100,7 +100,7 @@ async def opened(app: Litestar, hub: Hub) -> AsyncIterator[None]:
     pool = await until_served(lambda: open_pool(hub.dsn, size_max=4))
     reader = await open_pool(hub.dsn, size_max=6)
     waker = Waker(hub.dsn)
-    intake = Intake(hub, pool, waker)
+    intake = Intake(hub, waker)
     claiming = await open_pool(hub.dsn, size_max=4)
     desk = ClaimDesk(claiming, waker)
     made = Context(hub, pool, reader, intake, Admission(hub, reader), waker, desk)

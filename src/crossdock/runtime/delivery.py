@@ -306,7 +306,7 @@ class Delivery:
         pool = await open_pool(self.hub.dsn, size_max=8)
         transport = Transport()
         outcomes = Outcomes(self.hub, pool, lambda: self.waker.ring(LOG))
-        intake = Intake(self.hub, pool, self.waker)
+        intake = Intake(self.hub, self.waker)
         intake.start()
         tasks = [
             asyncio.create_task(outcomes.run()),

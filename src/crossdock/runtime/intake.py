@@ -34,7 +34,7 @@ from crossdock.store.log import (
     fits_at_once,
     seal_row,
 )
-from crossdock.store.pool import LOST, Connection
+from crossdock.store.pool import LOST, Connection, connect
 from crossdock.store.segments import current_segment
 
 GROUP_ITEMS_MAX = 512
@@ -91,9 +91,8 @@ def subject_named(event: NewEvent) -> bytes | None:
 class Intake:
     """One per process that takes messages in."""
 
-    def __init__(self, hub: Hub, pool: asyncpg.Pool, waker: Waker) -> None:
+    def __init__(self, hub: Hub, waker: Waker) -> None:
         self._hub = hub
-        self._pool = pool
         self._waker = waker
         self._keyring = Keyring(hub.key)
         self._marking = hub.key.derive("people marks")
@@ -191,13 +190,19 @@ class Intake:
         await group.done
 
     async def _flush_for_ever(self) -> None:
-        while True:
-            await self._arrived.wait()
-            groups = self._take()
-            if not groups:
-                self._arrived.clear()
-                continue
-            await self._flush(groups)
+        """On a connection of its own: to borrow one for every group would cost more than to write a small one."""
+        connection: asyncpg.Connection | None = None
+        try:
+            while True:
+                await self._arrived.wait()
+                groups = self._take()
+                if groups:
+                    connection = await self._flush(connection, groups)
+                else:
+                    self._arrived.clear()
+        finally:
+            if connection is not None:
+                connection.terminate()
 
     def _take(self) -> list[_Group]:
         taken, count = [], 0
@@ -210,17 +215,24 @@ class Intake:
             count += len(group.items)
         return taken
 
-    async def _flush(self, groups: list[_Group]) -> None:
-        """One transaction for all; if it fails for what is in it, each caller gets one of their own."""
+    async def _flush(
+        self, connection: asyncpg.Connection | None, groups: list[_Group]
+    ) -> asyncpg.Connection | None:
+        """One transaction for all; if it fails for what is in it, each caller gets one of their own.
+
+        Returns the connection to go on with, None where another must be opened.
+        """
         try:
+            if connection is None or connection.is_closed():
+                connection = await connect(self._hub.dsn)
             try:
-                await self._write([item for group in groups for item in group.items])
+                await self._write(connection, [item for group in groups for item in group.items])
             except (
                 asyncpg.DataError,
                 asyncpg.IntegrityConstraintViolationError,
                 asyncpg.DeadlockDetectedError,
             ):
-                await self._singly(groups)
+                await self._singly(connection, groups)
         except Exception as error:
             known = isinstance(error, (*LOST, asyncpg.PostgresError))
             (_log.warning if known else _log.exception)(
@@ -229,29 +241,32 @@ class Intake:
             for group in groups:
                 if not group.done.done():
                     group.done.set_exception(Unavailable("the database is away"))
+            if connection is not None:
+                connection.terminate()
+            connection = None
         for group in groups:
             self._queued -= len(group.items)
             if not group.done.done():
                 group.done.set_result(None)
+        return connection
 
-    async def _singly(self, groups: list[_Group]) -> None:
+    async def _singly(self, connection: Connection, groups: list[_Group]) -> None:
         for group in groups:
             try:
-                await self._write(group.items)
+                await self._write(connection, group.items)
             except asyncpg.PostgresError as error:
                 if isinstance(error, LOST):
                     raise
                 if not group.done.done():
                     group.done.set_exception(Unavailable(f"cannot be written: {type(error).__name__}", 30))
 
-    async def _write(self, items: list[Item]) -> None:
-        async with self._pool.acquire() as connection:
-            await self._resolve(connection, items)
-            segment = current_segment()
-            if fits_at_once(items, segment):
-                await append_at_once(connection, items, segment)
-            else:
-                await self._write_sealed(connection, items, segment)
+    async def _write(self, connection: Connection, items: list[Item]) -> None:
+        await self._resolve(connection, items)
+        segment = current_segment()
+        if fits_at_once(items, segment):
+            await append_at_once(connection, items, segment)
+        else:
+            await self._write_sealed(connection, items, segment)
         self._waker.ring(LOG)
 
     async def _write_sealed(self, connection: Connection, items: list[Item], segment: int) -> None:

@@ -123,7 +123,9 @@ async def test_quirk_short_pick_ships_the_rest(wms: Bench) -> None:
 
     missing = LineShipped(REFERENCE, "10", "WID-1", Quantity(Decimal(3)), release=1)
     assert (short.thread, short.data) == (f"order/{REFERENCE}", LinesShort((missing,), "SITE1", "NOT_FOUND"))
-    assert packed.data.packages[0].lines == (LineShipped(REFERENCE, "10", "WID-1", Quantity(Decimal(2)), release=1),)
+    assert packed.data.packages[0].lines == (
+        LineShipped(REFERENCE, "10", "WID-1", Quantity(Decimal(2)), release=1),
+    )
     assert await wms.counted("WID-1") == ("7", "2")
     assert [event.type for event in wms.events()].count("stock.adjusted.v1") == 0
 
@@ -165,7 +167,9 @@ async def test_quirk_substitute(wms: Bench) -> None:
     await wms.send("warehouse_order.release", release())
     [packed] = await wms.told("shipment.packed.v1")
 
-    assert packed.data.packages[0].lines == (LineShipped(REFERENCE, "10", "WID-9", Quantity(Decimal(2)), release=0),)
+    assert packed.data.packages[0].lines == (
+        LineShipped(REFERENCE, "10", "WID-9", Quantity(Decimal(2)), release=0),
+    )
     assert (await wms.counted("WID-1"), await wms.counted("WID-9")) == (("10", "0"), ("10", "2"))
     await wms.send("warehouse_order.cancel", cancel())
     assert await wms.counted("WID-9") == ("10", "0")
