@@ -3,13 +3,17 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import IntEnum
-from hashlib import blake2b
+from hashlib import blake2b, sha1
 from typing import Any
-from uuid import UUID, uuid5
+from uuid import UUID
+
+import msgspec
+from asyncpg.pgproto import pgproto
 
 from crossdock.processes.intents import KIND_MODE, Mode
-from crossdock.store.pool import Connection
+from crossdock.store.pool import Connection, as_text
 
+_encode = msgspec.json.Encoder().encode
 NAMESPACE = UUID("6f1e6a0e-6f2c-5c7e-9d53-0d1c0f0a7c11")
 FANNED_OUT = frozenset({"customer.notify", "milestone.record", "availability.publish"})
 """Kinds that several accounts get for one business object: the account is part of the object there."""
@@ -37,9 +41,16 @@ MODES: dict[Mode, int] = {"ordered": 1, "latest": 2, "independent": 3}
 
 
 def effect_id(thread: str, kind: str, object_: str, generation: int, account: str) -> UUID:
-    """UUIDv5 over (thread, kind, business object, generation): the same wish is the same effect for ever."""
+    """UUIDv5 over (thread, kind, business object, generation): the same wish is the same effect for ever.
+
+    RFC 9562, section 5.5; the standard library's takes four times as long, and every effect needs one.
+    """
     target = f"@{account}" if kind in FANNED_OUT else ""
-    return uuid5(NAMESPACE, f"{thread}\0{kind}\0{object_}{target}\0{generation}")
+    name = f"{thread}\0{kind}\0{object_}{target}\0{generation}"
+    digest = bytearray(sha1(NAMESPACE.bytes + name.encode(), usedforsecurity=False).digest()[:16])
+    digest[6] = digest[6] & 0x0F | 0x50
+    digest[8] = digest[8] & 0x3F | 0x80
+    return pgproto.UUID(bytes(digest))
 
 
 def lane_of(account: str, lane: str) -> bytes:
@@ -74,10 +85,11 @@ class NewEffect:
 
 _INSERT = """
 insert into effect (id, p, thread, thread_key, kind, account, object, generation, lane, mode, priority, state, reason, segment)
-select u.*, $14 from unnest($1::uuid[], $2::smallint[], $3::bytea[], $4::text[], $5::text[], $6::text[], $7::text[],
-    $8::smallint[], $9::bytea[], $10::smallint[], $11::smallint[], $12::smallint[], $13::text[]) u
+select e.*, $2 from rows from (json_to_recordset($1) as (id uuid, p smallint, thread bytea, thread_key text, kind text, account text,
+    object text, generation smallint, lane bytea, mode smallint, priority smallint, state smallint, reason text)) e
 on conflict (id) do nothing returning id
 """
+"""One JSON text: the driver needs several times as long for an array per column."""
 
 
 async def journal(connection: Connection, effects: Sequence[NewEffect], segment: int) -> list[UUID]:
@@ -89,14 +101,7 @@ async def journal(connection: Connection, effects: Sequence[NewEffect], segment:
             " where lane = any($1) and mode = 2 and state in (0, 2)",
             latest,
         )
-    columns: list[list[Any]] = [
-        [getattr(e, name) for e in effects]
-        for name in (
-            "id", "p", "thread", "thread_key", "kind", "account", "object", "generation", "lane", "mode", "priority",
-            "state", "reason",
-        )
-    ]  # fmt: skip
-    rows = await connection.fetch(_INSERT, *columns, segment)
+    rows = await connection.fetch(_INSERT, _encode([_row(e) for e in effects]).decode(), segment)
     fresh = {row[0] for row in rows} if len(rows) < len(effects) else None
     bodies = [
         (segment, e.id, e.connector, e.sealed, e.subject) for e in effects if fresh is None or e.id in fresh
@@ -107,6 +112,15 @@ async def journal(connection: Connection, effects: Sequence[NewEffect], segment:
         columns=("segment", "effect", "connector", "sealed", "subject"),
     )
     return [row[0] for row in rows]
+
+
+def _row(e: NewEffect) -> dict[str, Any]:
+    """In the words of `_INSERT`."""
+    return {
+        "id": str(e.id), "p": e.p, "thread": as_text(e.thread), "thread_key": e.thread_key, "kind": e.kind,
+        "account": e.account, "object": e.object, "generation": e.generation, "lane": as_text(e.lane), "mode": e.mode,
+        "priority": e.priority, "state": e.state, "reason": e.reason,
+    }  # fmt: skip
 
 
 async def withdraw(connection: Connection, ids: Sequence[UUID]) -> None:

@@ -15,7 +15,7 @@ import asyncpg
 import msgspec
 
 from crossdock.model.thread import hash16, partition_of
-from crossdock.store.pool import Connection
+from crossdock.store.pool import Connection, as_text
 
 EVENT_COLUMNS = (
     "segment", "p", "generation", "thread", "thread_key", "type", "event_id", "source", "sequence", "about", "effect",
@@ -253,7 +253,7 @@ async def append_at_once(connection: Connection, items: Sequence[Item], segment:
     parts = (
         [_named(first[key]) for key in sorted(first)],
         [_message(row, key) for row, key in messages.values()],
-        [_appended(_hex(item.key), row) for item in first.values() for row in item.rows],
+        [_appended(as_text(item.key), row) for item in first.values() for row in item.rows],
     )
     texts = [_encode(part).decode() for part in parts]
     _judge(first, await connection.fetch(_AT_ONCE.format(segment=segment), *texts))
@@ -266,34 +266,30 @@ async def append_at_once(connection: Connection, items: Sequence[Item], segment:
 
 def _named(item: Item) -> _Named:
     message = None if item.message is None else str(item.message[0][1])
-    return _Named(_hex(item.key), _hex(item.content), item.expires_on, item.event_id, message)
+    return _Named(as_text(item.key), as_text(item.content), item.expires_on, item.event_id, message)
 
 
 def _message(row: Row, key: Row) -> _Message:
-    subject = None if key[2] is None else _hex(key[2])
+    subject = None if key[2] is None else as_text(key[2])
     return _Message(
         str(row[1]),
         row[3],
         row[4],
-        _hex(row[5]),
+        as_text(row[5]),
         row[6],
         row[7],
         row[8],
-        _hex(row[10]),
-        _hex(key[1]),
+        as_text(row[10]),
+        as_text(key[1]),
         subject,
     )
 
 
 def _appended(key: str, row: Row) -> _Appended:
     return _Appended(
-        key, row[1], row[2], _hex(row[3]), row[4], row[5], row[6], row[7], row[14], _hex(row[15]), row[8], row[9],
+        key, row[1], row[2], as_text(row[3]), row[4], row[5], row[6], row[7], row[14], as_text(row[15]), row[8], row[9],
         None if row[12] is None else str(row[12]), row[13],
     )  # fmt: skip
-
-
-def _hex(value: bytes) -> str:
-    return "\\x" + value.hex()
 
 
 def fits_at_once(items: Sequence[Item], segment: int) -> bool:

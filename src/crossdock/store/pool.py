@@ -72,6 +72,11 @@ async def open_pool(dsn: str, *, size_max: int = 8) -> asyncpg.Pool:
     )
 
 
+def as_text(value: bytes) -> str:
+    """A bytea as it is written within a JSON text."""
+    return "\\x" + value.hex()
+
+
 async def until_served(action: Callable[[], Awaitable[T]], *, pause_seconds: float = 0.1) -> T:
     """Repeat `action` until the database answers; for work that may be repeated."""
     while True:
