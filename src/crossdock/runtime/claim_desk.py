@@ -1,7 +1,8 @@
 """The claim desk: what arrives while a transaction runs is decided together in the next one, and answered after its commit."""
 
 import asyncio
-from typing import Final
+from collections.abc import Mapping
+from typing import Any, Final
 from uuid import UUID
 
 import asyncpg
@@ -14,11 +15,14 @@ from crossdock.runtime.intake import Unavailable
 from crossdock.runtime.wake import LOG, Waker
 from crossdock.store import claims, log, stock
 from crossdock.store.feed import Log, behind
+from crossdock.store.held import Held
 from crossdock.store.items import Items
 from crossdock.store.pool import LOST, Connection
 from crossdock.store.segments import current_segment
 
 ROUND_MAX: Final = 2048
+PART_MAX: Final = 256
+"""Decided in one go, and written in one go."""
 QUEUE_MAX: Final = 20_000
 _log = structlog.get_logger()
 _NOW = (
@@ -122,16 +126,51 @@ class ClaimDesk:
             made = Round(at, asked, replied, held)
             balances = await stock.lock_lots(connection, made.places(jobs))
             settled = stock.Settled(segment, balances=balances, claims=dict(held))
-            for job in jobs:
-                made.decide(settled, job)
-            await asyncio.gather(stock.write_entries(connection, settled, segment), made.tell())
-            await stock.write_balances(connection, settled, made.answers)
+            await _decide_and_write(connection, made, settled, jobs)
+            await stock.write_balances(connection, settled)
+            await stock.write_used(connection, settled, made.answers)
             await claims.keep_replies(connection, made.replies)
             rows = claim_events.availability(settled, at.generation, at.now)
             if rows:
                 await log.append_rows(connection, rows, segment)
         if rows:
             self._waker.ring(LOG)
+
+
+async def _decide_and_write(
+    connection: Connection, made: Round, settled: stock.Settled, jobs: list[Asking | Acting]
+) -> None:
+    """A part at a time: the database writes one part's entries and claims while the next is decided."""
+    writing: asyncio.Task[None] | None = None
+    try:
+        for start in range(0, len(jobs), PART_MAX):
+            entered = len(settled.entries)
+            for job in jobs[start : start + PART_MAX]:
+                made.decide(settled, job)
+            told = [settled.claims[name] for name in made.tell()]
+            if writing is not None:
+                await writing
+            writing = asyncio.create_task(
+                _write_part(connection, settled, settled.entries[entered:], told, made.answers)
+            )
+            await asyncio.sleep(0)
+    finally:
+        if writing is not None:
+            await asyncio.wait({writing})
+    if writing is not None:
+        writing.result()
+
+
+async def _write_part(
+    connection: Connection,
+    settled: stock.Settled,
+    entries: list[tuple[Any, ...]],
+    decided: list[Held],
+    answers: Mapping[str, claims.Answer],
+) -> None:
+    await stock.write_entries(connection, entries, settled.segment)
+    if decided:
+        await claims.insert(connection, decided, answers)
 
 
 def _name(job: Asking | Acting) -> str:

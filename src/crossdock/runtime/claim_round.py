@@ -1,10 +1,10 @@
 """One round of the claim desk in memory: what was asked and done, decided on locked rows, and the answers. No I/O."""
 
-import asyncio
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from typing import Final, Literal
+from itertools import islice
+from typing import Literal
 
 import msgspec
 
@@ -36,7 +36,6 @@ from crossdock.store.stock import Cause, Settled, Wish, grant
 
 Said = Literal["done", "refused", "repeated", "different", "unknown", "ended", "wrong"]
 encode = msgspec.json.Encoder(decimal_format="string").encode
-TOLD_AT_ONCE: Final = 100
 answer_of = msgspec.json.Decoder(ClaimAnswer).decode
 replace = msgspec.structs.replace
 
@@ -148,9 +147,11 @@ class Round:
         served, missing = grant(settled, wish, claim)
         self.granted[name] = (job, settled.claims[name], served, missing)
 
-    async def tell(self) -> None:
-        """Write the answers of what was granted or refused, a few at a time: the entries are under way meanwhile."""
-        for number, (name, (job, held, served, missing)) in enumerate(self.granted.items()):
+    def tell(self) -> list[str]:
+        """Write the answers of what was granted or refused since the last time; returns those claims."""
+        names = [*islice(self.granted, len(self.answers), None)]
+        for name in names:
+            job, held, served, missing = self.granted[name]
             lines = tuple(
                 _answer_line(job.wanted, n, one, served, missing) for n, one in enumerate(job.demands)
             )
@@ -158,10 +159,9 @@ class Round:
             answer = ClaimAnswer(name, state, job.wanted.kind, lines, held.expires_at, self.at.as_of)
             job.said, job.answer = "done", encode(answer)
             self.answers[name] = (job.fingerprint, job.answer)
-            if number % TOLD_AT_ONCE == 0:
-                await asyncio.sleep(0)
         for job in self.repeated:
             job.repeats(self.answers[job.wanted.claim])
+        return names
 
     def _act(self, settled: Settled, job: Acting) -> None:
         before = self.replies.get(job.key) or self.replied.get(job.key)

@@ -3,7 +3,7 @@
 The no-oversell bound is enforced here, on locked rows, and once more by the table's own check constraint.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Container, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime
 from decimal import Decimal
@@ -305,22 +305,25 @@ _UPDATE = (
 
 async def write(connection: Connection, settled: Settled, segment: int) -> None:
     """Write the entries, the changed balances, and the claims."""
-    await write_entries(connection, settled, segment)
-    await write_balances(connection, settled, {})
+    await write_entries(connection, settled.entries, segment)
+    await write_balances(connection, settled)
+    decided = {wish.what.claim for wish, _, _ in settled.granted} | {
+        wish.what.claim for wish, _ in settled.refused
+    }
+    if decided:
+        await claim_table.insert(connection, [settled.claims[name] for name in decided], {})
+    await write_used(connection, settled, decided)
 
 
-async def write_entries(connection: Connection, settled: Settled, segment: int) -> None:
-    if settled.entries:
+async def write_entries(connection: Connection, entries: Sequence[tuple[Any, ...]], segment: int) -> None:
+    if entries:
         await connection.copy_records_to_table(
-            f"stock_entry_{segment}", records=settled.entries,
+            f"stock_entry_{segment}", records=entries,
             columns=("segment", "balance", "from_bucket", "to_bucket", "quantity", "cause", "thread", "claim", "occurred_at"),
         )  # fmt: skip
 
 
-async def write_balances(
-    connection: Connection, settled: Settled, answers: Mapping[str, claim_table.Answer]
-) -> None:
-    """Changed balances, and the claims; `answers` are what new claims were told."""
+async def write_balances(connection: Connection, settled: Settled) -> None:
     changed = [balance for balance in settled.balances.values() if balance.changed]
     if changed:
         for balance in changed:
@@ -330,11 +333,10 @@ async def write_balances(
             [b.shown for b in changed], [b.expires_on for b in changed], [b.sold_lately for b in changed], [b.sold_at for b in changed],
             [b.review_at for b in changed], *([b.buckets[bucket] for b in changed] for bucket in BUCKETS),
         )  # fmt: skip
-    fresh = {wish.what.claim for wish, _, _ in settled.granted} | {
-        wish.what.claim for wish, _ in settled.refused
-    }
-    if fresh:
-        await claim_table.insert(connection, [settled.claims[name] for name in fresh], answers)
-    used = [held for held in settled.claims.values() if held.changed and held.id not in fresh]
+
+
+async def write_used(connection: Connection, settled: Settled, decided: Container[str]) -> None:
+    """What became of claims that were there before; `decided` are those of this round."""
+    used = [held for held in settled.claims.values() if held.changed and held.id not in decided]
     if used:
         await claim_table.update(connection, used)

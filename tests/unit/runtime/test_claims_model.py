@@ -1,6 +1,5 @@
 """Whatever is done with claims in whatever order, the ledger says what a simple mind would have written down."""
 
-import asyncio
 from datetime import UTC, date, datetime
 from decimal import Decimal
 from typing import Any
@@ -75,7 +74,7 @@ class Claims(RuleBasedStateMachine):
         settled = stock.Settled(1, balances=self.balances, claims=dict(self.held))
         for job in jobs:
             made.decide(settled, job)
-        asyncio.run(made.tell())
+        made.tell()
         self._keep(settled)
         self.told |= made.answers
         self.replied |= made.replies
