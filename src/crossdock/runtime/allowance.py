@@ -52,6 +52,10 @@ class Allowance:
             self.budget.pause(now + min(answer.after_seconds or 0.25, PAUSE_SECONDS_MAX))
             self._breaker.probing = False
             return
+        if isinstance(answer, CannotTell) and answer.for_ever:
+            # Nobody can say what became of that one effect: no word of how the target is.
+            self._breaker.probing = False
+            return
         if isinstance(answer, Unknown | RetryLater | CannotTell):
             if self._breaker.failed(now):
                 _log.warning("target_failing", account=self.name, reason=reason)
