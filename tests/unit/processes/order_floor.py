@@ -15,7 +15,7 @@ from crossdock.model.registry import TYPE_OF
 from crossdock.model.stock import ClaimGranted, ClaimRefused
 from crossdock.processes import order
 from crossdock.processes.demand import taken_apart
-from crossdock.processes.intents import Claim, Do, Intent, Move
+from crossdock.processes.intents import Claim, CloseCase, Do, Intent, Move, OpenCase
 from crossdock.processes.lines import lawful
 from crossdock.processes.policy import Policy
 from crossdock.store import stock
@@ -47,6 +47,7 @@ class Floor:
         self.claims: list[Claim] = []
         self.short = 0
         self.done: list[Do] = []
+        self.open_cases: dict[str, OpenCase] = {}
         lines = tuple(
             o.OrderLine(str(n), item, Quantity(Decimal(pieces)), PRICE)
             for n, (item, pieces) in enumerate(wanted, 1)
@@ -72,6 +73,10 @@ class Floor:
     def carry_out(self, intent: Intent) -> None:
         if isinstance(intent, Do):
             self.done.append(intent)
+        if isinstance(intent, OpenCase):
+            self.open_cases[intent.key] = intent
+        if isinstance(intent, CloseCase):
+            self.open_cases.pop(intent.key, None)
         if not isinstance(intent, Claim | Move):
             return
         wish = stock.Wish(intent, b"", "order/shop/1", "e", NOW)
