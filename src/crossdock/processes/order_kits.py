@@ -27,12 +27,13 @@ def take_apart(state: State, kits: Iterable[TakenApart]) -> State:
         if place is None or not (count := lines[place].open + lines[place].backordered):
             continue
         lines[place], _ = advance(lines[place], "substituted_out", count, ("open", "backordered"))
-        for x in kit.components:
+        worth = kit.worth or tuple(x.quantity.value for x in kit.components)
+        for x, weight in zip(kit.components, worth, strict=True):
             quantity = count * x.quantity.value
             lines.append(
                 Line(
                     f"{kit.line}/{x.item}", x.item, x.quantity.unit, ZERO, quantity, quantity, kit_of=kit.line,
-                    per_kit=x.quantity.value,
+                    per_kit=x.quantity.value, worth=weight,
                 )
             )  # fmt: skip
     return replace(state, lines=tuple(lines))

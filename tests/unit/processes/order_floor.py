@@ -34,7 +34,7 @@ class Floor:
 
     def __init__(
         self, wanted: list[tuple[str, int]], shelves: dict[tuple[str, str], tuple[int, date | None]],
-        items: dict[str, ItemDefined] | None = None, policy: Policy = POLICY,
+        items: dict[str, ItemDefined] | None = None, policy: Policy = POLICY, price: Money = PRICE,
     ) -> None:  # fmt: skip
         self.state: Any = order.initial("order/shop/1")
         self.items, self.policy = items or {}, policy
@@ -49,10 +49,10 @@ class Floor:
         self.done: list[Do] = []
         self.open_cases: dict[str, OpenCase] = {}
         lines = tuple(
-            o.OrderLine(str(n), item, Quantity(Decimal(pieces)), PRICE)
+            o.OrderLine(str(n), item, Quantity(Decimal(pieces)), price)
             for n, (item, pieces) in enumerate(wanted, 1)
         )
-        self.say(o.OrderReceived(number="#1", reference="shop/1", channel="shop", total=PRICE, lines=lines))
+        self.say(o.OrderReceived(number="#1", reference="shop/1", channel="shop", total=price, lines=lines))
 
     def shelf(self, item: str, lot: str, pieces: int, ends: date | None) -> None:
         key = (item, "SITE1", lot, "", "")
