@@ -186,6 +186,8 @@ async def test_a_kit_comes_back_by_component_and_its_shares_add_up_to_its_price(
     assert await in_erp(group, "CUP-4D") == {"unrestricted": 17, "blocked": 1}
     assert await in_erp(group, "PLATE-4D") == {"unrestricted": 18, "quality": 1}
     assert await in_erp(group, "SPOON-4D") == {"unrestricted": 17}
+    lines = {x["item"]: (x["ordered"], x["delivered"]) for x in (await group.story(thread))["lines"]}
+    assert lines == {"CUP-4D": ("2", "2"), "PLATE-4D": ("1", "1"), "SPOON-4D": ("3", "3")}
     answer = await group.api.call("GET", "/v1/stock/SET-4D")
     assert answer.status == 404 or not any(Decimal(x["on_hand"]) for x in answer.json()["totals"])
     assert await broken_law(group) == []

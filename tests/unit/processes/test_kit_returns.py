@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from decimal import Decimal
 from typing import Any
 
+import msgspec
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -46,6 +47,7 @@ class Shop:
     def __init__(
         self, *shipments: int, price: Money = SOLD_FOR, known: Any = None, billed: bool = True
     ) -> None:
+        self.returns: dict[str, Goods] = {}
         shelves = {(x, ""): (1000, None) for x in PARTS}
         self.floor = Floor(
             [("SET", sum(shipments))], shelves, known or items(price=euros(**PRICES)), price=price
@@ -55,8 +57,7 @@ class Shop:
             self.floor.ship(f"S-{n}", *((f"1/{x}", x, per * kits, "") for x, per in PARTS.items()))
             self.floor.say(GoodsIssuePosted(f"D-{n}", f"GI-{n}", f"S-{n}"))
             if billed:
-                self.floor.say(o.InvoiceReleased(shipment=f"S-{n}", document=f"INV-{n}"), about=f"S-{n}")
-        self.returns: dict[str, Goods] = {}
+                self.bill(f"S-{n}")
 
     def send_back(self, name: str, *lines: r.ReturnLine) -> Goods:
         """Authorised, or authorised anew."""
@@ -67,9 +68,16 @@ class Shop:
         return made
 
     def ask(self, thread: str, lines: tuple[r.ReturnLine, ...]) -> None:
-        data = r.ReturnAsked(thread, lines)
+        self._order_hears(r.ReturnAsked(thread, lines), "crossdock")
+
+    def bill(self, shipment: str) -> None:
+        self._order_hears(o.InvoiceReleased(shipment=shipment, document=f"INV-{shipment}"), "sap-2", shipment)
+
+    def _order_hears(self, data: msgspec.Struct, source: str, about: str = "") -> None:
+        """And what it says to its returns is heard."""
         event = Recorded(
-            thread="order/shop/1", type=TYPE_OF[type(data)], data=data, id="e", source="crossdock", occurred_at=NOW, recorded_at=NOW
+            thread="order/shop/1", type=TYPE_OF[type(data)], data=data, id="e", source=source, occurred_at=NOW, recorded_at=NOW,
+            about=about,
         )  # fmt: skip
         step = order.step(self.floor.state, event, self.floor.policy)
         self.floor.state = step.state
@@ -142,7 +150,7 @@ def test_one_component_is_credited_its_share_by_what_it_is_sold_for() -> None:
         "1",
         "CUP",
         "SET",
-        "INV-1",
+        "INV-S-1",
         "GI-1",
     )
     assert (one.amount, two.amount) == (Money(Decimal("3.08"), "EUR"), Money(Decimal("3.07"), "EUR"))
@@ -191,7 +199,7 @@ def test_what_was_packed_in_place_of_a_component_comes_back_as_what_it_is() -> N
     shop.floor = floor
     floor.say(o.SalesOrderPosted("4711"))
     floor.ship("S-1", ("1/CUP", "CUP", 2, ""), ("1/SPOON", "SPOON", 3, ""), ("1/PLATE", "DISH", 1, ""))
-    floor.say(o.InvoiceReleased(shipment="S-1", document="INV-1"), about="S-1")
+    shop.bill("S-1")
     made = shop.send_back("A", a_line("", 1))
     [told] = made.asked("inbound.announce")
     assert {x.item for x in told.lines} == {"CUP", "SPOON", "DISH"}
@@ -206,7 +214,7 @@ def test_a_return_that_is_authorised_anew_tells_the_warehouse_once_it_is_known()
     shop = Shop(2, billed=False)
     made = shop.send_back("A", a_line("", 2))
     shop.send_back("A", a_line("", 1))
-    shop.floor.say(o.InvoiceReleased(shipment="S-1", document="INV-1"), about="S-1")
+    shop.bill("S-1")
 
     told = [{x.item: int(x.quantity.value) for x in p.lines} for p in made.asked("inbound.announce")]
     assert told == [{x: n * kits for x, n in PARTS.items()} for kits in (2, 1)]
@@ -224,6 +232,109 @@ def test_what_was_credited_is_not_reckoned_anew_when_the_order_is_asked_again() 
     arrive(made, "3", "8", "SPOON", 2)
 
     assert [x.amount and x.amount.amount for x in shop.credits()] == [2, 3, 2]
+
+
+def test_a_customer_who_was_refunded_at_once_got_the_price_of_the_kit() -> None:
+    """All components together, before anything is back; what comes later is booked and not credited again."""
+    shop = Shop(1)
+    thread = "return/shop/A"
+    made = shop.returns[thread] = Goods(thread, POLICY)
+    made.hear(r.ReturnAuthorised("A", "shop/1", (a_line("", 1),), credit="at_once"), "shop")
+    shop.ask(thread, (a_line("", 1),))
+    assert shop.credited == SOLD_FOR.amount
+    arrive(made, "1", "7/CUP", "CUP", 2)
+
+    assert shop.credited == SOLD_FOR.amount
+    assert len(made.asked("goods_receipt.post")) == 1
+
+
+def test_a_component_that_nobody_announced_is_credited_once_it_is_accepted() -> None:
+    """A slip names the order and the component's own line, as it stood on the packing list."""
+    shop = Shop(1)
+    thread = "return/wms-1/R-1"
+    made = shop.returns[thread] = Goods(thread, POLICY)
+    line = a_line("PLATE", 1, "1/PLATE")
+    made.hear(m.InboundReceived("R-1", "SITE1", (m.ReceivedLine("7", "PLATE", qty(1)),)))
+    made.hear(r.ReturnIdentified("shop/1", (line,)))
+    shop.ask(thread, (line,))
+    made.hear(r.ReturnDispositioned("I-1", "SITE1", (r.JudgedLine("7", "PLATE", qty(1), "restock"),)))
+    assert shop.credits() == []
+    made.hear(m.InboundAccepted("blind", "ada"), "operator/ada")
+
+    [credit] = shop.credits()
+    assert (credit.order_line, credit.kit, credit.amount) == ("1", "SET", Money(Decimal("1.54"), "EUR"))
+
+
+def test_components_are_credited_when_their_kit_is_billed() -> None:
+    """The goods are taken back at once; the order tells the invoice when there is one, with the same shares."""
+    shop = Shop(1, billed=False)
+    made = shop.send_back("A", a_line("", 1))
+    for n, (item, pieces) in enumerate(PARTS.items()):
+        arrive(made, f"{n}", f"7/{item}", item, pieces)
+    assert shop.credits() == []
+    assert len(made.asked("goods_receipt.post")) == 3
+    shop.bill("S-1")
+
+    assert shop.credited == SOLD_FOR.amount
+    assert {x.invoice for x in shop.credits()} == {"INV-S-1"}
+
+
+def test_a_warehouse_that_names_the_line_of_the_kit_is_understood() -> None:
+    """Cups told for the set's line are its cups, received and judged."""
+    shop = Shop(1)
+    made = shop.send_back("A", a_line("", 1))
+    arrive(made, "1", "7", "CUP", 2)
+
+    assert shop.credited == Decimal("6.15")
+    assert made.cases == {}
+    assert made.asked("goods_receipt.post")[0].lines[0].line == "1"
+
+
+def test_a_slip_expects_nothing() -> None:
+    """It says what came: of a set that it names, nobody waits for the rest."""
+    shop = Shop(1)
+    thread = "return/wms-1/R-1"
+    made = shop.returns[thread] = Goods(thread, POLICY)
+    made.hear(m.InboundReceived("R-1", "SITE1", (m.ReceivedLine("7", "CUP", qty(2)),)))
+    made.hear(r.ReturnIdentified("shop/1", (a_line("SET", 1),)))
+    shop.ask(thread, (a_line("SET", 1),))
+
+    assert made.state.left == 0
+    assert made.asked("inbound.announce") == []
+
+
+@pytest.mark.parametrize("item", ["", "CUP"])
+def test_another_unit_is_beyond_the_order(item: str) -> None:
+    """A case of sets, or of cups, was not sold."""
+    shop = Shop(3)
+    made = shop.send_back("A", r.ReturnLine("7", "1", item, qty(1, "CS")))
+
+    assert shop.floor.state.back == ()
+    assert "accept/beyond" in made.cases
+
+
+def test_an_item_that_left_for_two_components_comes_back_once() -> None:
+    """A cup was packed for the plate too: of three cups two come back, then the third, at the plate's share."""
+    shop = Shop()
+    shop.floor = Floor([("SET", 1)], {(x, ""): (9, None) for x in PARTS}, items(price=euros(**PRICES)))
+    shop.floor.say(o.SalesOrderPosted("4711"))
+    shop.floor.ship("S-1", ("1/CUP", "CUP", 2, ""), ("1/SPOON", "SPOON", 3, ""), ("1/PLATE", "CUP", 1, ""))
+    shop.bill("S-1")
+    arrive(shop.send_back("A", a_line("CUP", 2)), "1", "7", "CUP", 2)
+    assert shop.credited == Decimal("6.15")
+    arrive(shop.send_back("B", a_line("CUP", 1)), "2", "7", "CUP", 1)
+
+    assert shop.credited == Decimal("7.69")
+
+
+def test_an_order_of_an_earlier_release_is_split_by_pieces() -> None:
+    """It kept no worth of its components: of six pieces for 10.00, a plate is a sixth."""
+    shop = Shop(1)
+    lines = tuple(msgspec.structs.replace(x, worth=Decimal(0)) for x in shop.floor.state.lines)
+    shop.floor.state = msgspec.structs.replace(shop.floor.state, lines=lines)
+    arrive(shop.send_back("A", a_line("PLATE", 1)), "1", "7", "PLATE", 1)
+
+    assert shop.credited == Decimal("1.67")
 
 
 def test_each_kit_of_several_is_worth_its_price() -> None:
