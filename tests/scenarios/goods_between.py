@@ -34,11 +34,14 @@ async def purchase(group: Group, number: str, item: str, quantity: int, **line: 
     return f"inbound/sap-1/{number}"
 
 
-async def transfer(group: Group, number: str, item: str, quantity: int, **terms: Any) -> str:
-    """From SITE1 of one company to SITE2 of the other: an order in each ERP's books, and said to the hub."""
+async def transfer(
+    group: Group, number: str, item: str, quantity: int, *, layer: str = "", **terms: Any
+) -> str:
+    """From SITE1 of one company to SITE2 of the other: an order in each ERP's books, in its own money, and said to the hub."""
     material = {"material": item, "quantity": str(quantity)}
-    sending = {"supplying_plant": "1010", "items": {"10": material | {"plant": "1020"}}}
-    receiving = {"items": {"10": material | {"plant": "2010"}}}
+    cost, theirs = {"price": "6.20", "currency": "EUR"}, {"price": "10.31", "currency": "USD"}
+    sending = {"supplying_plant": "1010", "items": {"10": material | {"plant": "1020"} | cost}}
+    receiving = {"items": {"10": material | {"plant": "2010"} | theirs}}
     await group.twin("sap-1", "/purchase_orders", {number: sending}, "PUT")
     await group.twin("sap-2", "/purchase_orders", {f"9{number}": receiving}, "PUT")
     price = {"amount": "9.50", "currency": "EUR"}
@@ -46,7 +49,7 @@ async def transfer(group: Group, number: str, item: str, quantity: int, **terms:
         "number": number, "incoterm": "DAP",
         "sender": {"location": "SITE1", "company": "Acme EU", "order": number},
         "receiver": {"location": "SITE2", "company": "Acme US", "order": f"9{number}"},
-        "lines": [{"line": "10", "item": item, "quantity": {"value": str(quantity), "unit": "EA"}, "price": price}],
+        "lines": [{"line": "10", "item": item, "quantity": {"value": str(quantity), "unit": "EA"}, "price": price, "cost_layer": layer}],
     } | terms  # fmt: skip
     thread = f"transfer/sap-1/{number}"
     await say(group, thread, "transfer.ordered.v1", data, source_id=f"{number}-1")
@@ -63,6 +66,16 @@ async def stocked(group: Group, item: str, quantity: int, location: str = "SITE1
         return (await buckets(group, item, location)).get("available") == quantity
 
     await eventually(heard, what=f"the hub has heard of {item}")
+
+
+async def on_the_road(group: Group, number: str, item: str, quantity: int, **terms: str) -> tuple[str, str]:
+    """(thread, truck): it left SITE1, and SITE2 knows of it."""
+    await stocked(group, item, 50)
+    thread = await transfer(group, number, item, quantity, **terms)
+    await released(group, thread)
+    truck = (await at_dock(group, "wms-1", "send", reference=thread, carrier="RDWY"))["shipment"]
+    await announced(group, thread, "wms-2", delivery=truck)
+    return thread, truck
 
 
 async def announced(group: Group, thread: str, wms: str, *, delivery: str = "") -> None:

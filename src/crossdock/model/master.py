@@ -67,6 +67,8 @@ class ItemDefined(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
     """Of a kit: it is put together beforehand and kept as itself. Else its components are taken when it is wanted."""
     cost: Money | None = None
     """Of one base unit, as its authority values it; differences of stock are weighed by it."""
+    price: Money | None = None
+    """What one base unit is sold for by itself; a kit's price is split between its components by it."""
 
 
 class ItemRenamed(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):

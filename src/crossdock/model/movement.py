@@ -130,7 +130,9 @@ class GoodsReceiptPosted(msgspec.Struct, frozen=True, gc=False, omit_defaults=Tr
 
 
 class TransferLine(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
-    """`price` is the transfer price of one unit: carried, never reckoned with."""
+    """`price` is the transfer price of one unit, `cost_layer` the sending ERP's name for what the goods cost it: two things,
+    carried as they were given, never reckoned with.
+    """
 
     data_class: ClassVar[DataClass] = "commercial"
 
@@ -138,6 +140,17 @@ class TransferLine(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
     item: str
     quantity: Quantity
     price: Money | None = None
+    cost_layer: str = ""
+
+
+class LineTerms(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
+    """What an order says of the worth of one of its lines, told to whoever books the goods, beside them."""
+
+    data_class: ClassVar[DataClass] = "commercial"
+
+    line: str
+    price: Money | None = None
+    cost_layer: str = ""
 
 
 class Site(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):

@@ -9,7 +9,8 @@ import msgspec
 S = TypeVar("S", bound=msgspec.Struct)
 Exchange = Callable[[str, str], str]
 """(kind of code: `item` or `location`, code) → the code to stand there."""
-CODED: Final = ("item", "location")
+CODED: Final = {"item": "item", "kit": "item", "location": "location"}
+"""Fields that hold a code, and of which kind."""
 
 
 def recoded(value: S, exchange: Exchange) -> S:
@@ -18,7 +19,9 @@ def recoded(value: S, exchange: Exchange) -> S:
     for name in _carriers(type(value)):
         before = getattr(value, name)
         after = (
-            exchange(name, before) if name in CODED and isinstance(before, str) else _inner(before, exchange)
+            exchange(CODED[name], before)
+            if name in CODED and isinstance(before, str)
+            else _inner(before, exchange)
         )
         if after is not before and after != before:
             changes[name] = after

@@ -11,7 +11,7 @@ import msgspec
 
 from crossdock.model.classes import DataClass
 from crossdock.model.money import Money
-from crossdock.model.movement import ExpectedLine, MovedLine, ReceivedLine
+from crossdock.model.movement import ExpectedLine, LineTerms, MovedLine, ReceivedLine
 from crossdock.model.order import LineAllocation, LineShipped, OrderLine
 from crossdock.model.party import Place
 from crossdock.model.quantity import Quantity
@@ -337,6 +337,8 @@ class PostGoodsReceipt(msgspec.Struct, frozen=True, gc=False, omit_defaults=True
     lines: tuple[ReceivedLine, ...]
     received_at: datetime
     of: Literal["purchase", "return"] = "purchase"
+    terms: tuple[LineTerms, ...] = ()
+    """Of a transfer: price and cost layer by line, as both companies are told them."""
 
 
 class PostTransferIssue(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
@@ -351,6 +353,8 @@ class PostTransferIssue(msgspec.Struct, frozen=True, gc=False, omit_defaults=Tru
     destination: str
     lines: tuple[MovedLine, ...]
     shipped_at: datetime
+    terms: tuple[LineTerms, ...] = ()
+    """Price and cost layer by line, as both companies are told them."""
 
 
 class PostCredit(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):

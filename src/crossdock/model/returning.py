@@ -11,6 +11,7 @@ import msgspec
 from crossdock.model.classes import DataClass
 from crossdock.model.money import Money
 from crossdock.model.quantity import Quantity
+from crossdock.model.stock import TakenApart
 
 Disposition = Literal["restock", "refurbish", "vendor", "scrap"]
 """Back for sale, to be repaired, back to the supplier, or destroyed."""
@@ -72,7 +73,11 @@ class ReturnAsked(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
 
 
 class MatchedLine(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
-    """So much of a line left with one shipment and may come back. `price` is what one of `quantity`'s unit was sold for."""
+    """So much of a line left with one shipment and may come back. `price` is what one of `quantity`'s unit was sold for.
+
+    Of a component, `kit` is what was sold and billed, and `amount` this quantity's share of its price, exactly; `price` is
+    then one unit's, rounded down.
+    """
 
     data_class: ClassVar[DataClass] = "commercial"
 
@@ -85,10 +90,15 @@ class MatchedLine(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
     goods_issue: str = ""
     """The ERP's document of the original issue: the cost it is taken back at."""
     invoice: str = ""
+    kit: str = ""
+    amount: Money | None = None
 
 
 class ReturnMatched(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
-    """The order's answer. `known` is false where nobody has heard of such an order."""
+    """The order's answer. `known` is false where nobody has heard of such an order.
+
+    `kits` are lines of the return that are for whole kits: what comes back is what is in them, as `LINE/ITEM`.
+    """
 
     data_class: ClassVar[DataClass] = "commercial"
 
@@ -97,6 +107,7 @@ class ReturnMatched(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
     erp: str = ""
     number: str = ""
     sales_order: str = ""
+    kits: tuple[TakenApart, ...] = ()
 
 
 class JudgedLine(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):

@@ -1,6 +1,7 @@
 """Stock facts and claims (CBV `receiving`, `stock_taking`; X12 846/944/947)."""
 
 from datetime import date, datetime
+from decimal import Decimal
 from typing import ClassVar, Literal
 
 import msgspec
@@ -105,6 +106,8 @@ class TakenApart(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
     line: str
     item: str
     components: tuple[Component, ...]
+    worth: tuple[Decimal, ...] = ()
+    """What each component's part in one kit weighs when the kit's price is split; empty: by pieces."""
 
 
 class ClaimGranted(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):

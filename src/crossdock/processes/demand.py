@@ -133,7 +133,7 @@ def taken_apart(claim: Claim, items: Items) -> tuple[Claim, tuple[TakenApart, ..
         if not parts or item is None or line.quantity.unit != item.base_unit or count != int(count):
             lines.append(line)
             continue
-        found.append(TakenApart(line.line, item.item, parts))
+        found.append(TakenApart(line.line, item.item, parts, worth(parts, items)))
         sets.append((line.line, int(count)))
         lines += (
             ClaimLine(line.line, replace(line.place, item=x.item), Quantity(x.quantity.value * count, x.quantity.unit))
@@ -149,6 +149,21 @@ def _components(kit: ItemDefined, items: Items) -> tuple[Component, ...]:
         return tuple(Component(x.item, x.quantity) for x in contents_of(kit.item, items, "/"))
     except Rejected:
         return ()
+
+
+def worth(parts: Iterable[Component], items: Items) -> tuple[Decimal, ...]:
+    """What each part weighs when the price of what they make up is split: what it is sold for by itself; where that is
+    not known of all of them in one currency, what it costs; else its quantity. Nobody's opinion of one part alone decides.
+    """
+    parts = tuple(parts)
+    known = [items.get(x.item) for x in parts]
+    prices, costs = [x.price if x else None for x in known], [x.cost if x else None for x in known]
+    for money in (prices, costs):
+        given = [x for x in money if x is not None and x.amount >= 0]
+        alike = len(given) == len(parts) and len({x.currency for x in given}) == 1
+        if alike and any(x.amount for x in given):
+            return tuple(x.amount * part.quantity.value for x, part in zip(given, parts, strict=True))
+    return tuple(x.quantity.value for x in parts)
 
 
 def is_kit(item: ItemDefined | None) -> bool:

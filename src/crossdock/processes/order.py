@@ -67,7 +67,8 @@ def step(state: State, event: Recorded, policy: Policy) -> Step:
         return Step(state, (), "ignored")
     if state.phase == "new" and event.type in OF_GOODS:
         return _keep(state, event)
-    return handler(of_today(state, policy), event, policy.of(state.company))
+    state = of_today(state, policy)
+    return order_kits.noticed(state, handler(state, event, policy.of(state.company)))
 
 
 def _keep(state: State, event: Recorded) -> Step:

@@ -12,7 +12,8 @@ import msgspec
 from crossdock.model.order import LineShipped
 from crossdock.model.quantity import Quantity
 from crossdock.model.stock import ClaimLine, StockPlace, TakenApart
-from crossdock.processes.lines import ZERO, Line, advance, whole_kits
+from crossdock.processes.intents import CloseCase, OpenCase, Step
+from crossdock.processes.lines import ZERO, Line, advance, promised, whole_kits
 from crossdock.processes.order_state import Part, State
 
 replace = msgspec.structs.replace
@@ -26,12 +27,13 @@ def take_apart(state: State, kits: Iterable[TakenApart]) -> State:
         if place is None or not (count := lines[place].open + lines[place].backordered):
             continue
         lines[place], _ = advance(lines[place], "substituted_out", count, ("open", "backordered"))
-        for x in kit.components:
+        worth = kit.worth or tuple(x.quantity.value for x in kit.components)
+        for x, weight in zip(kit.components, worth, strict=True):
             quantity = count * x.quantity.value
             lines.append(
                 Line(
                     f"{kit.line}/{x.item}", x.item, x.quantity.unit, ZERO, quantity, quantity, kit_of=kit.line,
-                    per_kit=x.quantity.value,
+                    per_kit=x.quantity.value, worth=weight,
                 )
             )  # fmt: skip
     return replace(state, lines=tuple(lines))
@@ -90,3 +92,46 @@ def as_sold(
             order = next(x.order for x in shipped if kit_of.get(x.line) == kit)
             found.append(LineShipped(order, kit, line.item, Quantity(fresh, line.unit)))
     return tuple(found)
+
+
+def noticed(before: State, done: Step) -> Step:
+    """What left of a kit that can never be whole any more is on no goods issue and no invoice: somebody should know."""
+    state = done.state
+    assert isinstance(state, State)
+    if not any(x.kit_of and x.shipped for x in state.lines):
+        return done
+    was, now = loose(before), loose(state)
+    told = [_case(state, kit, pieces) for kit, pieces in now.items() if pieces != was.get(kit)]
+    gone = [CloseCase(f"hold/{_hold(kit)}", "the kit is whole") for kit in was if kit not in now]
+    return Step(state, (*done.intents, *gone, *told), done.verdict)
+
+
+def loose(state: State) -> dict[str, tuple[str, ...]]:
+    """Kit line → what left beyond the kits that are whole or can still become so. Too much of a piece is told by itself."""
+    found: dict[str, tuple[str, ...]] = {}
+    for kit in dict.fromkeys(x.kit_of for x in state.lines if x.kit_of):
+        whole = whole_kits(state.lines, kit, promised)
+        pieces: list[str] = []
+        for name in dict.fromkeys(x.line for x in state.lines if x.kit_of == kit):
+            shares = [x for x in state.lines if x.line == name]
+            left = sum((x.shipped - x.over_shipped for x in shares), ZERO) - whole * shares[0].per_kit
+            if left > ZERO:
+                pieces.append(f"{Quantity(left, shares[0].unit)} of {shares[0].item}")
+        if pieces:
+            found[kit] = tuple(pieces)
+    return found
+
+
+def _hold(kit: str) -> str:
+    return f"loose components/{kit}"
+
+
+def _case(state: State, kit: str, pieces: tuple[str, ...]) -> OpenCase:
+    item = next((x.item for x in state.lines if x.line == kit and not x.kit_of), kit)
+    return OpenCase(
+        f"loose/{state.reference}/{kit}", "value", "loose components",
+        f"Order {state.number}: {', '.join(pieces)} left without the rest of {item}"[:300],
+        "They are on no goods issue and no invoice. Have the customer send them back, send the rest as a new order, or book them as"
+        " given away. Retry the case once that is settled.",
+        "customer service", f"hold/{_hold(kit)}",
+    )  # fmt: skip

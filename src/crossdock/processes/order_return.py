@@ -10,6 +10,7 @@ from crossdock.model.envelope import Recorded
 from crossdock.model.money import Money
 from crossdock.model.quantity import Quantity
 from crossdock.model.returning import MatchedLine, ReturnAsked, ReturnLine, ReturnMatched
+from crossdock.processes import order_kit_return
 from crossdock.processes.intents import Intent, Step, Tell
 from crossdock.processes.order_state import Back, Part, State, erp_of
 from crossdock.processes.policy import Policy
@@ -26,10 +27,13 @@ def asked(state: State, event: Recorded, policy: Policy) -> Step:
         return Step(state, (), "ignored")
     if state.phase == "new":
         return Step(state, (Tell(data.thread, ReturnMatched(known=False)),), "waiting")
-    others = tuple(x for x in state.back if x.thread != data.thread)
-    state = replace(state, back=others)
+    before = tuple(x for x in state.back if x.thread == data.thread)
+    state = replace(state, back=tuple(x for x in state.back if x.thread != data.thread))
     for line in data.lines:
-        state = replace(state, back=(*state.back, *_taken(state, data.thread, line)))
+        if order_kit_return.names_kit(state, line):
+            state = order_kit_return.taken(state, data.thread, line, before)
+        else:
+            state = replace(state, back=(*state.back, *_taken(state, data.thread, line)))
     return Step(state, (_answer(state, data.thread, policy),))
 
 
@@ -68,14 +72,16 @@ def _answer(state: State, thread: str, policy: Policy) -> Tell:
     for x in state.back:
         line, part = sold.get((x.order_line, x.item)), parts.get(x.shipment)
         if x.thread == thread and line is not None and part is not None:
-            lines.append(
-                MatchedLine(
-                    x.line, x.order_line, x.item, Quantity(x.quantity, line.unit), Money(line.price, currency), x.shipment,
-                    part.goods_issue, part.invoice,
-                )
+            matched = MatchedLine(
+                x.line, x.order_line, x.item, Quantity(x.quantity, line.unit), Money(line.price, currency), x.shipment,
+                part.goods_issue, part.invoice,
             )  # fmt: skip
-    matched = ReturnMatched(tuple(lines), erp=erp_of(state, policy), number=state.number, sales_order=state.sales_order)  # fmt: skip
-    return Tell(thread, matched)
+            lines.append(order_kit_return.priced(state, x, matched))
+    answer = ReturnMatched(
+        tuple(lines), erp=erp_of(state, policy), number=state.number, sales_order=state.sales_order,
+        kits=order_kit_return.whole(state, thread),
+    )  # fmt: skip
+    return Tell(thread, answer)
 
 
 def tell_invoiced(state: State, shipment: str, policy: Policy) -> list[Intent]:

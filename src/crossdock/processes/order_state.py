@@ -58,7 +58,10 @@ class Release(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
 
 
 class Back(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
-    """So much of a line that left with a shipment belongs to a return; `line` is that return's own."""
+    """So much of a line that left with a shipment belongs to a return; `line` is that return's own.
+
+    `amount` is set for a kit's component: its share of the kit's price. `whole`: all of the kit was asked for.
+    """
 
     thread: str
     line: str
@@ -66,6 +69,8 @@ class Back(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
     item: str
     shipment: str
     quantity: Decimal
+    amount: Decimal | None = None
+    whole: bool = False
 
 
 class Change(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):

@@ -4,8 +4,9 @@ What comes back is on hand and not for sale until the warehouse has said what be
 and taken back at the cost, of the original sale, which the order knows.
 """
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Sequence
 from decimal import Decimal
+from functools import partial
 from typing import Final
 
 import msgspec
@@ -40,6 +41,7 @@ from crossdock.processes.intents import (
 )
 from crossdock.processes.policy import Policy
 from crossdock.processes.receiving import ACCEPT, OUTSIDE, ZERO, accepted
+from crossdock.processes.returning_kits import cut, unfold
 from crossdock.processes.returning_state import (
     PARTS,
     VERSION,
@@ -102,9 +104,9 @@ def _authorised(state: State, event: Recorded, policy: Policy) -> Step:
                 authorised=said.quantity.value if said else ZERO,
             ),
         )
-    state, announced = _announce(state, policy) if all(x.item for x in state.lines) else (state, [])
+    state = replace(state, to_announce=True)
     closed = (ClearTimer("parent"), CloseCase("parent", "it was authorised"), CloseCase(ACCEPT + BLIND, "it was authorised"))  # fmt: skip
-    return Step(state, (*closed, *announced, _ask(event.thread, data.order, data.lines)))
+    return Step(state, (*closed, _ask(event.thread, data.order, data.lines)))
 
 
 def _ask(thread: str, order: str, lines: tuple[ReturnLine, ...]) -> Tell:
@@ -125,7 +127,8 @@ def _announce(state: State, policy: Policy, *, cancelled: bool = False) -> tuple
         "inbound.announce", policy.warehouse_of(state.location), state.reference, payload, state.reference, state.announcements,
         priority=3,
     )  # fmt: skip
-    return replace(state, announcements=state.announcements + 1, announced=""), [do]
+    state = replace(state, announcements=state.announcements + 1, announced="", to_announce=False)
+    return state, [do]
 
 
 def _announced(state: State, event: Recorded, _policy: Policy) -> Step:
@@ -155,9 +158,10 @@ def _matched(state: State, event: Recorded, policy: Policy) -> Step:
     if event.source != HUB:
         return Step(state, (), "ignored")
     lines = tuple(_named(x, event.data.lines) for x in state.lines)
-    state = replace(state, matched=event.data, lines=lines)
+    state = unfold(replace(state, matched=event.data, lines=lines), _wanted(state))
     intents: list[Intent] = [_unmatched(state)]
-    if state.said is not None and not state.announcements and not state.ended:
+    waits = state.to_announce or not state.announcements
+    if state.said is not None and waits and not state.ended:
         state, announced = _announce(state, policy)
         intents += announced
     if (
@@ -343,11 +347,19 @@ def _wanted(state: State) -> tuple[ReturnLine, ...]:
 
 
 def _order_line(state: State, judged: JudgedLine) -> str:
+    names = (_own_name(state, judged), judged.line)
+    return next(
+        (x.order_line for x in map(partial(line_of, state), names) if x and x.order_line), judged.line
+    )
+
+
+def _own_name(state: State, judged: JudgedLine) -> str:
+    """Another item than its line's has a line of its own."""
     line = line_of(state, judged.line)
-    return line.order_line if line and line.order_line else judged.line
+    return judged.line if line and line.item == judged.item else f"{judged.line}/{judged.item}"
 
 
-def _share(state: State, inspection: Inspection, used: Iterable[MatchedLine]) -> tuple[MatchedLine, ...]:
+def _share(state: State, inspection: Inspection, used: Sequence[MatchedLine]) -> tuple[MatchedLine, ...]:
     """What of the original sale is credited: all of it at once, or what was judged, oldest shipment first."""
     assert state.matched is not None
     free = {(m.line, m.shipment): m.quantity.value for m in state.matched.lines}
@@ -355,13 +367,14 @@ def _share(state: State, inspection: Inspection, used: Iterable[MatchedLine]) ->
         free[m.line, m.shipment] = free.get((m.line, m.shipment), ZERO) - m.quantity.value
     wanted = {} if inspection.name else {x.line: x.authorised for x in state.lines}
     for x in inspection.lines:
-        wanted[x.line] = wanted.get(x.line, ZERO) + x.quantity.value
+        name = _own_name(state, x)
+        wanted[name] = wanted.get(name, ZERO) + x.quantity.value
     found = []
     for m in state.matched.lines:
         take = min(max(ZERO, free[m.line, m.shipment]), wanted.get(m.line, ZERO))
         if take > ZERO:
             wanted[m.line] -= take
-            found.append(replace(m, quantity=Quantity(take, m.quantity.unit)))
+            found.append(cut(m, Quantity(take, m.quantity.unit), used))
     return tuple(found)
 
 
@@ -462,10 +475,10 @@ def _stands(state: State, policy: Policy) -> tuple[str, str, str]:
             return "inspected" if came else "authorised", f"the credit in {erp}", erp
         if not x.credit_asked and _uninvoiced(state, x):
             return "inspected" if came else "authorised", f"the invoice of the original sale in {erp}", erp
+    if state.matched is None and state.order and not state.ended:
+        return "authorised", f"order {state.order}", HUB
     if state.left:
         return "returning" if came else "authorised", "the goods", "customer"
-    if state.matched is None and not state.ended:
-        return "authorised", f"order {state.order}", HUB
     return "credited" if any(x.credit for x in state.inspections) else "closed", "", ""
 
 

@@ -88,6 +88,8 @@ class State(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
     inspections: tuple[Inspection, ...] = ()
     announced: str = ""
     announcements: int = 0
+    to_announce: bool = False
+    """Authorised, and not told to the warehouse yet: the order says what of a kit comes back."""
     ended: str = ""
     reason: str = ""
 

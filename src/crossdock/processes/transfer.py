@@ -44,6 +44,7 @@ from crossdock.processes.transfer_state import (
     line_of,
     on_the_road,
     outside,
+    terms,
     with_leg,
     with_line,
 )
@@ -291,7 +292,7 @@ def _issue(state: State, event: Recorded, policy: Policy) -> Do:
     assert order is not None
     payload = requests.PostTransferIssue(
         data.shipment, f"{KIND}/{state.reference}", order.sender.order or order.number, order.sender.location,
-        order.receiver.location, data.lines, event.occurred_at,
+        order.receiver.location, data.lines, event.occurred_at, terms(state, data.lines),
     )  # fmt: skip
     erp = policy.erp_of_node(order.sender.location)
     return Do("transfer_issue.post", erp, data.shipment, payload, state.reference, priority=2)

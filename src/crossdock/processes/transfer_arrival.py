@@ -27,7 +27,15 @@ from crossdock.processes.receiving import (
     moved,
     with_document,
 )
-from crossdock.processes.transfer_state import Leg, State, at_receiver, on_the_road, outside, with_leg
+from crossdock.processes.transfer_state import (
+    Leg,
+    State,
+    at_receiver,
+    on_the_road,
+    outside,
+    terms,
+    with_leg,
+)
 
 TRANSIT: Final = "transit"
 """The timer of goods that are on the road for too long."""
@@ -102,7 +110,7 @@ def _post(state: State, data: InboundReceived, event: Recorded, policy: Policy) 
     assert order is not None
     payload = requests.PostGoodsReceipt(
         data.receipt, f"transfer/{state.reference}", order.receiver.order or order.number, data.location, data.lines,
-        event.occurred_at,
+        event.occurred_at, terms=terms(state, data.lines),
     )  # fmt: skip
     erp = policy.erp_of_node(order.receiver.location)
     return Do("goods_receipt.post", erp, data.receipt, payload, state.reference, priority=2)

@@ -3,11 +3,12 @@
 shipped = received + in transit + variance + settled. Below zero, a variance is more than was shipped.
 """
 
+from collections.abc import Iterable
 from decimal import Decimal
 
 import msgspec
 
-from crossdock.model.movement import TransferOrdered
+from crossdock.model.movement import LineTerms, MovedLine, ReceivedLine, TransferOrdered
 from crossdock.model.stock import StockPlace
 from crossdock.model.thread import reference_of
 from crossdock.processes.order_state import Early
@@ -133,6 +134,17 @@ def on_the_road(state: State, leg: Leg) -> Stand:
         return place, "in_transit_in"
     owner = order.owner or order.sender.company
     return StockPlace(leg.item, order.sender.location, owner=owner, possessor=leg.carrier), "in_transit_out"
+
+
+def terms(state: State, lines: Iterable[MovedLine | ReceivedLine]) -> tuple[LineTerms, ...]:
+    """What the order says of these lines' worth; of another item than it ordered it says nothing."""
+    assert state.order is not None
+    told = {(x.line, x.item) for x in lines}
+    return tuple(
+        LineTerms(x.line, x.price, x.cost_layer)
+        for x in state.order.lines
+        if (x.line, x.item) in told and (x.price or x.cost_layer)
+    )
 
 
 def outside(place: StockPlace) -> Stand:

@@ -97,9 +97,13 @@ def _lines_of_transfer(state: Transfer) -> list[Line]:
 
 
 def _lines_of_return(state: Return) -> list[Line]:
+    """A line for whole kits is shown as what is in them."""
+    kits = {x.line for x in state.matched.kits} if state.matched else set()
     prices = {x.line: x.price for x in state.matched.lines} if state.matched else {}
     found = []
     for x in state.lines:
+        if x.line in kits and not x.came:
+            continue
         price = prices.get(x.line)
         extras = {
             "restocked": x.restocked, "refurbished": x.refurbished, "to_vendor": x.to_vendor, "scrapped": x.scrapped,

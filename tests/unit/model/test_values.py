@@ -9,7 +9,9 @@ from hypothesis import strategies as st
 
 from crossdock.model.money import Money
 from crossdock.model.quantity import Quantity
+from crossdock.model.recoding import recoded
 from crossdock.model.registry import encode
+from crossdock.model.returning import MatchedLine
 from crossdock.model.stock import StockAdjusted, StockPlace
 from crossdock.model.thread import (
     PARTITIONS,
@@ -90,3 +92,12 @@ def test_the_partition_map_never_changes() -> None:
     """Stored rows depend on it: a new map is a new generation."""
     assert partition_of(hash16("order/shopify-eu/1042")) == 23
     assert hash16("order/shopify-eu/1042").hex() == "c6d7b12078f9cdd970fdad753f3ba562"
+
+
+def test_a_kit_is_named_in_the_other_systems_code_like_an_item() -> None:
+    """A credit of a component names two items; both are exchanged, and nothing else."""
+    line = MatchedLine("1", "CUP", "CUP", Quantity(Decimal(2)), Money(Decimal(1), "EUR"), "CUP", kit="SET")
+
+    theirs = recoded(line, lambda kind, code: f"{kind}:{code}")
+
+    assert theirs == msgspec.structs.replace(line, item="item:CUP", kit="item:SET")

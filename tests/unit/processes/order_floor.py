@@ -15,7 +15,7 @@ from crossdock.model.registry import TYPE_OF
 from crossdock.model.stock import ClaimGranted, ClaimRefused
 from crossdock.processes import order
 from crossdock.processes.demand import taken_apart
-from crossdock.processes.intents import Claim, Do, Intent, Move
+from crossdock.processes.intents import Claim, CloseCase, Do, Intent, Move, OpenCase
 from crossdock.processes.lines import lawful
 from crossdock.processes.policy import Policy
 from crossdock.store import stock
@@ -34,7 +34,7 @@ class Floor:
 
     def __init__(
         self, wanted: list[tuple[str, int]], shelves: dict[tuple[str, str], tuple[int, date | None]],
-        items: dict[str, ItemDefined] | None = None, policy: Policy = POLICY,
+        items: dict[str, ItemDefined] | None = None, policy: Policy = POLICY, price: Money = PRICE,
     ) -> None:  # fmt: skip
         self.state: Any = order.initial("order/shop/1")
         self.items, self.policy = items or {}, policy
@@ -47,11 +47,12 @@ class Floor:
         self.claims: list[Claim] = []
         self.short = 0
         self.done: list[Do] = []
+        self.open_cases: dict[str, OpenCase] = {}
         lines = tuple(
-            o.OrderLine(str(n), item, Quantity(Decimal(pieces)), PRICE)
+            o.OrderLine(str(n), item, Quantity(Decimal(pieces)), price)
             for n, (item, pieces) in enumerate(wanted, 1)
         )
-        self.say(o.OrderReceived(number="#1", reference="shop/1", channel="shop", total=PRICE, lines=lines))
+        self.say(o.OrderReceived(number="#1", reference="shop/1", channel="shop", total=price, lines=lines))
 
     def shelf(self, item: str, lot: str, pieces: int, ends: date | None) -> None:
         key = (item, "SITE1", lot, "", "")
@@ -72,6 +73,10 @@ class Floor:
     def carry_out(self, intent: Intent) -> None:
         if isinstance(intent, Do):
             self.done.append(intent)
+        if isinstance(intent, OpenCase):
+            self.open_cases[intent.key] = intent
+        if isinstance(intent, CloseCase):
+            self.open_cases.pop(intent.key, None)
         if not isinstance(intent, Claim | Move):
             return
         wish = stock.Wish(intent, b"", "order/shop/1", "e", NOW)

@@ -121,6 +121,31 @@ def test_a_component_that_is_not_found_comes_later_and_makes_the_kit_whole() -> 
     assert sold(floor, "goods_issue.post") == [[("1", "SET", 1)], [("1", "SET", 1)]]
 
 
+def test_loose_components_of_a_kit_that_is_taken_off_become_a_case() -> None:
+    """A plate is not found and not waited for: its two cups left, are not billed, and somebody is told once."""
+    floor = ordered(("SET", 2), policy=msgspec.structs.replace(POLICY, short_pick="cancel"))
+    floor.say(o.SalesOrderPosted("4711"))
+    floor.ship("S-1", ("1/CUP", "CUP", 4, ""), ("1/PLATE", "PLATE", 1, ""))
+    assert floor.open_cases == {}
+    short = (o.LineShipped("shop/1", "1/PLATE", "PLATE", Quantity(Decimal(1))),)
+    floor.say(o.LinesShort(lines=short, location="SITE1"))
+
+    assert sold(floor, "goods_issue.post") == [[("1", "SET", 1)]]
+    assert sold(floor, "sales_order.change")[-1] == [("1", "SET", 1)]
+    [case] = floor.open_cases.values()
+    assert case.title == "Order #1: 2 EA of CUP left without the rest of SET"
+    floor.say(o.HoldReleased(case.key.removeprefix("hold/"), "ada"))
+    assert floor.open_cases == {}
+
+
+def test_more_of_a_component_than_ordered_is_not_called_loose() -> None:
+    """An over-pick has a case of its own; and what still waits for the rest of its kit is not loose yet."""
+    floor = ordered(("SET", 1))
+    floor.ship("S-1", ("1/CUP", "CUP", 3, ""))
+
+    assert [x.cause for x in floor.open_cases.values()] == ["over-pick"]
+
+
 def test_a_component_packed_in_place_of_another_makes_the_kit_whole() -> None:
     """The plate that was ordered goes back to its shelf; the customer got a set."""
     floor = ordered(("SET", 1))

@@ -96,6 +96,27 @@ def test_the_whole_way() -> None:
     assert (made.cases, made.short, made.timers) == ({}, [], {})
 
 
+def test_price_and_cost_are_told_to_both_companies_as_they_were_given() -> None:
+    """Line by line, beside the goods and apart from each other; of what nobody ordered nothing is said."""
+    lines = (
+        m.TransferLine("10", "WID-1", qty(12), Money(Decimal("9.5000"), "EUR"), "LAYER-7"),
+        m.TransferLine("20", "WID-1", qty(8), cost_layer="LAYER-8"), m.TransferLine("30", "WID-1", qty(1)),
+    )  # fmt: skip
+    made = goods()
+    made.hear(m.TransferOrdered("T-1", *COMPANIES, lines), "sap-1")
+    made.answered()
+    made.hear(left("TS-1", ("10", "WID-1", 12), ("20", "WID-1", 8), ("30", "WID-1", 1)), SENDER)
+    made.hear(
+        came("R-1", ("10", "WID-1", 5), ("20", "CBL-1", 8), ("30", "WID-1", 1), delivery="TS-1"), RECEIVER
+    )
+
+    ten = m.LineTerms("10", Money(Decimal("9.5000"), "EUR"), "LAYER-7")
+    [issue], [receipt] = made.asked("transfer_issue.post"), made.asked("goods_receipt.post")
+    assert issue.terms == (ten, m.LineTerms("20", None, "LAYER-8"))
+    assert receipt.terms == (ten,)
+    assert str(receipt.terms[0].price) == "EUR 9.5000"
+
+
 def test_it_waits_for_stock() -> None:
     """What is not there is asked for again by itself; nothing is released before."""
     made = goods(stock=5)

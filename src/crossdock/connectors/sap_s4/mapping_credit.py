@@ -1,6 +1,9 @@
 """Credits for goods that came back → credit memo requests (API_CREDIT_MEMO_REQUEST_SRV). Pure."""
 
+from fractions import Fraction
 from hashlib import sha256
+
+from msgspec.structs import replace
 
 from crossdock.connect.contract import Account
 from crossdock.connectors.sap_s4 import plans
@@ -8,13 +11,17 @@ from crossdock.connectors.sap_s4.configured import setting
 from crossdock.connectors.sap_s4.units import sap_unit
 from crossdock.model.party import People
 from crossdock.model.requests import PostCredit
+from crossdock.model.returning import MatchedLine
 from crossdock.model.thread import reference_of
 
 REFERENCE_LENGTH_MAX = 35
 
 
 def from_credit(payload: PostCredit, _people: People, account: Account) -> plans.CreditPlan:
-    """One item for each line and invoice, at the price of the sale; SAP takes its cost from the invoice named."""
+    """One item for each line and invoice, at the price of the sale; SAP takes its cost from the invoice named.
+
+    Of a kit's component the material is the component, the invoice the kit's.
+    """
     reference = _reference(payload)
     items: list[plans.Document] = [
         {
@@ -24,7 +31,7 @@ def from_credit(payload: PostCredit, _people: People, account: Account) -> plans
             "RequestedQuantityUnit": sap_unit(line.quantity.unit),
             "ReferenceSDDocument": line.invoice,
             "ReferenceSDDocumentCategory": "M",
-            "to_PricingElement": {"results": [_price(line.price.amount, line.price.currency, sap_unit(line.quantity.unit), account)]},
+            "to_PricingElement": {"results": [_price(line, account)]},
         }
         for place, line in enumerate(payload.lines, start=1)
     ]  # fmt: skip
@@ -43,10 +50,19 @@ def from_credit(payload: PostCredit, _people: People, account: Account) -> plans
     return plans.CreditPlan(reference, payload.inspection, document)
 
 
-def _price(amount: object, currency: str, unit: str, account: Account) -> plans.Document:
+def _price(line: MatchedLine, account: Account) -> plans.Document:
+    """Of one unit, or of as many as were sent back, where one unit's share is no whole number of coins.
+
+    The pricing unit is a whole number: 1.5 kg for 10 are 3 kg for 20.
+    """
+    rate, per = line.price, Fraction(1)
+    if line.amount is not None:
+        per = Fraction(line.quantity.value)
+        rate = replace(line.amount, amount=line.amount.amount * per.denominator)
     return {
-        "ConditionType": setting(account, "credit_condition"), "ConditionRateValue": f"{amount:f}", "ConditionCurrency": currency,
-        "ConditionQuantity": "1", "ConditionQuantityUnit": unit,
+        "ConditionType": setting(account, "credit_condition"), "ConditionRateValue": f"{rate.amount:f}",
+        "ConditionCurrency": rate.currency, "ConditionQuantity": str(per.numerator),
+        "ConditionQuantityUnit": sap_unit(line.quantity.unit),
     }  # fmt: skip
 
 

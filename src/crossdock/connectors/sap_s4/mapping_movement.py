@@ -12,10 +12,11 @@ from crossdock.connectors.sap_s4.edm import odata_date
 from crossdock.connectors.sap_s4.journal_entry import reference_id
 from crossdock.connectors.sap_s4.units import sap_unit
 from crossdock.model import requests
-from crossdock.model.movement import Condition
+from crossdock.model.movement import Condition, LineTerms
 from crossdock.model.party import People
 
 HEADER_TEXT_LENGTH_MAX: Final = 25
+ITEM_TEXT_LENGTH_MAX: Final = 50
 RECEIPT_CODE: Final = "01"
 """GoodsMovementCode of a receipt to a purchase order."""
 TRANSFER_CODE: Final = "04"
@@ -39,8 +40,12 @@ def from_goods_receipt(
     if payload.of == "return":
         return _from_return(payload, account)
     common = _place(payload, account) | {"GoodsMovementType": setting(account, "receipt_movement")}
+    said = _texts(payload.terms)
     items = [
-        _item(payload.order, key, quantity) | common | ({"InventoryUsabilityCode": key[3]} if key[3] else {})
+        _item(payload.order, key, quantity)
+        | common
+        | ({"InventoryUsabilityCode": key[3]} if key[3] else {})
+        | said.get(key[0], {})
         for key, quantity in _added_up(told)
     ]
     return _plan(payload.reference, payload.receipt, RECEIPT_CODE, payload.received_at, items)
@@ -57,7 +62,7 @@ def _from_return(payload: requests.PostGoodsReceipt, account: Account) -> plans.
             "Material": material,
             "GoodsMovementType": movement,
             "SalesOrder": payload.order,
-            "MaterialDocumentItemText": line,
+            "MaterialDocumentItemText": line[:ITEM_TEXT_LENGTH_MAX],
         }
         | {"QuantityInEntryUnit": f"{quantity:f}", "EntryUnit": sap_unit(unit)}
         | common
@@ -82,8 +87,28 @@ def from_transfer_issue(
         "Plant": plant_of(payload.location, account), "GoodsMovementType": setting(account, "transfer_issue_movement"),
         "IssuingOrReceivingPlant": plant_of(payload.destination, account),
     } | ({"StorageLocation": store} if store else {})  # fmt: skip
-    items = [_item(payload.order, key, quantity) | common for key, quantity in _added_up(told)]
+    said = _texts(payload.terms)
+    items = [
+        _item(payload.order, key, quantity) | common | said.get(key[0], {})
+        for key, quantity in _added_up(told)
+    ]
     return _plan(payload.reference, payload.shipment, TRANSFER_CODE, payload.shipped_at, items)
+
+
+def _texts(terms: Iterable[LineTerms]) -> dict[str, dict[str, object]]:
+    """Order item → its text. Each company's SAP values goods by its own order and cost: an amount would overrule that.
+
+    What does not fit is left out whole: half a number is another number.
+    """
+    found: dict[str, dict[str, object]] = {}
+    for x in terms:
+        said = ""
+        for part in (f"{x.price.amount:f} {x.price.currency}" if x.price else "", x.cost_layer):
+            longer = f"{said} {part}".strip()
+            said = longer if len(longer) <= ITEM_TEXT_LENGTH_MAX else said
+        if said:
+            found[x.line] = {"MaterialDocumentItemText": said}
+    return found
 
 
 def from_question(payload: requests.FetchInbound, _people: People, account: Account) -> plans.PurchasePlan:

@@ -75,6 +75,29 @@ async def test_no_more_is_credited_than_was_billed(sap: Sap, invoice: str) -> No
     await sap.done(credit(sap, invoice, 1, "I-4"))
 
 
+async def test_a_kit_is_credited_by_its_components(sap: Sap, invoice: str) -> None:
+    """Two kits were billed, with three cups in each: six cups are credited, to the cent, and not one more."""
+    sap.twin.books.put("material", "WID-1", sap.twin.books.get("material", "WID-1") | {"bom": {"CUP-1": "3"}})
+
+    def cups(number: int, amount: str, inspection: str) -> Call:
+        eur = Money(Decimal(amount), "EUR")
+        line = MatchedLine(
+            "1", "14001", "CUP-1", Quantity(Decimal(number)), Money(Decimal("4.16"), "EUR"), "wms-1/S-77", "4900000000", invoice,
+            "WID-1", eur,
+        )  # fmt: skip
+        return sap.call(
+            "credit.post", requests.PostCredit(RETURN, REFERENCE, "1042", "0000000001", (line,), inspection)
+        )
+
+    for call in (cups(5, "20.83", "I-1"), cups(1, "4.17", "I-2")):
+        await sap.done(call)
+    refused = await sap.client.send(cups(1, "0.01", "I-3"))
+
+    assert [Decimal(x["amount"]) for x in detail(sap, "credit.post")] == [Decimal("20.83"), Decimal("4.17")]
+    assert isinstance(refused, Refused)
+    assert refused.code == "V1/348"
+
+
 @pytest.mark.parametrize("kind", ["credit.post", "goods_receipt.post"])
 async def test_a_lost_answer_is_found(sap: Sap, invoice: str, kind: str) -> None:
     """Unknown, then found by its reference: one document. What was never posted is absent."""

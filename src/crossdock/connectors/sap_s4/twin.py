@@ -1,6 +1,6 @@
 """A small S/4HANA: the OData and SOAP services this connector uses, behind one gate (logon, CSRF, quirks).
 
-PUT  /_twin/materials        {"SKU": {"price", "currency", "unit", "available"}}  the material master
+PUT  /_twin/materials        {"SKU": {"price", "currency", "unit", "available", "bom"}}  the material master
 GET  /_twin/materials        the same
 PUT  /_twin/products         {"SKU": {what changes}}  creates or changes products, and sends SAP's event of it
 GET  /_twin/products         all of them

@@ -1,4 +1,7 @@
-"""The twin's credit memo requests: of invoices that it knows, and of no more than they billed."""
+"""The twin's credit memo requests: of invoices that it knows, and of no more than they billed.
+
+A billed material with a sales bill of material ("bom" of the material: component → quantity) is credited by its components.
+"""
 
 from decimal import Decimal
 from typing import Final
@@ -22,6 +25,7 @@ from crossdock.connectors.sap_s4.twin_odata import (
 )
 
 FIRST_REQUEST: Final = 60_000_000
+PRICING_UNIT_MAX: Final = 99_999
 _INDEX: Final = "credit_memo_request"
 
 
@@ -61,13 +65,26 @@ def _credit(books: Books, row: Fields, currency: str) -> Decimal:
     if billed is None:
         raise Problem(400, "VF/004", f"Billing document {invoice} does not exist")
     so_far = Decimal(billed["credited"].get(material, "0")) + wanted
-    if so_far > Decimal(billed["quantities"].get(material, "0")):
+    if so_far > _billed(books, billed["quantities"], material):
         raise Problem(400, "V1/348", f"Quantity {so_far:f} of {material} is more than {invoice} billed")
     books.put("billed", invoice, billed | {"credited": billed["credited"] | {material: f"{so_far:f}"}})
     prices = results(row.get("to_PricingElement") or [])
     if len(prices) != 1 or prices[0].get("ConditionCurrency") != currency:
         raise Problem(400, "V1/801", "An item needs one price, in the currency of the document")
-    return wanted * quantity(prices[0], "ConditionRateValue")
+    per = quantity(prices[0], "ConditionQuantity")
+    if per != int(per) or per > PRICING_UNIT_MAX:
+        raise Problem(400, "VK/088", f"Pricing unit {per:f} is not a number of up to five digits")
+    return wanted * quantity(prices[0], "ConditionRateValue") / per
+
+
+def _billed(books: Books, quantities: dict[str, str], material: str) -> Decimal:
+    """By itself, and in materials that were billed with their components."""
+    found = Decimal(quantities.get(material, "0"))
+    for name, count in quantities.items():
+        found += Decimal(count) * Decimal(
+            (books.get("material", name) or {}).get("bom", {}).get(material, "0")
+        )
+    return found
 
 
 def _totals(rows: list[Fields]) -> Fields:

@@ -72,6 +72,7 @@ def create_document(twin: Twin, request: Asked) -> Reply:
             raise Problem(400, "M7/445", f"Reference {reference} has already been posted")
         orders: dict[str, Fields] = {}
         for row in rows:
+            text(row, "MaterialDocumentItemText", 50)
             if code == OTHER:
                 _book_return(twin, row)
             else:
@@ -104,6 +105,7 @@ def _detail(rows: list[Fields], header: Fields) -> Fields:
         "order": rows[0].get("PurchaseOrder") or rows[0].get("SalesOrder", ""), "movement": rows[0]["GoodsMovementType"], "posted_on": header["PostingDate"],
         "quantities": {material: f"{total:f}" for material, total in totals.items()},
         "types": sorted(kinds),
+        "texts": sorted({row["MaterialDocumentItemText"] for row in rows if row.get("MaterialDocumentItemText")}),
     }  # fmt: skip
 
 

@@ -56,13 +56,19 @@ def move(twin: Twin, material: str, plant: str, kind: str, change: Decimal) -> N
 
 
 def issue(twin: Twin, delivery: Fields, order: Fields) -> None:
-    """Take what left from unrestricted stock, inside a change of the books; what nobody set up is not kept."""
+    """Take what left from unrestricted stock, inside a change of the books; what nobody set up is not kept.
+
+    Of a material with a sales bill of material its components leave.
+    """
     for item in delivery["items"]:
-        key = f"{item['Material']}|{order['items'][item['item']]['ProductionPlant']}"
-        stock = twin.books.get("matl_stock", key)
-        if stock is not None:
-            left = Decimal(stock["unrestricted"]) - Decimal(item["quantity"])
-            twin.books.put("matl_stock", key, stock | {"unrestricted": f"{left:f}"})
+        plant = order["items"][item["item"]]["ProductionPlant"]
+        bom = (twin.books.get("material", item["Material"]) or {}).get("bom") or {item["Material"]: "1"}
+        for material, each in bom.items():
+            key = f"{material}|{plant}"
+            stock = twin.books.get("matl_stock", key)
+            if stock is not None:
+                left = Decimal(stock["unrestricted"]) - Decimal(item["quantity"]) * Decimal(each)
+                twin.books.put("matl_stock", key, stock | {"unrestricted": f"{left:f}"})
 
 
 def routes(twin: Twin) -> list[web.RouteDef]:
