@@ -158,6 +158,7 @@ class LineShipped(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
     lot: str = ""
     release: int = -1
     """Which of the order's releases the warehouse worked on; -1 where it does not say."""
+    serials: tuple[str, ...] = ()
 
 
 class LinesPacked(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):

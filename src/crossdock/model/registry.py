@@ -8,7 +8,7 @@ from typing import Final
 
 import msgspec
 
-from crossdock.model import master, movement, operations, order, requests, returning, shipment, stock
+from crossdock.model import master, movement, operations, order, requests, returning, serial, shipment, stock
 
 TYPE_PREFIX: Final = "crossdock.logistics."
 
@@ -67,6 +67,7 @@ EVENTS: Final[dict[str, type[msgspec.Struct]]] = {
     "stock.reconciled.v1": stock.StockReconciled,
     "stock.held.v1": stock.StockHeld,
     "stock.releasedFromHold.v1": stock.StockReleased,
+    "serial.moved.v1": serial.SerialMoved,
     "claim.granted.v1": stock.ClaimGranted,
     "claim.refused.v1": stock.ClaimRefused,
     "claim.expired.v1": stock.ClaimExpired,

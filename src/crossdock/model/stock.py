@@ -36,6 +36,8 @@ class StockReceived(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
     document: str = ""
     expires_on: date | None = None
     """The last day on which this lot may be sold."""
+    serials: tuple[str, ...] = ()
+    """The serial numbers of the pieces, where each has one."""
 
 
 class StockAdjusted(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
@@ -46,6 +48,8 @@ class StockAdjusted(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
     place: StockPlace
     change: Quantity
     reason: str
+    serials: tuple[str, ...] = ()
+    """Of the pieces that were found, or that are gone."""
 
 
 class StockReconciled(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):

@@ -21,6 +21,7 @@ from crossdock.processes import (
     message,
     order,
     returning,
+    serial,
     shipment,
     stock,
     transfer,
@@ -73,7 +74,18 @@ def _brought() -> list[Process]:
 def _all() -> dict[str, Process]:
     ours = [
         process_of(module)
-        for module in (order, shipment, inbound, transfer, returning, identifier, message, stock, claim)
+        for module in (
+            order,
+            shipment,
+            inbound,
+            transfer,
+            returning,
+            identifier,
+            message,
+            stock,
+            serial,
+            claim,
+        )
     ]
     ours += [process_of(kind) for kind in master.KINDS]
     known = {process.kind: process for process in ours}

@@ -24,6 +24,7 @@ from crossdock.model.returning import (
     ReturnLine,
 )
 from crossdock.model.stock import Bucket, StockPlace
+from crossdock.processes import serial
 from crossdock.processes.authority import not_theirs
 from crossdock.processes.intents import (
     ClearTimer,
@@ -221,6 +222,7 @@ def _received(state: State, event: Recorded, policy: Policy) -> Step:
         line = replace(line.with_lot(told.lot, told.quantity.value), came=line.came + told.quantity.value)
         intents.append(_move(state, line, told.lot, (OUTSIDE, "returned"), told.quantity.value))
         state = with_line(state, line)
+    intents += serial.tell(data.lines, "returned", data.location, event.thread, data.receipt, state.order)
     if state.said is None and state.slip is None:
         intents.append(SetTimer("parent", policy.parent_wait_seconds))
     if state.matched is not None:
@@ -255,10 +257,12 @@ def _dispositioned(state: State, event: Recorded, policy: Policy) -> Step:
     if any(x.name == data.inspection for x in (*state.inspections, *state.early)):
         return Step(state, (), "duplicate")
     state, intents = _judge(state, Inspection(data.inspection, data.lines, event.occurred_at))
+    out = [x for x in data.lines if GOES_TO[x.disposition] == OUTSIDE]
+    gone = serial.tell(out, "gone", data.location, event.thread, data.inspection)
     if not intents:
-        return Step(state, (), "waiting")
+        return Step(state, tuple(gone), "waiting")
     state, booked = _book(state, policy)
-    return Step(state, (*intents, *booked))
+    return Step(state, (*intents, *gone, *booked))
 
 
 def _judge(state: State, inspection: Inspection) -> tuple[State, list[Intent]]:

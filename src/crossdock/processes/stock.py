@@ -7,8 +7,11 @@ from typing import Final
 import msgspec
 
 from crossdock.model.envelope import Recorded
+from crossdock.model.movement import MovedLine
 from crossdock.model.quantity import Quantity
+from crossdock.model.serial import Did
 from crossdock.model.stock import Bucket, StockPlace
+from crossdock.processes import serial
 from crossdock.processes.authority import not_theirs
 from crossdock.processes.intents import Intent, Move, Publish, Step, Summary
 from crossdock.processes.policy import Policy
@@ -49,9 +52,11 @@ def initial(_thread: str) -> State:
 def step(state: State, event: Recorded, policy: Policy) -> Step:
     match event.type:
         case "stock.received.v1":
-            return _moved(state, event, policy, event.data.quantity, "outside")
+            moved = _moved(state, event, policy, event.data.quantity, "outside")
+            return _with_serials(moved, event, "received")
         case "stock.adjusted.v1":
-            return _moved(state, event, policy, event.data.change, "outside")
+            moved = _moved(state, event, policy, event.data.change, "outside")
+            return _with_serials(moved, event, "found" if event.data.change.value > 0 else "gone")
         case "stock.reconciled.v1":
             return _reconciled(state, event)
         case "stock.held.v1":
@@ -81,6 +86,18 @@ def _moved(state: State, event: Recorded, policy: Policy, change: Quantity, othe
     expires_on = getattr(event.data, "expires_on", None)
     move: Intent = Move(place, *way, abs(change.value), change.unit, expires_on=expires_on)
     return Step(replace(state, entries=state.entries + 1), (move, Publish(place.item, place.location)))
+
+
+def _with_serials(moved: Step, event: Recorded, did: Did) -> Step:
+    """Each piece hears of it, whatever became of the quantity."""
+    if moved.verdict == "ignored" or not event.data.serials:
+        return moved
+    place: StockPlace = event.data.place
+    line = MovedLine("", place.item, Quantity(ZERO), event.data.serials)
+    document = getattr(event.data, "document", "") or event.id
+    return replace(
+        moved, intents=(*moved.intents, *serial.tell((line,), did, place.location, event.thread, document))
+    )
 
 
 def _lot(place: StockPlace) -> str:

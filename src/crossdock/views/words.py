@@ -54,6 +54,18 @@ def _clock(data: Any) -> str:
     return f" ({found.doubt})" if found.doubt else ""
 
 
+_SERIAL: Final = {
+    "received": "was received at", "found": "was found at", "returned": "came back to", "packed": "was packed at",
+    "unpacked": "was taken out of its box at", "sent": "left for another site from", "shipped": "left", "gone": "is gone from",
+}  # fmt: skip
+
+
+def _serial_moved(_who: str, data: Any) -> str:
+    box = f" in {data.sscc}" if data.sscc else ""
+    order = f", order {data.order}" if data.order else ""
+    return f"Serial {data.serial} of {data.item} {_SERIAL[data.did]} {data.location}{box}{order}"
+
+
 def _checked(who: str, data: Any) -> str:
     unknown = [line.line for line in data.lines if not line.known_item]
     if unknown:
@@ -214,6 +226,7 @@ EVENTS: Final[dict[str, Say]] = {
     "stock.reconciled.v1": lambda _, d: (
         f"Stock of {d.place.item} follows {d.system}: good {d.good}, held {d.held}{_because(d.reason)}"
     ),
+    "serial.moved.v1": _serial_moved,
     "claim.granted.v1": lambda _, d: f"Stock reserved for {counted(len(d.lines), 'line')}",
     "claim.refused.v1": _missing,
     "claim.expired.v1": lambda _, d: f"Claim {d.claim} was not used in time: its stock went back",
