@@ -66,6 +66,7 @@ EVENTS: Final[dict[str, type[msgspec.Struct]]] = {
     "stock.adjusted.v1": stock.StockAdjusted,
     "stock.reconciled.v1": stock.StockReconciled,
     "stock.held.v1": stock.StockHeld,
+    "stock.recalled.v1": stock.LotRecalled,
     "stock.releasedFromHold.v1": stock.StockReleased,
     "serial.moved.v1": serial.SerialMoved,
     "claim.granted.v1": stock.ClaimGranted,

@@ -83,6 +83,21 @@ class StockHeld(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
     reason: str
 
 
+class LotRecalled(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
+    """A lot must not be sold any more, wherever it is (CBV `recalled`), or may be again (`lifted`). The ledger holds it already.
+
+    Every place that has it hears of it, and every order and claim that it was set aside for.
+    """
+
+    data_class: ClassVar[DataClass] = "commercial"
+
+    item: str
+    lot: str
+    reason: str
+    by: str = ""
+    lifted: bool = False
+
+
 class StockReleased(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
     """A hold was lifted: it may be sold again."""
 

@@ -55,6 +55,8 @@ class Release(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
     warehouse: str
     document: str = ""
     cancel: Literal["", "asked", "agreed", "refused"] = ""
+    because: Literal["", "recall"] = ""
+    """Why the warehouse was asked to stop, where neither the customer nor the channel wanted it."""
 
 
 class Back(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):

@@ -369,8 +369,10 @@ def summary(state: State, policy: Policy) -> Summary:
     phase, waiting, owner = _stands(state, policy)
     ended = state.delivered_at is not None or state.undeliverable
     done = state.cancelled or (ended and freight.settled(state))
-    units = tuple(dict.fromkeys(x.sscc for x in state.packages or state.departed_early))
-    return Summary(phase, waiting, owner, done, units=units)
+    packages = state.packages or state.departed_early
+    units = tuple(dict.fromkeys(x.sscc for x in packages))
+    lots = tuple(dict.fromkeys((x.item, x.lot) for package in packages for x in package.lines))
+    return Summary(phase, waiting, owner, done, units=units, lots=lots)
 
 
 def _stands(state: State, policy: Policy) -> tuple[str, str, str]:

@@ -10,10 +10,11 @@ from crossdock.model.envelope import Recorded
 from crossdock.model.movement import MovedLine
 from crossdock.model.quantity import Quantity
 from crossdock.model.serial import Did
-from crossdock.model.stock import Bucket, StockPlace
+from crossdock.model.stock import Bucket, LotRecalled, StockPlace
+from crossdock.model.thread import reference_of
 from crossdock.processes import serial
 from crossdock.processes.authority import not_theirs
-from crossdock.processes.intents import Intent, Move, Publish, Step, Summary
+from crossdock.processes.intents import CloseCase, Intent, Move, OpenCase, Publish, Step, Summary
 from crossdock.processes.policy import Policy
 
 KIND = "stock"
@@ -64,6 +65,8 @@ def step(state: State, event: Recorded, policy: Policy) -> Step:
             return _moved(state, event, policy, replace(held, value=-held.value), "quarantine")
         case "stock.releasedFromHold.v1":
             return _moved(state, event, policy, event.data.quantity, "quarantine")
+        case "stock.recalled.v1":
+            return _recalled(state, event, policy)
         case "availability.changed.v1":
             return Step(state, (Publish(event.data.item, event.data.location),))
         case "availability.published.v1":
@@ -86,6 +89,26 @@ def _moved(state: State, event: Recorded, policy: Policy, change: Quantity, othe
     expires_on = getattr(event.data, "expires_on", None)
     move: Intent = Move(place, *way, abs(change.value), change.unit, expires_on=expires_on)
     return Step(replace(state, entries=state.entries + 1), (move, Publish(place.item, place.location)))
+
+
+def _recalled(state: State, event: Recorded, policy: Policy) -> Step:
+    """The ledger holds it already; the warehouse does not know yet, and channels may show less."""
+    if event.source != HUB:
+        return Step(state, (), "ignored")
+    data: LotRecalled = event.data
+    location = reference_of(event.thread).removesuffix(f"/{data.item}")
+    key = f"recall/{data.lot}"
+    if data.lifted:
+        return Step(state, (CloseCase(key, "the recall was lifted"),))
+    warehouse = policy.warehouse_of(location)
+    case = OpenCase(
+        f"recall/{data.item}/{data.lot}/{location}", "value", "recall",
+        f"Lot {data.lot} of {data.item} is recalled: {location} must put it on hold"[:200],
+        f"{data.reason}. The hub sells none of it. Have {warehouse} hold it too, and settle what is to become of it; lifting the recall"
+        " closes this case.",
+        "warehouse", key,
+    )  # fmt: skip
+    return Step(state, (case, Publish(data.item, location)))
 
 
 def _with_serials(moved: Step, event: Recorded, did: Did) -> Step:

@@ -232,6 +232,9 @@ EVENTS: Final[dict[str, Say]] = {
     "claim.expired.v1": lambda _, d: f"Claim {d.claim} was not used in time: its stock went back",
     "availability.changed.v1": lambda _, d: f"Claims changed what is available of {d.item}",
     "stock.held.v1": lambda who, d: f"{who} put aside {d.quantity} of {d.place.item}{_because(d.reason)}",
+    "stock.recalled.v1": lambda who, d: (
+        f"{d.by or who} {'lifted the recall of' if d.lifted else 'recalled'} lot {d.lot} of {d.item}{_because(d.reason)}"
+    ),
     "stock.releasedFromHold.v1": lambda who, d: (
         f"{who} released {d.quantity} of {d.place.item}{_because(d.reason)}"
     ),

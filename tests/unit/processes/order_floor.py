@@ -15,7 +15,7 @@ from crossdock.model.registry import TYPE_OF
 from crossdock.model.stock import ClaimGranted, ClaimRefused
 from crossdock.processes import order
 from crossdock.processes.demand import taken_apart
-from crossdock.processes.intents import Claim, Do, Intent, Move
+from crossdock.processes.intents import Claim, CloseCase, Do, Intent, Move, OpenCase
 from crossdock.processes.lines import lawful
 from crossdock.processes.policy import Policy
 from crossdock.store import stock
@@ -47,6 +47,8 @@ class Floor:
         self.claims: list[Claim] = []
         self.short = 0
         self.done: list[Do] = []
+        self.open_cases: dict[str, OpenCase] = {}
+        """Open ones, by their key."""
         lines = tuple(
             o.OrderLine(str(n), item, Quantity(Decimal(pieces)), PRICE)
             for n, (item, pieces) in enumerate(wanted, 1)
@@ -58,9 +60,11 @@ class Floor:
         buckets = dict.fromkeys(stock.BUCKETS, Decimal(0)) | {"available": Decimal(pieces)}
         self.balances[key] = stock.Balance(len(self.balances), key, "EA", buckets, False, 0, None, ends)
 
-    def say(self, data: msgspec.Struct, about: str = "", sequence: int | None = None) -> None:
+    def say(
+        self, data: msgspec.Struct, about: str = "", sequence: int | None = None, source: str = "wms"
+    ) -> None:
         event = Recorded(
-            thread="order/shop/1", type=TYPE_OF[type(data)], data=data, id="e", source="wms", occurred_at=NOW, recorded_at=NOW,
+            thread="order/shop/1", type=TYPE_OF[type(data)], data=data, id="e", source=source, occurred_at=NOW, recorded_at=NOW,
             about=about, sequence=sequence,
         )  # fmt: skip
         step = order.step(self.state, event, self.policy)
@@ -72,6 +76,10 @@ class Floor:
     def carry_out(self, intent: Intent) -> None:
         if isinstance(intent, Do):
             self.done.append(intent)
+        if isinstance(intent, OpenCase | CloseCase):
+            self.open_cases = {k: v for k, v in self.open_cases.items() if k != intent.key}
+            if isinstance(intent, OpenCase):
+                self.open_cases[intent.key] = intent
         if not isinstance(intent, Claim | Move):
             return
         wish = stock.Wish(intent, b"", "order/shop/1", "e", NOW)

@@ -1,0 +1,187 @@
+"""Where a lot of an item is, and in which parcels, of which orders, it left. What left without a lot may be of it, and is
+told apart. Names and addresses are not here: a person's order leads to them, with a reason.
+"""
+
+from collections.abc import Iterator
+from datetime import datetime
+from decimal import Decimal
+from typing import Any, Final, Literal
+
+import msgspec
+
+from crossdock.model.quantity import Quantity
+from crossdock.model.shipment import Package
+from crossdock.model.thread import hash16
+from crossdock.processes.order_state import State as Order
+from crossdock.processes.returning_state import State as Return
+from crossdock.processes.returning_state import came
+from crossdock.processes.shipment import State as Shipment
+from crossdock.store.batch import lot_mark
+from crossdock.store.pool import Connection
+from crossdock.views.sql import blocks
+from crossdock.views.stock import Freshness, Place, read_stock
+from crossdock.views.story_material import decode_state
+
+THREADS_MAX: Final = 500
+"""Shipments and returns that are read for one page."""
+HOLDERS_MAX: Final = 1_000
+Stands = Literal["left", "packed"]
+
+
+class Parcel(msgspec.Struct, frozen=True):
+    """So much of it in one package. `customer` is equal for all parcels of one person, and says nothing of who it is."""
+
+    stands: Stands
+    sscc: str
+    shipment: str
+    order: str
+    number: str
+    customer: str
+    line: str
+    sold_as: str
+    """The kit that it is a component of; empty where it was sold as itself."""
+    quantity: Quantity
+    lot: str
+    serials: tuple[str, ...]
+    location: str
+    carrier: str
+    tracking: str
+    left_at: datetime | None
+    delivered_at: datetime | None
+    returns: tuple[str, ...]
+    """Returns of this item from this shipment."""
+
+
+class Returned(msgspec.Struct, frozen=True):
+    """So much of it came back. The lot is empty where the warehouse did not say it."""
+
+    thread: str
+    order: str
+    location: str
+    lot: str
+    quantity: Decimal
+
+
+class Holder(msgspec.Struct, frozen=True):
+    """Whose it would be: an order or claim for which it is set aside, or being worked on, and has not left."""
+
+    thread: str
+    location: str
+    quantity: Quantity
+
+
+class Recalled(msgspec.Struct, frozen=True):
+    reason: str
+    who: str
+    at: datetime
+
+
+class Trace(msgspec.Struct, frozen=True):
+    """`next` is the `after` of the next page of `parcels`, `may_be` and `returned`; null at the end."""
+
+    item: str
+    lot: str
+    recalled: Recalled | None
+    places: tuple[Place, ...]
+    without_lot: tuple[Place, ...]
+    holders: tuple[Holder, ...]
+    parcels: tuple[Parcel, ...]
+    may_be: tuple[Parcel, ...]
+    """Their lot is unknown."""
+    returned: tuple[Returned, ...]
+    next: str | None
+    freshness: Freshness
+
+
+async def trace(connection: Connection, item: str, lot: str, after: str = "") -> Trace | None:
+    """One page, in no order that means anything. None where no place ever held the item. Raises `ValueError` for an `after` of
+    nobody's.
+    """
+    sql = blocks("recall.sql")
+    marks = [lot_mark(item, lot), lot_mark(item, "")]
+    stock = await read_stock(connection, item)
+    if stock is None:
+        return None
+    rows = await connection.fetch(sql["traced"], marks, bytes.fromhex(after), THREADS_MAX)
+    states = [(row, decode_state(row)) for row in rows]
+    orders = await _orders(connection, item, [state for _, state in states])
+    parcels = [x for row, state in states for x in _parcels(row["thread_key"], state, item, orders)]
+    returned = [x for row, state in states for x in _returned(row["thread_key"], state, item)]
+    return Trace(
+        item, lot, await _recalled(connection, item, lot),
+        tuple(x for x in stock.places if x.lot == lot), tuple(x for x in stock.places if not x.lot and x.buckets and lot),
+        await _holders(connection, item, lot),
+        tuple(x for x in parcels if x.lot == lot), tuple(x for x in parcels if not x.lot and lot),
+        tuple(x for x in returned if x.lot in (lot, "")),
+        rows[-1]["thread"].hex() if len(rows) == THREADS_MAX else None, stock.freshness,
+    )  # fmt: skip
+
+
+async def _recalled(connection: Connection, item: str, lot: str) -> Recalled | None:
+    row = await connection.fetchrow(blocks("recall.sql")["recalled"], item, lot)
+    return Recalled(*row) if row is not None else None
+
+
+async def _holders(connection: Connection, item: str, lot: str) -> tuple[Holder, ...]:
+    """What is set aside is said by the ledger, what is worked on by its order."""
+    sql = blocks("recall.sql")
+    found = [
+        Holder(row["thread_key"], row["location"], Quantity(row["quantity"], row["unit"]))
+        for row in await connection.fetch(sql["set_aside"], item, lot, HOLDERS_MAX)
+    ]
+    for row in await connection.fetch(sql["in_work"], lot_mark(item, lot), HOLDERS_MAX):
+        for x in decode_state(row).lines:
+            if (x.item, x.lot) == (item, lot) and x.allocated + x.picked > 0:
+                found.append(Holder(row["thread_key"], x.location, Quantity(x.allocated + x.picked, x.unit)))
+    return tuple(found)
+
+
+async def _orders(connection: Connection, item: str, states: list[Any]) -> dict[str, Order]:
+    """By reference, those that the shipments have goods of."""
+    named = {
+        x.order for s in states if isinstance(s, Shipment) for p in _packages(s) for x in p.lines if x.item == item
+    }  # fmt: skip
+    keys = [hash16(f"order/{reference}") for reference in named]
+    rows = await connection.fetch(blocks("recall.sql")["orders"], keys) if keys else []
+    return {row["thread_key"].partition("/")[2]: decode_state(row) for row in rows}
+
+
+def _packages(state: Shipment) -> tuple[Package, ...]:
+    return () if state.cancelled else state.packages or state.departed_early
+
+
+def _parcels(thread: str, state: Any, item: str, orders: dict[str, Order]) -> Iterator[Parcel]:
+    if not isinstance(state, Shipment):
+        return
+    tracks = {x.sscc: x.tracking for x in state.tracks}
+    at = state.departed_at or state.departed_early_at
+    for package in _packages(state):
+        for x in package.lines:
+            if x.item != item:
+                continue
+            order = orders.get(x.order)
+            yield Parcel(
+                "left" if at else "packed", package.sscc, thread, x.order, order.number if order else "",
+                order.subject.hex() if order and order.subject else "", x.line, _kit(order, x.line), x.quantity, x.lot,
+                x.serials, state.location, state.carrier, tracks.get(package.sscc, state.pro), at, state.delivered_at,
+                _returns(order, state.shipment, (item, _kit(order, x.line))),
+            )  # fmt: skip
+
+
+def _kit(order: Order | None, line: str) -> str:
+    """The item that was sold, where the line is a component of it."""
+    lines = order.lines if order else ()
+    kit = next((x.kit_of for x in lines if x.line == line and x.kit_of), "")
+    return next((x.item for x in lines if kit and x.line == kit), "")
+
+
+def _returns(order: Order | None, shipment: str, items: tuple[str, str]) -> tuple[str, ...]:
+    back = order.back if order else ()
+    return tuple(dict.fromkeys(x.thread for x in back if x.shipment == shipment and x.item in items))
+
+
+def _returned(thread: str, state: Any, item: str) -> Iterator[Returned]:
+    if isinstance(state, Return):
+        for (named, lot), quantity in came(state).items():
+            if named == item:
+                yield Returned(thread, state.order, state.location, lot, quantity)
