@@ -6,6 +6,7 @@ from collections.abc import Callable
 from decimal import Decimal
 from typing import Any
 
+from crossdock.model.registry import TYPE_PREFIX
 from e2e.running import eventually
 from scenarios.callers import act, ask
 from scenarios.callers import line as claimed
@@ -41,6 +42,17 @@ async def until(group: Group, item: str, lot: str, true: Callable[[dict[str, Any
 
 async def stands(group: Group, thread: str, phase: str) -> bool:
     return str((await group.story(thread))["phase"]) == phase
+
+
+async def shipped_by_amazon(group: Group, number: str, item: str, quantity: int) -> None:
+    """From its own warehouse: what its connector makes of such a notification."""
+    line = {"line": "1", "item": item, "quantity": {"value": str(quantity), "unit": "EA"}}
+    event = {
+        "specversion": "1.0", "id": number, "source": "amazon-1", "type": f"{TYPE_PREFIX}order.shippedElsewhere.v1",
+        "subject": f"elsewhere/amazon-1/{number}", "data": {"lines": [line]},
+    }  # fmt: skip
+    answer = await group.api.post("/v1/events", event)
+    assert answer.status == 202, answer.body
 
 
 async def in_boxes(group: Group, reference: str) -> set[tuple[str, str]]:
@@ -84,7 +96,9 @@ async def test_a_recall_finds_every_parcel_and_keeps_apart_what_has_no_lot(group
     unknown = await group.buy((item, 2))
     await group.until(unknown, "completed")
 
-    found = await until(group, item, "L-1", lambda x: x["returned"] != [])
+    await shipped_by_amazon(group, "306-1-1", item, 2)
+
+    found = await until(group, item, "L-1", lambda x: x["returned"] != [] and len(x["may_be"]) == 2)
     by_order = {x: [p for p in found["parcels"] if p["order"] == x] for x in (split, in_kit, sent_back)}
     assert {x["order"] for x in found["parcels"]} == {split, in_kit, sent_back}
     assert {x: amount(rows) for x, rows in by_order.items()} == {split: 4, in_kit: 2, sent_back: 1}
@@ -101,8 +115,8 @@ async def test_a_recall_finds_every_parcel_and_keeps_apart_what_has_no_lot(group
         "L-1",
     )
     assert all(x["stands"] == "left" and x["tracking"] and x["customer"] for x in found["parcels"])
-    assert {x["order"] for x in found["may_be"]} == {unknown}
-    assert boxes(found["may_be"]) == await in_boxes(group, unknown)
+    assert {x["order"] for x in found["may_be"]} == {unknown, "amazon-1/306-1-1"}
+    assert boxes(found["may_be"], unknown) == await in_boxes(group, unknown)
     assert "@" not in json.dumps(found)
 
     command = await recall(group, item, "L-1")
@@ -110,7 +124,8 @@ async def test_a_recall_finds_every_parcel_and_keeps_apart_what_has_no_lot(group
         name: found[name] for name in ("parcels", "may_be", "returned", "places")
     }
     text = await asyncio.to_thread(group.api.hub.crossdock, "stock", "recall", item, "--lot", "L-1")
-    assert all(sscc in text.stdout for sscc, _ in boxes(found["parcels"]) | boxes(found["may_be"]))
+    assert all(sscc in text.stdout for sscc, _ in boxes(found["parcels"]) | boxes(found["may_be"], unknown))
+    assert "order amazon-1/306-1-1, shipped" in text.stdout
     assert "lot unknown" in text.stdout
 
 

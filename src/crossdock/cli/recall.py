@@ -90,6 +90,8 @@ def _parcel(x: dict[str, Any]) -> str:
     way = f", {x['carrier']} {x['tracking']}".rstrip() if x["carrier"] else ""
     when = f", {x['stands']} {x['left_at']}" if x["left_at"] else ", still in the house"
     back = f", taken back with {', '.join(x['returns'])}" if x["returns"] else ""
+    if not x["sscc"]:
+        return f"{_amount(x['quantity'])}{pieces} of order {x['order']}, shipped {x['left_at']} by {x['carrier']} itself"
     return (
         f"{_amount(x['quantity'])}{pieces}{kit} in {x['sscc']} of {x['shipment']} to order {x['order']}"
         f" {x['number']}{way}{when}{back}"

@@ -24,6 +24,7 @@ EVENTS: Final[dict[str, type[msgspec.Struct]]] = {
     "order.shortPicked.v1": order.LinesShort,
     "order.unpacked.v1": order.LinesUnpacked,
     "order.shipped.v1": order.LinesShipped,
+    "order.shippedElsewhere.v1": order.ShippedElsewhere,
     "order.delivered.v1": order.LinesDelivered,
     "order.undeliverable.v1": order.LinesUndeliverable,
     "order.returnAsked.v1": returning.ReturnAsked,

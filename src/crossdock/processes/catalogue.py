@@ -15,6 +15,7 @@ from crossdock.model.envelope import Recorded
 from crossdock.model.registry import EVENTS
 from crossdock.processes import (
     claim,
+    elsewhere,
     identifier,
     inbound,
     master,
@@ -84,6 +85,7 @@ def _all() -> dict[str, Process]:
             message,
             stock,
             serial,
+            elsewhere,
             claim,
         )
     ]

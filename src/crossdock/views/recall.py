@@ -12,6 +12,7 @@ import msgspec
 from crossdock.model.quantity import Quantity
 from crossdock.model.shipment import Package
 from crossdock.model.thread import hash16
+from crossdock.processes.elsewhere import State as Elsewhere
 from crossdock.processes.order_state import State as Order
 from crossdock.processes.returning_state import State as Return
 from crossdock.processes.returning_state import came
@@ -106,12 +107,13 @@ async def trace(connection: Connection, item: str, lot: str, after: str = "") ->
     states = [(row, decode_state(row)) for row in rows]
     orders = await _orders(connection, item, [state for _, state in states])
     parcels = [x for row, state in states for x in _parcels(row["thread_key"], state, item, orders)]
+    elsewhere = [x for row, state in states for x in _elsewhere(row["thread_key"], state, item)]
     returned = [x for row, state in states for x in _returned(row["thread_key"], state, item)]
     return Trace(
         item, lot, await _recalled(connection, item, lot),
-        tuple(x for x in stock.places if x.lot == lot), tuple(x for x in stock.places if not x.lot and x.buckets and lot),
+        tuple(x for x in stock.places if x.lot == lot), tuple(x for x in stock.places if not x.lot and x.buckets),
         await _holders(connection, item, lot),
-        tuple(x for x in parcels if x.lot == lot), tuple(x for x in parcels if not x.lot and lot),
+        tuple(x for x in parcels if x.lot == lot), tuple(x for x in (*parcels, *elsewhere) if not x.lot),
         tuple(x for x in returned if x.lot in (lot, "")),
         rows[-1]["thread"].hex() if len(rows) == THREADS_MAX else None, stock.freshness,
     )  # fmt: skip
@@ -166,6 +168,17 @@ def _parcels(thread: str, state: Any, item: str, orders: dict[str, Order]) -> It
                 x.serials, state.location, state.carrier, tracks.get(package.sscc, state.pro), at, state.delivered_at,
                 _returns(order, state.shipment, (item, _kit(order, x.line))),
             )  # fmt: skip
+
+
+def _elsewhere(thread: str, state: Any, item: str) -> Iterator[Parcel]:
+    """What a marketplace shipped from its own warehouse: of an order of its own, in parcels that nobody tells of."""
+    if isinstance(state, Elsewhere):
+        for x in state.lines:
+            if x.item == item:
+                yield Parcel(
+                    "left", "", thread, state.reference, state.reference.rpartition("/")[2], "", x.line, "", x.quantity, "", x.serials,
+                    "", state.system, "", state.at, None, (),
+                )  # fmt: skip
 
 
 def _kit(order: Order | None, line: str) -> str:

@@ -2,7 +2,7 @@
 select thread, thread_key, kind, state, phase, waiting_on, waiting_since, done, updated_at
 from thread_state
 where thread > $2 and (lots && $1::text[] or (lots is null and kind in ('shipment', 'return')))
-    and kind in ('shipment', 'return')
+    and kind in ('shipment', 'return', 'elsewhere')
 order by thread limit $3
 
 -- name: orders

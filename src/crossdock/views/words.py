@@ -179,6 +179,7 @@ EVENTS: Final[dict[str, Say]] = {
     "order.shipped.v1": lambda _, d: (
         f"{counted(len(d.lines), 'line')} left with shipment {plain_number(d.shipment)}"
     ),
+    "order.shippedElsewhere.v1": lambda who, d: f"{who} shipped {_line_quantities(d)} from its own warehouse",
     "order.delivered.v1": lambda _, d: (
         f"Shipment {plain_number(d.shipment)} was delivered{' in part' if d.partial else ''}"
     ),
