@@ -8,6 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from crossdock.model import order as o
+from crossdock.model.master import Component, ItemDefined
 from crossdock.model.movement import InboundAccepted
 from crossdock.model.operations import TimerFired
 from crossdock.model.quantity import Quantity
@@ -146,6 +147,25 @@ def test_others_do_not_care() -> None:
 
     assert floor.told("warehouse_order.cancel") == []
     assert floor.open_cases == {}
+
+
+def test_a_kit_whose_component_is_recalled_is_made_of_another_lot() -> None:
+    """Whole kits go back to the shelf and are set aside again; of the component that is fine nothing is lost."""
+    parts = (Component("A", Quantity(Decimal(2))), Component("B", Quantity(Decimal(1))))
+    shelves = {("A", "BAD"): (10, date(2026, 12, 31)), ("A", "GOOD"): (30, None), ("B", ""): (5, None)}
+    floor = Floor([("KIT", 3)], shelves, {"KIT": ItemDefined("KIT", components=parts)})
+    floor.allocate(("1/A", "A", 6, "BAD"), ("1/B", "B", 3, ""))
+
+    recall(floor)
+    answer(floor, accepted=True)
+
+    assert floor.part("reserved") == {("A", "GOOD"): 6, ("B", ""): 3}
+    assert floor.bucket("quarantine") == of(BAD=10)
+    [_, again] = floor.told("warehouse_order.release")
+    assert sorted((x.item, int(x.ordered.value)) for x in again.lines) == [("A", 6), ("B", 3)]
+    floor.ship("S-2", ("1/A", "A", 6, "GOOD"), ("1/B", "B", 3, ""))
+    assert floor.bucket("available") == {("A", "GOOD"): 24, ("B", ""): 2}
+    assert floor.short == 0
 
 
 STEPS = ("allocate", "pack", "unpack", "ship", "recall", "agree", "refuse", "cancel", "timer")
