@@ -1,5 +1,7 @@
 """DOMAIN check 6: a piece with a serial number is in one place, whatever warehouses say of it, and quantities stay right."""
 
+import asyncio
+import json
 from typing import Any
 
 from e2e.running import eventually
@@ -48,6 +50,15 @@ async def test_a_serial_leads_to_where_it_is(group: Group) -> None:
     await group.twin("wms-1", "/return", {"lines": [line], "order": reference}, "POST")
     story = await piece(group, item, "S1-A", "on hand")
     assert story["cases"] == []
+    said = await asyncio.to_thread(group.api.hub.crossdock, "stock", "pieces", item, "S1-A", "S1-Z", "--json")
+    [back, stranger] = json.loads(said.stdout)["pieces"]
+    [left] = back["departures"]
+    assert (left["sscc"], left["shipment"], left["order"]) == (package["sscc"], shipment, reference)
+    assert [x.partition(" (")[0] for x in back["places"]] == ["on hand at SITE1"]
+    assert (stranger["known"], stranger["departures"]) == (False, [])
+    text = await asyncio.to_thread(group.api.hub.crossdock, "stock", "pieces", item, "S1-A", "S1-Z")
+    assert package["sscc"] in text.stdout
+    assert "S1-Z: nobody told of it" in text.stdout
     await stock(group, item, "S1-A")
     await piece(group, item, "S1-B", "gone")
     assert await broken_law(group) == []

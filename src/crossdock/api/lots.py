@@ -1,4 +1,4 @@
-"""Lots over HTTP: where one is and in which parcels it left; recalling it, and lifting a recall."""
+"""Lots and pieces over HTTP: where they are and in which parcels they left; recalling a lot, and lifting a recall."""
 
 from typing import Any
 
@@ -15,6 +15,7 @@ from crossdock.views import recall as view
 
 LOT_LENGTH_MAX = 100
 REASON_MAX = 500
+PIECES_MAX = 100
 
 
 class Asked(msgspec.Struct):
@@ -42,6 +43,19 @@ async def read_lot(
     return Response(
         msgspec.json.encode(found), media_type="application/json", headers={"Cache-Control": "no-store"}
     )
+
+
+@get("/v1/stock/serials/{item:str}", summary="Where single pieces are, and in which parcels they left")
+async def read_pieces(request: Request[Any, Any, Any], item: str) -> Response[bytes]:
+    """`serial`, once for each piece."""
+    hub = context(request)
+    hub.identify(request, "read")
+    serials = list(dict.fromkeys(request.query_params.getall("serial", [])))
+    if not 0 < len(serials) <= PIECES_MAX or any("\0" in x for x in serials):
+        raise Problem(400, "bad-query", f"name the pieces: serial=…, at most {PIECES_MAX} of them")
+    async with hub.reader.acquire() as connection:
+        found = await view.trace_pieces(connection, item, serials)
+    return _done({"item": item, "pieces": found}, 200)
 
 
 @post(

@@ -1,4 +1,4 @@
-"""`stock recall`: where a lot is and in which parcels it left; holding it, and lifting the hold."""
+"""`stock recall` and `stock pieces`: where a lot or a piece is and in which parcels it left; holding a lot, and lifting that."""
 
 import asyncio
 import json
@@ -16,6 +16,7 @@ from crossdock.client import Client, Refused
 
 PAGED = ("parcels", "may_be", "returned")
 PAGES_MAX = 10_000
+PIECES_AT_ONCE = 50
 
 
 def recall(
@@ -36,6 +37,44 @@ def recall(
     doing = "recall" if hold else "lift" if lift else ""
     found = asyncio.run(_ask(hub, item, lot, doing, hold or lift))
     sys.stdout.write(json.dumps(found) + "\n" if as_json else "\n".join(lines(found)) + "\n")
+
+
+def pieces(
+    item: Annotated[str, typer.Argument(metavar="SKU")],
+    serials: Annotated[list[str], typer.Argument(metavar="SERIAL…")],
+    hub: HubOption = Path(),
+    *,
+    as_json: JsonOption = False,
+) -> None:
+    """Where single pieces are, and in which SSCC of which shipment to which order each of them left."""
+    found = asyncio.run(_ask_pieces(hub, item, serials))
+    sys.stdout.write(json.dumps(found) + "\n" if as_json else "\n".join(piece_lines(found)) + "\n")
+
+
+async def _ask_pieces(hub: Path, item: str, serials: list[str]) -> dict[str, Any]:
+    """In as many questions as it takes."""
+    found: dict[str, Any] = {"item": item, "pieces": []}
+    async with Client(hub) as client:
+        for first in range(0, len(serials), PIECES_AT_ONCE):
+            asked = "&".join(f"serial={quote(x, safe='')}" for x in serials[first : first + PIECES_AT_ONCE])
+            try:
+                page = await client.get(f"/v1/stock/serials/{quote(item, safe='')}?{asked}")
+            except Refused as error:
+                note(f"error: {error}")
+                raise typer.Exit(1) from None
+            found["pieces"] += page["pieces"]
+    return found
+
+
+def piece_lines(found: dict[str, Any]) -> Iterator[str]:
+    """The answer of the API as text, a piece a line and below it each time that it left."""
+    for x in found["pieces"]:
+        where = ", and ".join(x["places"]) or (
+            "gone" if x["known"] else "nobody told of it: it may be anywhere"
+        )
+        yield f"{x['serial']}: {where}{'; ' + x['doubt'] if x['doubt'] else ''}"
+        for d in x["departures"]:
+            yield f"  left {d['left_at']} in {d['sscc']} of {d['shipment']} to order {d['order']}"
 
 
 async def _ask(hub: Path, item: str, lot: str, doing: str, reason: str) -> dict[str, Any]:
@@ -64,9 +103,7 @@ def lines(found: dict[str, Any]) -> Iterator[str]:
     state = f"recalled by {recalled['who']}: {recalled['reason']}" if recalled else "not recalled"
     yield f"{found['item']} lot {found['lot']}: {state}  (as of {found['freshness']['as_of']})"
     for place in found["places"]:
-        unit, buckets = place["figures"]["unit"], place["buckets"]
-        held = ", ".join(f"{_number(n)} {unit} {name.replace('_', ' ')}" for name, n in buckets.items())
-        yield f"  at {place['location']}: {held or 'none left'}"
+        yield f"  at {place['location']}: {_buckets(place)}"
     for x in found["holders"]:
         yield f"  not left: {_amount(x['quantity'])} for {x['thread']} at {x['location']}"
     gone = sorted(found["parcels"], key=lambda x: (x["stands"], x["shipment"], x["sscc"]))
@@ -79,9 +116,17 @@ def lines(found: dict[str, Any]) -> Iterator[str]:
     if found["may_be"] or found["without_lot"]:
         yield "lot unknown: it may be of this lot"
     for place in found["without_lot"]:
-        yield f"  at {place['location']}: {_number(place['figures']['on_hand'])} {place['figures']['unit']} on hand"
+        yield f"  at {place['location']}: {_buckets(place)}"
     for x in found["may_be"]:
         yield f"  {_parcel(x)}"
+
+
+def _buckets(place: dict[str, Any]) -> str:
+    unit, buckets = place["figures"]["unit"], place["buckets"]
+    return (
+        ", ".join(f"{_number(n)} {unit} {name.replace('_', ' ')}" for name, n in buckets.items())
+        or "none left"
+    )
 
 
 def _parcel(x: dict[str, Any]) -> str:

@@ -2,7 +2,7 @@
 told apart. Names and addresses are not here: a person's order leads to them, with a reason.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from datetime import datetime
 from decimal import Decimal
 from typing import Any, Final, Literal
@@ -11,11 +11,12 @@ import msgspec
 
 from crossdock.model.quantity import Quantity
 from crossdock.model.shipment import Package
-from crossdock.model.thread import hash16
+from crossdock.model.thread import hash16, thread_key
 from crossdock.processes.elsewhere import State as Elsewhere
 from crossdock.processes.order_state import State as Order
 from crossdock.processes.returning_state import State as Return
 from crossdock.processes.returning_state import came
+from crossdock.processes.serial import State as Serial
 from crossdock.processes.shipment import State as Shipment
 from crossdock.store.batch import lot_mark
 from crossdock.store.pool import Connection
@@ -69,6 +70,29 @@ class Holder(msgspec.Struct, frozen=True):
     thread: str
     location: str
     quantity: Quantity
+
+
+class Departure(msgspec.Struct, frozen=True):
+    """One time that a piece left for a customer."""
+
+    sscc: str
+    shipment: str
+    order: str
+    location: str
+    lot: str
+    left_at: datetime
+
+
+class Piece(msgspec.Struct, frozen=True):
+    """`places`: where it is, in words; several where that is contradicted, none where it is gone or `known` is false.
+    `departures` are all of them, also where it came back since.
+    """
+
+    serial: str
+    known: bool
+    places: tuple[str, ...] = ()
+    doubt: str = ""
+    departures: tuple[Departure, ...] = ()
 
 
 class Recalled(msgspec.Struct, frozen=True):
@@ -198,3 +222,22 @@ def _returned(thread: str, state: Any, item: str) -> Iterator[Returned]:
         for (named, lot), quantity in came(state).items():
             if named == item:
                 yield Returned(thread, state.order, state.location, lot, quantity)
+
+
+async def trace_pieces(connection: Connection, item: str, serials: Sequence[str]) -> tuple[Piece, ...]:
+    """Each in the order asked for; one that nobody told of is not known, which is not the same as not there."""
+    keys = {serial: thread_key("serial", item, serial) for serial in serials}
+    rows = await connection.fetch(blocks("recall.sql")["pieces"], [hash16(x) for x in keys.values()])
+    states = {row["thread_key"]: decode_state(row) for row in rows}
+    return tuple(_piece(serial, states.get(key)) for serial, key in keys.items())
+
+
+def _piece(serial: str, state: Any) -> Piece:
+    if not isinstance(state, Serial):
+        return Piece(serial, known=False)
+    left = tuple(
+        Departure(x.sscc, x.thread, x.order, x.location, x.lot, x.at)
+        for x in state.facts
+        if x.did == "shipped"
+    )
+    return Piece(serial, True, tuple(map(str, state.places)), state.doubt, left)

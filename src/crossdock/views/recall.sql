@@ -19,3 +19,6 @@ select thread_key, state, kind from thread_state where lots @> array[$1::text] a
 
 -- name: recalled
 select reason, who, recalled_at from recall where item = $1 and lot = $2
+
+-- name: pieces
+select thread_key, kind, state from thread_state where thread = any($1)
