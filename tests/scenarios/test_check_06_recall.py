@@ -171,3 +171,27 @@ async def test_nothing_of_a_recalled_lot_is_sold_or_leaves(group: Group) -> None
     await until_shown(group, item, 19)
     assert await group.cases(f"stock/SITE1/{item}") == []
     assert await broken_law(group) == []
+
+
+async def test_what_cannot_be_recalled_is_said(group: Group) -> None:
+    """No reason, no lot, an item nobody ever held, a lot that is not recalled: each answer says which it is."""
+    await make_known(group, "REC-3")
+    await stock(group, "REC-3", 1, "L-1")
+    await until_shown(group, "REC-3", 1)
+    path = "/v1/stock/lots/REC-3"
+    answers = [
+        await group.api.post(f"{path}/recall", {"lot": "L-1", "reason": " "}),
+        await group.api.post(f"{path}/recall", {"lot": "", "reason": "x"}),
+        await group.api.post(f"{path}/lift", {"lot": "L-1", "reason": "x"}),
+        await group.api.call("GET", path),
+        await group.api.call("GET", f"{path}?lot=L-1&after=zz"),
+        await group.api.call("GET", "/v1/stock/lots/NOBODY-HAS-IT?lot=L-1"),
+        await group.api.call("GET", "/v1/stock/serials/REC-3"),
+    ]  # fmt: skip
+    said = [(x.status, x.json()["type"].rpartition("/")[2].rpartition(":")[2]) for x in answers]
+
+    assert said == [
+        (400, "reason-missing"), (400, "bad-query"), (404, "no-such-recall"), (400, "bad-query"), (400, "bad-query"),
+        (404, "no-such-stock"), (400, "bad-query"),
+    ]  # fmt: skip
+    assert await lots(group, "REC-3") == {"L-1": 1}

@@ -99,6 +99,18 @@ async def test_who_counted_on_it_hears_of_it_once_however_often_it_is_told(
     assert await recall.tell(connection, "WID-1", "L2") == 0
 
 
+async def test_a_place_that_has_none_left_is_not_asked_to_hold_it(connection: asyncpg.Connection) -> None:
+    """It is told once it has some again and the recall is told again."""
+    await settle(
+        connection, move(place(), "outside", "available", 5), move(place(), "available", "outside", 5)
+    )
+    await recall.place(connection, "WID-1", "L1", "listeria", "ann")
+    assert await recall.tell(connection, "WID-1", "L1") == 0
+
+    await settle(connection, move(place(), "outside", "available", 2))
+    assert await recall.tell(connection, "WID-1", "L1") == 1
+
+
 async def test_a_lifted_recall_sells_what_comes_and_keeps_what_is_held(
     connection: asyncpg.Connection,
 ) -> None:

@@ -106,6 +106,8 @@ def lines(found: dict[str, Any]) -> Iterator[str]:
         yield f"  at {place['location']}: {_buckets(place)}"
     for x in found["holders"]:
         yield f"  not left: {_amount(x['quantity'])} for {x['thread']} at {x['location']}"
+    if not found["all_holders"]:
+        yield "  not left: … and more orders or claims than are listed here"
     gone = sorted(found["parcels"], key=lambda x: (x["stands"], x["shipment"], x["sscc"]))
     yield f"left in {sum(x['stands'] == 'left' for x in gone)} parcel lines"
     for x in gone:

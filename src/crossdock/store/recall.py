@@ -16,6 +16,10 @@ _KEEP = (
     "insert into recall (item, lot, reason, who) values ($1, $2, $3, $4)"
     " on conflict (item, lot) do update set reason = recall.reason returning reason, who, recalled_at"
 )
+_LYING = (
+    "select distinct location from stock_balance where item = $1 and lot = $2"
+    " and available + soft_claim + firm_claim + allocated + picked + quarantine + damaged + returned > 0"
+)
 _CLAIMING = (
     "select distinct c.thread_key from stock_balance b join claim_line l on l.balance = b.id join claim c on c.id = l.claim"
     " where b.item = $1 and b.lot = $2 and l.posted + l.released < l.quantity and c.thread_key <> ''"
@@ -74,9 +78,7 @@ async def tell(connection: Connection, item: str, lot: str) -> int:
         )
         if row is None:
             return 0
-        places = await connection.fetch(
-            "select distinct location from stock_balance where item = $1 and lot = $2", item, lot
-        )
+        places = await connection.fetch(_LYING, item, lot)
         threads: set[str] = {stock_thread(x["location"], item) for x in places}
         threads |= {x["thread_key"] for x in await connection.fetch(_CLAIMING, item, lot)}
         threads |= {x["thread_key"] for x in await connection.fetch(_WORKING, mark)}

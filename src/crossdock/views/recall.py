@@ -110,6 +110,8 @@ class Trace(msgspec.Struct, frozen=True):
     places: tuple[Place, ...]
     without_lot: tuple[Place, ...]
     holders: tuple[Holder, ...]
+    all_holders: bool
+    """False where there are more of them than are listed."""
     parcels: tuple[Parcel, ...]
     may_be: tuple[Parcel, ...]
     """Their lot is unknown."""
@@ -132,11 +134,12 @@ async def trace(connection: Connection, item: str, lot: str, after: str = "") ->
     orders = await _orders(connection, item, [state for _, state in states])
     parcels = [x for row, state in states for x in _parcels(row["thread_key"], state, item, orders)]
     elsewhere = [x for row, state in states for x in _elsewhere(row["thread_key"], state, item)]
+    holders = await _holders(connection, item, lot)
     returned = [x for row, state in states for x in _returned(row["thread_key"], state, item)]
     return Trace(
         item, lot, await _recalled(connection, item, lot),
         tuple(x for x in stock.places if x.lot == lot), tuple(x for x in stock.places if not x.lot and x.buckets),
-        await _holders(connection, item, lot),
+        holders[:HOLDERS_MAX], len(holders) <= HOLDERS_MAX,
         tuple(x for x in parcels if x.lot == lot), tuple(x for x in (*parcels, *elsewhere) if not x.lot),
         tuple(x for x in returned if x.lot in (lot, "")),
         rows[-1]["thread"].hex() if len(rows) == THREADS_MAX else None, stock.freshness,
@@ -153,9 +156,9 @@ async def _holders(connection: Connection, item: str, lot: str) -> tuple[Holder,
     sql = blocks("recall.sql")
     found = [
         Holder(row["thread_key"], row["location"], Quantity(row["quantity"], row["unit"]))
-        for row in await connection.fetch(sql["set_aside"], item, lot, HOLDERS_MAX)
+        for row in await connection.fetch(sql["set_aside"], item, lot, HOLDERS_MAX + 1)
     ]
-    for row in await connection.fetch(sql["in_work"], lot_mark(item, lot), HOLDERS_MAX):
+    for row in await connection.fetch(sql["in_work"], lot_mark(item, lot), HOLDERS_MAX + 1):
         for x in decode_state(row).lines:
             if (x.item, x.lot) == (item, lot) and x.allocated + x.picked > 0:
                 found.append(Holder(row["thread_key"], x.location, Quantity(x.allocated + x.picked, x.unit)))
