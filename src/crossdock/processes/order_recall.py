@@ -15,6 +15,7 @@ from crossdock.processes.receiving import ACCEPT
 
 HUB = "crossdock"
 RECALL = "recall"
+RECALLS_MAX = 20
 replace = msgspec.structs.replace
 
 
@@ -33,19 +34,18 @@ def recalled(state: State, event: Recorded, policy: Policy) -> Step:
     if event.source != HUB or data.lifted or state.phase in CLOSED:
         return Step(state, (), "ignored")
     mine = [x for x in state.lines if (x.item, x.lot) == (data.item, data.lot) and _in_house(x)]
-    if not mine:
-        return Step(state, (), "stale")
+    if not mine or event.id in state.recalls:
+        return Step(state, (), "duplicate" if mine else "stale")
     back = [Told(x.line, x.item, x.reserved, x.lot) for x in mine if x.release < 0]
     state, moves, _ = move_lines(state, back, "open", goal="available", ways=("reserved",))
     numbers = {x.release for x in mine if x.release >= 0}
-    working = [x for x in state.releases if x.number in numbers and not x.cancel]
-    state, asked = ask_to_stop(state, working, f"lot {data.lot} of {data.item} is recalled")
-    stopped = {x.number for x in working}
-    marked = tuple(replace(x, because=RECALL) if x.number in stopped else x for x in state.releases)
-    state = replace(state, releases=marked)
-    if not working:
-        return Step(state, (*moves, *published(moves)))
-    return Step(state, (*moves, *published(moves), *asked, _case(state, data, working)))
+    worked_on = [x for x in state.releases if x.number in numbers and x.cancel != "agreed"]
+    state, asked = ask_to_stop(state, worked_on, f"lot {data.lot} of {data.item} is recalled")
+    marked = {x.number for x in worked_on}
+    releases = tuple(replace(x, because=RECALL) if x.number in marked else x for x in state.releases)
+    state = replace(state, releases=releases, recalls=(*state.recalls, event.id)[-RECALLS_MAX:])
+    case = [_case(state, data, worked_on)] if worked_on else []
+    return Step(state, (*moves, *published(moves), *asked, *case))
 
 
 def _case(state: State, data: LotRecalled, working: list[Release]) -> OpenCase:

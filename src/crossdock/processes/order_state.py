@@ -152,6 +152,8 @@ class State(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
     """What the goods did before we had heard of the order, in the order it came."""
     back: tuple[Back, ...] = ()
     """What comes back, by return."""
+    recalls: tuple[str, ...] = ()
+    """The newest recalls that took something of it back, by event."""
 
 
 def initial(_thread: str) -> State:

@@ -64,7 +64,7 @@ class Floor:
         self, data: msgspec.Struct, about: str = "", sequence: int | None = None, source: str = "wms"
     ) -> None:
         event = Recorded(
-            thread="order/shop/1", type=TYPE_OF[type(data)], data=data, id="e", source=source, occurred_at=NOW, recorded_at=NOW,
+            thread="order/shop/1", type=TYPE_OF[type(data)], data=data, id=repr(data), source=source, occurred_at=NOW, recorded_at=NOW,
             about=about, sequence=sequence,
         )  # fmt: skip
         step = order.step(self.state, event, self.policy)

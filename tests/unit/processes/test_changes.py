@@ -44,6 +44,8 @@ class House(Floor):
         self.erp: Pieces | None = None
         self.delivered: Pieces = {}
         self.cases: list[str] = []
+        self.gone_before: Pieces = {}
+        """Of each item's recalled lot, what had left by then."""
         self.wanted, self.version = wanted, 0
         self.too_much = False
         ordered = [(item, wanted.get(item, 0)) for item in ITEMS]
@@ -255,12 +257,17 @@ def test_the_customer_gets_the_last_version_or_somebody_is_told(first: Pieces, s
     assert house.left == last or "changed" in house.cases
 
 
+def left_of_bad(house: House, item: str) -> int:
+    return sum(int(x.shipped) for x in house.state.lines if (x.item, x.lot) == (item, "BAD"))
+
+
 def recall(house: House, item: str) -> None:
     """As the ledger does it: what is available is held and stays so, then the order hears of it."""
     balance = house.balances[item, "SITE1", "BAD", "", ""]
     balance.buckets["quarantine"] += balance.available
     balance.buckets["available"] = Decimal(0)
     balance.recalled = True
+    house.gone_before.setdefault(item, left_of_bad(house, item))
     house.say(LotRecalled(item, "BAD", "listeria"), source="crossdock")
 
 
@@ -291,6 +298,8 @@ def test_a_recall_takes_nothing_from_the_customer_but_the_lot(first: Pieces, ste
     assert gone == house.left == house.delivered
     last = {item: pieces for item, pieces in house.wanted.items() if pieces}
     cancelled = house.state.cancel != ""
+    for item, before in house.gone_before.items():
+        assert left_of_bad(house, item) <= before or "accept/recall" in house.cases
     assert house.left == last or cancelled or "changed" in house.cases
     assert house.state.phase == ("shipped" if house.left else "cancelled")
 

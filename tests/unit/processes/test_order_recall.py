@@ -15,7 +15,7 @@ from crossdock.model.quantity import Quantity
 from crossdock.model.stock import LotRecalled
 from crossdock.processes import order
 from crossdock.processes.policy import Policy
-from unit.processes.order_floor import POLICY, Floor
+from unit.processes.order_floor import POLICY, PRICE, Floor
 
 KEY = "accept/recall"
 
@@ -26,14 +26,14 @@ def ordered(pieces: int, good: int = 30, policy: Policy = POLICY) -> Floor:
     return Floor([("A", pieces)], shelves, policy=policy)
 
 
-def recall(floor: Floor) -> None:
+def recall(floor: Floor, lot: str = "BAD") -> None:
     """As the ledger does it: what is available is held, then the order hears of it."""
     for balance in floor.balances.values():
-        if balance.key[2] == "BAD":
+        if balance.key[2] == lot:
             balance.buckets["quarantine"] += balance.available
             balance.buckets["available"] = Decimal(0)
             balance.recalled = True
-    floor.say(LotRecalled("A", "BAD", "listeria", "ann"), source="crossdock")
+    floor.say(LotRecalled("A", lot, "listeria", "ann"), source="crossdock")
 
 
 def answer(floor: Floor, *, accepted: bool, number: int = 0) -> None:
@@ -136,6 +136,45 @@ def test_a_cancellation_meets_a_recall(accepted: bool) -> None:
     assert floor.state.cancel == ("agreed" if accepted else "refused")
     assert (KEY in floor.open_cases) != accepted
     assert floor.bucket("firm_claim") == ({} if accepted else of(BAD=4))
+
+
+@pytest.mark.parametrize("accepted", [True, False])
+def test_a_recall_meets_a_change_that_the_warehouse_was_asked_for(accepted: bool) -> None:
+    """It is not asked twice. What it stops is claimed from another lot; what it cannot stop is a case of the recall, too."""
+    floor = ordered(4)
+    lines = (o.OrderLine("1", "A", Quantity(Decimal(3)), PRICE),)
+    changed = o.OrderReceived(number="#1", reference="shop/1", channel="shop", total=PRICE, lines=lines)
+    floor.say(changed, sequence=1)
+    recall(floor)
+    answer(floor, accepted=accepted)
+
+    assert len(floor.told("warehouse_order.cancel")) == 1
+    assert (KEY in floor.open_cases) != accepted
+    assert floor.bucket("firm_claim") == (of(GOOD=3) if accepted else of(BAD=4))
+
+
+def test_what_could_not_be_stopped_before_is_a_case_of_the_recall() -> None:
+    """The warehouse refused to stop it for the customer: nobody can, and a person must know what leaves."""
+    floor = ordered(4)
+    floor.say(o.OrderCancelRequested("shop/1"))
+    answer(floor, accepted=False)
+    recall(floor)
+    recall(floor)
+
+    assert len(floor.told("warehouse_order.cancel")) == 1
+    assert KEY in floor.open_cases
+
+
+def test_each_recalled_lot_of_a_release_is_told() -> None:
+    """Also where the warehouse has refused to stop it for the first."""
+    floor = ordered(12)
+    recall(floor)
+    answer(floor, accepted=False)
+    floor.say(InboundAccepted("recall", "ann"))
+    recall(floor, "GOOD")
+
+    assert "lot GOOD" in floor.open_cases[KEY].title
+    assert len(floor.told("warehouse_order.cancel")) == 1
 
 
 def test_others_do_not_care() -> None:
