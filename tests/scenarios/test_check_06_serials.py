@@ -64,6 +64,22 @@ async def test_a_serial_leads_to_where_it_is(group: Group) -> None:
     assert await broken_law(group) == []
 
 
+async def test_news_twice_and_in_any_order_contradicts_nothing(group: Group) -> None:
+    """Receipts, boxes and departures come doubled and overtake each other: each piece is where it is, once, without a case."""
+    item, serials = "SER-6", [f"S6-{n}" for n in range(6)]
+    await make_known(group, item)
+    async with group.quirks("wms-1", duplicate_event=0.5, reordered_event=0.5):
+        await stock(group, item, *serials)
+        await until_shown(group, item, 6)
+        orders = [await group.buy((item, 2)) for _ in range(2)]
+        for reference in orders:
+            await group.until(reference, "completed")
+
+    for serial in serials:
+        story = await piece(group, item, serial, "left" if serial < "S6-4" else "on hand")
+        assert story["cases"] == []
+
+
 async def test_a_piece_in_two_parcels_is_a_case_and_no_quantity(group: Group) -> None:
     """A warehouse scans one number twice: both parcels leave, the ledger counts two pieces, and a person is told of both boxes."""
     item = "SER-2"
