@@ -31,8 +31,12 @@ async def test_first_expired_first_out_excludes_hold(group: Group) -> None:
     assert await lots(group, item, "firm_claim") == {"SOON": 4, "LATE": 2}
     assert await lots(group, item) == {"OLD": 50, "LATE": 38}
     assert await lots(group, item, "quarantine") == {"RECALLED": 30}
-    shares = [x for x in (await group.story(f"order/{reference}"))["lines"] if x["item"] == item]
-    assert {x["lot"]: float(x["ordered"]) for x in shares} == {"SOON": 4, "LATE": 2}
+
+    async def shared() -> bool:
+        lines = (await group.story(f"order/{reference}"))["lines"]
+        return {x["lot"]: float(x["ordered"]) for x in lines if x["item"] == item} == {"SOON": 4, "LATE": 2}
+
+    await eventually(shared, what="the order's lines say which lots are theirs")
     await until_shown(group, item, 38)
     await group.until(reference, "approved", "released")
     await group.cancel(reference)

@@ -12,6 +12,7 @@ from urllib.parse import quote
 import typer
 
 from crossdock.cli.hub import HubOption, JsonOption, note
+from crossdock.cli.recall import pieces, recall
 from crossdock.client import Client, Refused
 
 ItemArgument = Annotated[str, typer.Argument(metavar="SKU")]
@@ -23,6 +24,8 @@ def register(app: typer.Typer) -> None:
     group.command("show")(show)
     group.command("as-of")(as_of)
     group.command("promise")(promise)
+    group.command("recall")(recall)
+    group.command("pieces")(pieces)
     app.add_typer(group, name="stock")
 
 

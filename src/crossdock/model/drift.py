@@ -45,13 +45,16 @@ class Counted(msgspec.Struct, frozen=True, gc=False):
 
 
 class Booked(msgspec.Struct, frozen=True, gc=False):
-    """What the ledger holds of a place now. `claimed` is the part of `good` that is set aside, allocated or picked."""
+    """What the ledger holds of a place now. `claimed` is the part of `good` that is set aside, allocated or picked; of what is
+    `recalled`, nothing can be sold, whatever the other side says.
+    """
 
     place: StockPlace
     unit: str
     good: Decimal = ZERO
     held: Decimal = ZERO
     claimed: Decimal = ZERO
+    recalled: bool = False
 
 
 class Booking(msgspec.Struct, frozen=True, gc=False):

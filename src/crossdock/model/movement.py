@@ -80,6 +80,7 @@ class ReceivedLine(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
     expires_on: date | None = None
     on_dock: bool = False
     owner: str = ""
+    serials: tuple[str, ...] = ()
 
 
 class InboundReceived(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
@@ -202,6 +203,7 @@ class MovedLine(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
     line: str
     item: str
     quantity: Quantity
+    serials: tuple[str, ...] = ()
 
 
 class TransferShipped(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):

@@ -7,6 +7,7 @@ import msgspec
 
 from crossdock.model.classes import DataClass
 from crossdock.model.money import Money
+from crossdock.model.movement import MovedLine
 from crossdock.model.party import People, Place
 from crossdock.model.quantity import Quantity
 
@@ -158,6 +159,7 @@ class LineShipped(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
     lot: str = ""
     release: int = -1
     """Which of the order's releases the warehouse worked on; -1 where it does not say."""
+    serials: tuple[str, ...] = ()
 
 
 class LinesPacked(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
@@ -204,6 +206,14 @@ class LinesShipped(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
     tracking: tuple[str, ...]
     lines: tuple[LineShipped, ...]
     location: str = ""
+
+
+class ShippedElsewhere(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
+    """A marketplace shipped these from its own warehouse: all that left so far. It tells no lot."""
+
+    data_class: ClassVar[DataClass] = "commercial"
+
+    lines: tuple[MovedLine, ...]
 
 
 class LinesDelivered(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):

@@ -8,7 +8,7 @@ from typing import Final
 
 import msgspec
 
-from crossdock.model import master, movement, operations, order, requests, returning, shipment, stock
+from crossdock.model import master, movement, operations, order, requests, returning, serial, shipment, stock
 
 TYPE_PREFIX: Final = "crossdock.logistics."
 
@@ -24,6 +24,7 @@ EVENTS: Final[dict[str, type[msgspec.Struct]]] = {
     "order.shortPicked.v1": order.LinesShort,
     "order.unpacked.v1": order.LinesUnpacked,
     "order.shipped.v1": order.LinesShipped,
+    "order.shippedElsewhere.v1": order.ShippedElsewhere,
     "order.delivered.v1": order.LinesDelivered,
     "order.undeliverable.v1": order.LinesUndeliverable,
     "order.returnAsked.v1": returning.ReturnAsked,
@@ -66,7 +67,9 @@ EVENTS: Final[dict[str, type[msgspec.Struct]]] = {
     "stock.adjusted.v1": stock.StockAdjusted,
     "stock.reconciled.v1": stock.StockReconciled,
     "stock.held.v1": stock.StockHeld,
+    "stock.recalled.v1": stock.LotRecalled,
     "stock.releasedFromHold.v1": stock.StockReleased,
+    "serial.moved.v1": serial.SerialMoved,
     "claim.granted.v1": stock.ClaimGranted,
     "claim.refused.v1": stock.ClaimRefused,
     "claim.expired.v1": stock.ClaimExpired,

@@ -119,6 +119,7 @@ class JudgedLine(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
     disposition: Disposition
     lot: str = ""
     reason: str = ""
+    serials: tuple[str, ...] = ()
 
 
 class ReturnDispositioned(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):

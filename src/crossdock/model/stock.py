@@ -37,6 +37,8 @@ class StockReceived(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
     document: str = ""
     expires_on: date | None = None
     """The last day on which this lot may be sold."""
+    serials: tuple[str, ...] = ()
+    """The serial numbers of the pieces, where each has one."""
 
 
 class StockAdjusted(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
@@ -47,6 +49,8 @@ class StockAdjusted(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
     place: StockPlace
     change: Quantity
     reason: str
+    serials: tuple[str, ...] = ()
+    """Of the pieces that were found, or that are gone."""
 
 
 class StockReconciled(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
@@ -78,6 +82,21 @@ class StockHeld(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
     place: StockPlace
     quantity: Quantity
     reason: str
+
+
+class LotRecalled(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
+    """A lot must not be sold any more, wherever it is (CBV `recalled`), or may be again (`lifted`). The ledger holds it already.
+
+    Every place that has it hears of it, and every order and claim that it was set aside for.
+    """
+
+    data_class: ClassVar[DataClass] = "commercial"
+
+    item: str
+    lot: str
+    reason: str
+    by: str = ""
+    lifted: bool = False
 
 
 class StockReleased(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):

@@ -1,7 +1,7 @@
 """Threads: the business objects that have a life of their own, and their partition.
 
 A thread key is `kind/…`: `order/shopify-eu/1042`, `shipment/wms-1/S-77`, `inbound/sap-1/4500000017`, `transfer/sap-1/4500000018`,
-`identifier/tracking/ups/1Z…`, `stock/SITE1/WID-1`, `message/<message id>`. The key's 16-byte hash decides the partition.
+`identifier/tracking/ups/1Z…`, `stock/SITE1/WID-1`, `serial/WID-1/SN-42`, `message/<message id>`. The key's 16-byte hash decides the partition.
 """
 
 from hashlib import blake2b

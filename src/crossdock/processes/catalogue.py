@@ -15,12 +15,14 @@ from crossdock.model.envelope import Recorded
 from crossdock.model.registry import EVENTS
 from crossdock.processes import (
     claim,
+    elsewhere,
     identifier,
     inbound,
     master,
     message,
     order,
     returning,
+    serial,
     shipment,
     stock,
     transfer,
@@ -73,7 +75,19 @@ def _brought() -> list[Process]:
 def _all() -> dict[str, Process]:
     ours = [
         process_of(module)
-        for module in (order, shipment, inbound, transfer, returning, identifier, message, stock, claim)
+        for module in (
+            order,
+            shipment,
+            inbound,
+            transfer,
+            returning,
+            identifier,
+            message,
+            stock,
+            serial,
+            elsewhere,
+            claim,
+        )
     ]
     ours += [process_of(kind) for kind in master.KINDS]
     known = {process.kind: process for process in ours}

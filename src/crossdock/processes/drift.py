@@ -53,6 +53,8 @@ class Difference(msgspec.Struct, frozen=True):
     good: Decimal
     held: Decimal
     evidence: tuple[str, ...] = ()
+    recalled: bool = False
+    """The ledger holds it for good; they have to hold it as well."""
 
 
 class Compared(msgspec.Struct, frozen=True):
@@ -180,6 +182,11 @@ def _rounding(one: Gap) -> Difference | None:
 def _held(one: Gap) -> Difference | None:
     if one.total or not one.held:
         return None
+    if one.booked.recalled and one.held < 0:
+        said = (
+            f"the lot is recalled, and the other side does not hold {abs(one.held)} of it: have it held there"
+        )
+        return msgspec.structs.replace(_difference(one, "hold", said), recalled=True)
     where = "holds" if one.held > 0 else "released"
     return _difference(
         one, "hold", f"the total agrees; the other side {where} {abs(one.held)} that the ledger does not"

@@ -11,6 +11,7 @@ from crossdock.model.envelope import Recorded
 from crossdock.model.movement import InboundReceived, ReceivedLine
 from crossdock.model.quantity import Quantity
 from crossdock.model.stock import Bucket
+from crossdock.processes import serial
 from crossdock.processes.authority import not_theirs
 from crossdock.processes.inbound_state import Aside, Line, State, line_of, place_of, with_line
 from crossdock.processes.intents import CloseCase, Do, Intent, OpenCase, Publish, SetTimer, Step
@@ -56,6 +57,7 @@ def _received(state: State, event: Recorded, policy: Policy) -> Step:
     kept = Receipt(data.receipt, event.occurred_at, data.lines)
     state = replace(state, receipts=(*state.receipts, kept))
     intents += _publish(state, data.lines) + _cases(before, state, data.lines)
+    intents += serial.tell(data.lines, "received", data.location, event.thread, data.receipt)
     if state.said is None:
         intents.append(SetTimer("parent", policy.parent_wait_seconds))
     state, posted = post(state, policy)

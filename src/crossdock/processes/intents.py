@@ -174,6 +174,8 @@ class Summary(msgspec.Struct, frozen=True, gc=False):
     """What people quote it by, where that is not its key: an order's `#1042`."""
     units: tuple[str, ...] = ()
     """The handling units in it, as SSCCs (GS1, 18 digits)."""
+    lots: tuple[tuple[str, str], ...] = ()
+    """(item, lot) of the goods in it, each once; the lot is empty where nobody said it."""
 
 
 class Step(msgspec.Struct, frozen=True, gc=False):

@@ -18,6 +18,7 @@ from crossdock.processes import (
     order_change,
     order_check,
     order_kits,
+    order_recall,
     order_release,
     order_return,
     order_ship,
@@ -384,6 +385,8 @@ HANDLERS: dict[str, Handler] = {
     "order.returnAsked.v1": order_return.asked,
     "fulfilment.created.v1": order_ship.fulfilment_created,
     "reservation.updated.v1": _noted(reservation="document"),
+    "stock.recalled.v1": order_recall.recalled,
+    "inbound.accepted.v1": order_recall.accepted,
     "order.cancelRequested.v1": order_cancel.requested,
     "order.cancellationAnswered.v1": order_cancel.answered,
     "salesOrder.cancelled.v1": order_cancel.sales_order_cancelled,
@@ -406,7 +409,7 @@ def summary(state: State, policy: Policy) -> Summary:
     # A held order that is checked again is still held, and has been since it was.
     shown = replace(state, phase="held") if state.hold and state.phase in ("checking", "claiming") else state
     waiting, owner = _waits_on(shown, policy)
-    return Summary(shown.phase, waiting, owner, number=state.number)
+    return Summary(shown.phase, waiting, owner, number=state.number, lots=order_recall.lots_in_house(state))
 
 
 _HELD_FOR = {

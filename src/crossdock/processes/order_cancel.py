@@ -4,6 +4,7 @@ import msgspec
 
 from crossdock.model import requests
 from crossdock.model.envelope import Recorded
+from crossdock.processes import order_recall
 from crossdock.processes.intents import ClearTimer, CloseCase, Do, Intent, OpenCase, Step, Withdraw
 from crossdock.processes.lines import ZERO, settled
 from crossdock.processes.order_lines import Told, move_lines, published
@@ -31,7 +32,7 @@ def requested(state: State, event: Recorded, policy: Policy) -> Step:
     if not working:
         return _nothing_to_stop(state, policy)
     state, asked = ask_to_stop(state, working, event.data.reason)
-    if not asked:
+    if not asked and not unanswered(state):  # a recall may have asked already
         return _refuse(state)
     return Step(replace(state, cancel="waiting_for_warehouse", phase="cancelling"), tuple(asked))
 
@@ -135,7 +136,9 @@ def answered(state: State, event: Recorded, policy: Policy) -> Step:
 
         return stopped(state, policy, event.data.reason)
     if state.cancel != "waiting_for_warehouse":
-        return Step(state, (), "stale")
+        if release.because != order_recall.RECALL:
+            return Step(state, (), "stale")
+        return order_recall.stopped(state, policy, accepted=accepted)
     moves: list[Intent] = []
     if accepted:
         state, moves = stop_lines(state, policy, release.location if len(state.releases) > 1 else "")
@@ -162,6 +165,7 @@ def _agreed(state: State, policy: Policy, moves: list[Intent]) -> Step:
     """Nothing of it will leave. Its sales order goes with it, or as soon as there is one."""
     state = replace(state, cancel="agreed", phase="cancelling", change=None)
     intents: list[Intent] = [*moves, *notify(state, "cancelled", policy), ClearTimer("backorder")]
+    intents += order_recall.over(state)
     if state.sales_order:
         intents += cancel_sales_order(state, policy)
     elif not state.erp_lines:

@@ -6,6 +6,7 @@ import msgspec
 
 from crossdock.model.envelope import Recorded
 from crossdock.model.order import OrderReceived
+from crossdock.processes import order_recall
 from crossdock.processes.intents import ClearTimer, CloseCase, Intent, OpenCase, Step
 from crossdock.processes.lines import Line
 from crossdock.processes.order_cancel import stop_lines, unasked
@@ -104,7 +105,7 @@ def _begin_again(state: State, change: Change, policy: Policy) -> Step:
     from crossdock.processes.order import begin, route
 
     state, moves = stop_lines(state, policy)
-    before: list[Intent] = list(moves)
+    before: list[Intent] = [*moves, *order_recall.over(state)]
     if state.checks and state.phase == "checking":
         before.append(unasked(state))
     if state.hold:

@@ -55,6 +55,8 @@ class Release(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
     warehouse: str
     document: str = ""
     cancel: Literal["", "asked", "agreed", "refused"] = ""
+    because: Literal["", "recall"] = ""
+    """Why the warehouse was asked to stop, where neither the customer nor the channel wanted it."""
 
 
 class Back(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
@@ -155,6 +157,8 @@ class State(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
     """What the goods did before we had heard of the order, in the order it came."""
     back: tuple[Back, ...] = ()
     """What comes back, by return."""
+    recalls: tuple[str, ...] = ()
+    """The newest recalls that took something of it back, by event."""
 
 
 def initial(_thread: str) -> State:

@@ -25,6 +25,7 @@ from crossdock.model.returning import (
     ReturnLine,
 )
 from crossdock.model.stock import Bucket, StockPlace
+from crossdock.processes import serial
 from crossdock.processes.authority import not_theirs
 from crossdock.processes.intents import (
     ClearTimer,
@@ -48,6 +49,7 @@ from crossdock.processes.returning_state import (
     Inspection,
     Line,
     State,
+    came,
     initial,
     lawful,
     line_of,
@@ -225,6 +227,7 @@ def _received(state: State, event: Recorded, policy: Policy) -> Step:
         line = replace(line.with_lot(told.lot, told.quantity.value), came=line.came + told.quantity.value)
         intents.append(_move(state, line, told.lot, (OUTSIDE, "returned"), told.quantity.value))
         state = with_line(state, line)
+    intents += serial.tell(data.lines, "returned", data.location, event.thread, data.receipt, state.order)
     if state.said is None and state.slip is None:
         intents.append(SetTimer("parent", policy.parent_wait_seconds))
     if state.matched is not None:
@@ -259,10 +262,12 @@ def _dispositioned(state: State, event: Recorded, policy: Policy) -> Step:
     if any(x.name == data.inspection for x in (*state.inspections, *state.early)):
         return Step(state, (), "duplicate")
     state, intents = _judge(state, Inspection(data.inspection, data.lines, event.occurred_at))
+    out = [x for x in data.lines if GOES_TO[x.disposition] == OUTSIDE]
+    gone = serial.tell(out, "gone", data.location, event.thread, data.inspection)
     if not intents:
-        return Step(state, (), "waiting")
+        return Step(state, tuple(gone), "waiting")
     state, booked = _book(state, policy)
-    return Step(state, (*intents, *booked))
+    return Step(state, (*intents, *gone, *booked))
 
 
 def _judge(state: State, inspection: Inspection) -> tuple[State, list[Intent]]:
@@ -413,8 +418,8 @@ def _cancelled(state: State, event: Recorded, policy: Policy) -> Step:
     """What came already stays and is judged; the rest is expected no more."""
     if state.ended:
         return Step(state, (), "duplicate")
-    came = any(x.came for x in state.lines)
-    state = replace(state, ended="closed" if came else "cancelled", reason=event.data.reason)
+    back = any(x.came for x in state.lines)
+    state = replace(state, ended="closed" if back else "cancelled", reason=event.data.reason)
     if state.said is None:
         return Step(state)
     state, told = _announce(state, policy, cancelled=True)
@@ -452,33 +457,33 @@ _HANDLERS: dict[str, Handler] = {
 
 def summary(state: State, policy: Policy) -> Summary:
     phase, waiting, owner = _stands(state, policy)
-    return Summary(phase, waiting, owner, not waiting, number=state.number)
+    return Summary(phase, waiting, owner, not waiting, number=state.number, lots=tuple(came(state)))
 
 
 def _stands(state: State, policy: Policy) -> tuple[str, str, str]:
     """(phase, what it waits on, whose move it is)"""
     warehouse = policy.warehouse_of(state.location)
-    came = any(x.came for x in state.lines)
+    back = any(x.came for x in state.lines)
     if state.ended == "cancelled":
         return "cancelled", "", ""
-    if came and state.said is None and state.slip is None:
+    if back and state.said is None and state.slip is None:
         return "received", "word of whose it is", "customer service"
     if state.unjudged:
         return "received", f"the inspection by {warehouse}", warehouse
-    if came and not state.may_credit:
+    if back and not state.may_credit:
         return "inspected", "somebody to accept it", "customer service"
     erp = state.matched.erp if state.matched and state.matched.erp else policy.erp_of_node(state.location)
     for x in state.inspections:
         if x.receipt_asked and x.name and not x.receipt:
             return "inspected", f"the goods receipt in {erp}", erp
         if x.credit_asked and not x.credit:
-            return "inspected" if came else "authorised", f"the credit in {erp}", erp
+            return "inspected" if back else "authorised", f"the credit in {erp}", erp
         if not x.credit_asked and _uninvoiced(state, x):
-            return "inspected" if came else "authorised", f"the invoice of the original sale in {erp}", erp
+            return "inspected" if back else "authorised", f"the invoice of the original sale in {erp}", erp
     if state.matched is None and state.order and not state.ended:
         return "authorised", f"order {state.order}", HUB
     if state.left:
-        return "returning" if came else "authorised", "the goods", "customer"
+        return "returning" if back else "authorised", "the goods", "customer"
     return "credited" if any(x.credit for x in state.inspections) else "closed", "", ""
 
 

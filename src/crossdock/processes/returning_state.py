@@ -130,6 +130,16 @@ def with_line(state: State, line: Line) -> State:
     return replace(state, lines=known if line_of(state, line.line) else (*state.lines, line))
 
 
+def came(state: State) -> dict[tuple[str, str], Decimal]:
+    """(item, lot) → how much of it came back, judged or not."""
+    found: dict[tuple[str, str], Decimal] = {}
+    told = [(x.item, lot, quantity) for x in state.lines for lot, quantity in x.lots]
+    told += [(x.item, x.lot, x.quantity.value) for one in state.inspections for x in one.lines]
+    for item, lot, quantity in told:
+        found[item, lot] = found.get((item, lot), ZERO) + quantity
+    return found
+
+
 def lawful(state: State) -> None:
     """Raises `AssertionError`: a fault of the process."""
     for x in state.lines:

@@ -35,15 +35,16 @@ def books(cause: Cause, good: Decimal, held: Decimal, system: str, location: str
 
 
 def judge(one: Difference, system: str, cost: Money | None, policy: Policy, *, gaps: bool) -> Verdict:
-    """Below the bounds of `policy` it is settled at once; above, or where nothing can be booked, it stays open.
+    """Below the bounds of `policy` it is settled at once; above, where nothing can be booked, or where a recall is not
+    followed, it stays open.
 
     `gaps`: events of the system are missing and may still come.
     """
     size = max(abs(one.good), abs(one.held))
     value = Money(size * cost.amount, cost.currency) if cost is not None else None
     booked = books(one.cause, one.good, one.held, system, one.place.location, policy)
-    if not booked:
-        return Verdict("open", False, "", value)
+    if not booked or one.recalled:
+        return Verdict("open", booked, "", value)
     if size > policy.settle_quantity_max or (gaps and one.cause in _MAY_STILL_COME):
         return Verdict("open", True, "", value)
     if value is not None and policy.settle_value_max is not None and value.amount > policy.settle_value_max:

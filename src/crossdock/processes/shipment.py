@@ -10,7 +10,7 @@ from crossdock.model.envelope import Recorded
 from crossdock.model.order import LinesPacked, LinesShipped, LinesUnpacked
 from crossdock.model.shipment import LabelGenerated, LabelledPackage, LoadAccepted, Package, ShipmentPacked
 from crossdock.model.thread import reference_of
-from crossdock.processes import freight, scans
+from crossdock.processes import freight, scans, serial
 from crossdock.processes.authority import not_theirs
 from crossdock.processes.intents import (
     Bind,
@@ -62,6 +62,7 @@ def _packed(state: State, event: Recorded, policy: Policy) -> Step:
     )  # fmt: skip
     state, intents = _carry(state, policy)
     intents += _tell_packed(state)
+    intents += serial.tell_packed(data.packages, "packed", data.location, event.thread)
     if state.departed_early_at is not None:
         intents += [ClearTimer("parent"), CloseCase("parent", "the packing message came")]
         state, more = _leave(state, state.departed_early or data.packages, state.departed_early_at, policy)
@@ -81,10 +82,18 @@ def _packed_again(state: State, event: Recorded, policy: Policy) -> Step:
     packages = event.data.packages
     if packages == state.packages or state.departed_at is not None or state.cancelled:
         return Step(state, (), "duplicate")
-    told = _tell_unpacked(state, "packed again")
+    told = [*_tell_unpacked(state, "packed again"), *_repacked(state, packages)]
     state, voided = _take_back(state, policy, "packed again")
     state, carried = _carry(replace(state, packages=packages), policy)
     return Step(state, (*told, *_tell_packed(state), *voided, *carried))
+
+
+def _repacked(state: State, packages: tuple[Package, ...]) -> list[Intent]:
+    thread = f"{KIND}/{state.shipment}"
+    return [
+        *serial.tell_packed(state.packages, "unpacked", state.location, thread),
+        *serial.tell_packed(packages, "packed", state.location, thread),
+    ]
 
 
 def _carry(state: State, policy: Policy) -> tuple[State, list[Intent]]:
@@ -215,10 +224,14 @@ def _leave(
     state: State, packages: tuple[Package, ...], at: datetime, policy: Policy
 ) -> tuple[State, list[Intent]]:
     """The truck is gone: orders hear what left; the freight cost is accrued as soon as it is known."""
+    thread = f"{KIND}/{state.shipment}"
+    left_out = serial.without(state.packages, packages)
+    gone = serial.tell_packed(left_out, "unpacked", state.location, thread)
+    gone += serial.tell_packed(packages, "shipped", state.location, thread)
     state = replace(state, packages=packages, departed_at=at, departed_early=(), departed_early_at=None)
     if not may_leave(state):
-        return state, []
-    intents = [*_tell_shipped(state, packages), *freight.accrue(state, policy)]
+        return state, gone
+    intents = [*gone, *_tell_shipped(state, packages), *freight.accrue(state, policy)]
     state, scanned = scans.catch_up(state)
     return state, [*intents, *scanned]
 
@@ -246,6 +259,7 @@ def _cancelled(state: State, event: Recorded, policy: Policy) -> Step:
     if state.departed_at is not None or state.cancelled:
         return Step(state, (), "duplicate" if state.cancelled else "stale")
     told = _tell_unpacked(state, event.data.reason)
+    told += serial.tell_packed(state.packages, "unpacked", state.location, event.thread)
     state, voided = _take_back(replace(state, cancelled=True), policy, event.data.reason)
     return Step(state, (*told, *voided))
 
@@ -355,8 +369,10 @@ def summary(state: State, policy: Policy) -> Summary:
     phase, waiting, owner = _stands(state, policy)
     ended = state.delivered_at is not None or state.undeliverable
     done = state.cancelled or (ended and freight.settled(state))
-    units = tuple(dict.fromkeys(x.sscc for x in state.packages or state.departed_early))
-    return Summary(phase, waiting, owner, done, units=units)
+    packages = state.packages or state.departed_early
+    units = tuple(dict.fromkeys(x.sscc for x in packages))
+    lots = tuple(dict.fromkeys((x.item, x.lot) for package in packages for x in package.lines))
+    return Summary(phase, waiting, owner, done, units=units, lots=lots)
 
 
 def _stands(state: State, policy: Policy) -> tuple[str, str, str]:

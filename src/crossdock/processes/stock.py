@@ -7,10 +7,14 @@ from typing import Final
 import msgspec
 
 from crossdock.model.envelope import Recorded
+from crossdock.model.movement import MovedLine
 from crossdock.model.quantity import Quantity
-from crossdock.model.stock import Bucket, StockPlace
+from crossdock.model.serial import Did
+from crossdock.model.stock import Bucket, LotRecalled, StockPlace
+from crossdock.model.thread import reference_of
+from crossdock.processes import serial
 from crossdock.processes.authority import not_theirs
-from crossdock.processes.intents import Intent, Move, Publish, Step, Summary
+from crossdock.processes.intents import CloseCase, Intent, Move, OpenCase, Publish, Step, Summary
 from crossdock.processes.policy import Policy
 
 KIND = "stock"
@@ -49,9 +53,11 @@ def initial(_thread: str) -> State:
 def step(state: State, event: Recorded, policy: Policy) -> Step:
     match event.type:
         case "stock.received.v1":
-            return _moved(state, event, policy, event.data.quantity, "outside")
+            moved = _moved(state, event, policy, event.data.quantity, "outside")
+            return _with_serials(moved, event, "received")
         case "stock.adjusted.v1":
-            return _moved(state, event, policy, event.data.change, "outside")
+            moved = _moved(state, event, policy, event.data.change, "outside")
+            return _with_serials(moved, event, "found" if event.data.change.value > 0 else "gone")
         case "stock.reconciled.v1":
             return _reconciled(state, event)
         case "stock.held.v1":
@@ -59,6 +65,8 @@ def step(state: State, event: Recorded, policy: Policy) -> Step:
             return _moved(state, event, policy, replace(held, value=-held.value), "quarantine")
         case "stock.releasedFromHold.v1":
             return _moved(state, event, policy, event.data.quantity, "quarantine")
+        case "stock.recalled.v1":
+            return _recalled(state, event, policy)
         case "availability.changed.v1":
             return Step(state, (Publish(event.data.item, event.data.location),))
         case "availability.published.v1":
@@ -81,6 +89,38 @@ def _moved(state: State, event: Recorded, policy: Policy, change: Quantity, othe
     expires_on = getattr(event.data, "expires_on", None)
     move: Intent = Move(place, *way, abs(change.value), change.unit, expires_on=expires_on)
     return Step(replace(state, entries=state.entries + 1), (move, Publish(place.item, place.location)))
+
+
+def _recalled(state: State, event: Recorded, policy: Policy) -> Step:
+    """The ledger holds it already; the warehouse does not know yet, and channels may show less."""
+    if event.source != HUB:
+        return Step(state, (), "ignored")
+    data: LotRecalled = event.data
+    location = reference_of(event.thread).removesuffix(f"/{data.item}")
+    key = f"recall/{data.lot}"
+    if data.lifted:
+        return Step(state, (CloseCase(key, "the recall was lifted"),))
+    warehouse = policy.warehouse_of(location)
+    case = OpenCase(
+        f"recall/{data.item}/{data.lot}/{location}", "value", "recall",
+        f"Lot {data.lot} of {data.item} is recalled: {location} must put it on hold"[:200],
+        f"{data.reason}. The hub sells none of it. Have {warehouse} hold it too, and settle what is to become of it; lifting the recall"
+        " closes this case.",
+        "warehouse", key,
+    )  # fmt: skip
+    return Step(state, (case, Publish(data.item, location)))
+
+
+def _with_serials(moved: Step, event: Recorded, did: Did) -> Step:
+    """Each piece hears of it, whatever became of the quantity."""
+    if moved.verdict == "ignored" or not event.data.serials:
+        return moved
+    place: StockPlace = event.data.place
+    line = MovedLine("", place.item, Quantity(ZERO), event.data.serials)
+    document = getattr(event.data, "document", "") or event.id
+    return replace(
+        moved, intents=(*moved.intents, *serial.tell((line,), did, place.location, event.thread, document))
+    )
 
 
 def _lot(place: StockPlace) -> str:

@@ -14,7 +14,7 @@ from crossdock.model.movement import ExpectedLine, MovedLine, TransferOrdered, T
 from crossdock.model.quantity import Quantity
 from crossdock.model.registry import decode, encode
 from crossdock.model.stock import ClaimGranted, ClaimLine
-from crossdock.processes import transfer_arrival
+from crossdock.processes import serial, transfer_arrival
 from crossdock.processes.authority import not_theirs
 from crossdock.processes.intents import (
     Claim,
@@ -234,6 +234,7 @@ def _shipped(state: State, event: Recorded, policy: Policy) -> Step:
         state, back = _give_back(state)
         intents += back
     intents += [Publish(item, data.location) for item in dict.fromkeys(x.item for x in data.lines)]
+    intents += serial.tell(data.lines, "sent", data.location, event.thread, data.shipment)
     intents += [ClearTimer("recheck"), CloseCase("stock", "it left"), *_follow(state, data, policy)]
     if ours:
         intents.append(_issue(state, event, policy))

@@ -10,6 +10,7 @@ from crossdock.model import requests
 from crossdock.model.envelope import Recorded
 from crossdock.model.movement import InboundReceived, ReceivedLine, TransferSettled
 from crossdock.model.quantity import Quantity
+from crossdock.processes import serial
 from crossdock.processes.authority import not_theirs
 from crossdock.processes.intents import ClearTimer, CloseCase, Do, Intent, OpenCase, Publish, SetTimer, Step
 from crossdock.processes.policy import Policy
@@ -73,6 +74,7 @@ def _received(state: State, event: Recorded, policy: Policy) -> Step:
     if not order.owner:
         intents.append(_post(state, data, event, policy))
     intents += [Publish(item, data.location) for item in dict.fromkeys(x.item for x in data.lines)]
+    intents += serial.tell(data.lines, "received", data.location, event.thread, data.receipt)
     return Step(state, (*intents, *_noticed(before, state, data, policy)))
 
 

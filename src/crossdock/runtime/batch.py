@@ -19,6 +19,7 @@ from crossdock.processes import blocked
 from crossdock.processes import intents as i
 from crossdock.processes.catalogue import OWN, PROCESSES, heard_by
 from crossdock.processes.policy import Policy
+from crossdock.store.batch import lot_mark
 from crossdock.store.log import Row, event_row
 from crossdock.store.stock import CLAIM_BUCKETS, Wish
 
@@ -231,6 +232,7 @@ class Batch:
                 thread.hash, partition_of(thread.hash), thread.key, thread.kind, process.version if process else 0,
                 _ENCODE(thread.state), summary.phase, summary.waiting_on, thread.waiting_since, summary.owner,
                 summary.done, thread.parked, thread.first_segment, summary.number or None, " ".join(summary.units) or None,
+                "\n".join(lot_mark(*x) for x in summary.lots) or None,
             ))  # fmt: skip
         return rows
 

@@ -20,17 +20,24 @@ async def lock_epochs(connection: Connection, epochs: dict[int, int]) -> None:
         raise Fenced(f"partitions {lost} were taken over")
 
 
+def lot_mark(item: str, lot: str) -> str:
+    """How a thread's row says that it has goods of this lot."""
+    return f"{item}\t{lot}"
+
+
 _STATES = """
 insert into thread_state as t (thread, p, thread_key, kind, version, state, phase, waiting_on, waiting_since, owner, done, parked,
-    first_segment, number, units)
+    first_segment, number, units, lots)
 select thread, p, thread_key, kind, version, state, phase, waiting_on, waiting_since, owner, done, parked, first_segment, number,
-    string_to_array(units, ' ')
+    string_to_array(units, ' '), string_to_array(lots, E'\\n')
 from unnest($1::bytea[], $2::smallint[], $3::text[], $4::text[], $5::smallint[], $6::bytea[], $7::text[], $8::text[],
-    $9::timestamptz[], $10::text[], $11::boolean[], $12::text[], $13::integer[], $14::text[], $15::text[])
-    as n (thread, p, thread_key, kind, version, state, phase, waiting_on, waiting_since, owner, done, parked, first_segment, number, units)
+    $9::timestamptz[], $10::text[], $11::boolean[], $12::text[], $13::integer[], $14::text[], $15::text[], $16::text[])
+    as n (thread, p, thread_key, kind, version, state, phase, waiting_on, waiting_since, owner, done, parked, first_segment, number, units,
+        lots)
 on conflict (thread) do update set version = excluded.version, state = excluded.state, phase = excluded.phase,
     waiting_on = excluded.waiting_on, waiting_since = excluded.waiting_since, owner = excluded.owner,
-    done = excluded.done, parked = excluded.parked, number = excluded.number, units = excluded.units, updated_at = clock_timestamp()
+    done = excluded.done, parked = excluded.parked, number = excluded.number, units = excluded.units, lots = excluded.lots,
+    updated_at = clock_timestamp()
 """
 
 

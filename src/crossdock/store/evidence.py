@@ -30,7 +30,8 @@ CLAIMED: Final = frozenset({"allocated", "picked"})
 _BOOKED = """
 select b.item, b.location, b.lot, b.owner, min(b.unit) as unit,
     sum(b.available + b.soft_claim + b.firm_claim + b.allocated + b.picked) as good,
-    sum(b.quarantine + b.damaged + b.returned) as held, sum(b.allocated + b.picked) as claimed
+    sum(b.quarantine + b.damaged + b.returned) as held, sum(b.allocated + b.picked) as claimed,
+    bool_or(b.recalled) as recalled
 from unnest($1::text[], $2::text[], $3::text[], $4::text[]) as k (item, location, lot, owner)
 join stock_balance b using (item, location, lot, owner)
 group by b.item, b.location, b.lot, b.owner
@@ -91,7 +92,9 @@ async def read(
         numbers = await _sequences(connection, causes, system) if warehouse else {}
         posted = {} if warehouse else await _posted(connection, {row["thread"] for row in entries})
     booked = {
-        _place(row): Booked(_place(row), row["unit"], row["good"], row["held"], row["claimed"])
+        _place(row): Booked(
+            _place(row), row["unit"], row["good"], row["held"], row["claimed"], row["recalled"]
+        )
         for row in balances
     }
     bookings: dict[StockPlace, list[Booking]] = {}

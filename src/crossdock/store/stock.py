@@ -59,6 +59,8 @@ class Balance:
     sold_at: datetime | None = None
     review_at: datetime | None = None
     """When what channels are shown may differ though nothing moved."""
+    recalled: bool = False
+    """What would be available of it is in quarantine: see `standing`."""
     changed: bool = False
 
     @property
@@ -104,7 +106,7 @@ class Settled:
 
 
 _COLUMNS = (
-    "b.id, b.item, b.location, b.lot, b.owner, b.possessor, b.unit, b.may_be_negative, b.version, b.shown, b.expires_on, b.sold_lately, b.sold_at, b.review_at, "
+    "b.id, b.item, b.location, b.lot, b.owner, b.possessor, b.unit, b.may_be_negative, b.version, b.shown, b.expires_on, b.sold_lately, b.sold_at, b.review_at, b.recalled, "
     + ", ".join(f"b.{bucket}" for bucket in BUCKETS)
 )
 _IN_ORDER = " order by b.item, b.location, b.lot, b.owner, b.possessor for update of b"
@@ -116,9 +118,10 @@ _LOCK_LOTS = (
     f"select {_COLUMNS} from unnest($1::text[], $2::text[]) as k (item, location)"
     f" join stock_balance b using (item, location){_IN_ORDER}"
 )
+_LOCK_LOT = f"select {_COLUMNS} from stock_balance b where b.item = $1 and b.lot = $2{_IN_ORDER}"
 _MAKE = (
-    "insert into stock_balance (item, location, lot, owner, possessor, unit, may_be_negative)"
-    " select k.*, k.location = any($7) from unnest($1::text[], $2::text[], $3::text[], $4::text[], $5::text[], $6::text[])"
+    "insert into stock_balance (item, location, lot, owner, possessor, unit, may_be_negative, recalled)"
+    " select k.*, k.location = any($7), exists (select from recall r where (r.item, r.lot) = (k.item, k.lot)) from unnest($1::text[], $2::text[], $3::text[], $4::text[], $5::text[], $6::text[])"
     " as k (item, location, lot, owner, possessor, unit) on conflict do nothing"
 )
 _EXCEPT = (
@@ -172,6 +175,11 @@ async def lock_lots(connection: Connection, places: Iterable[tuple[str, str]]) -
     return _read(await connection.fetch(_LOCK_LOTS, *(list(column) for column in zip(*wanted, strict=True))))
 
 
+async def lock_lot(connection: Connection, item: str, lot: str) -> dict[Key, Balance]:
+    """Lock every balance there is of a lot, in the order of their keys."""
+    return _read(await connection.fetch(_LOCK_LOT, item, lot))
+
+
 async def except_below_zero(connection: Connection, locations: Sequence[str]) -> None:
     """From now on what is available may fall below zero at these locations, and nowhere else; what is below zero stays so."""
     while await connection.execute(_EXCEPT, list(locations), EXCEPTED_AT_ONCE) != "UPDATE 0":
@@ -182,8 +190,8 @@ def _read(rows: Sequence[Any]) -> dict[Key, Balance]:
     found: dict[Key, Balance] = {}
     for row in rows:
         key = tuple(row[1:6])
-        buckets = dict(zip(BUCKETS, row[14:], strict=True))
-        found[key] = Balance(row[0], key, row[6], buckets, *row[7:14])
+        buckets = dict(zip(BUCKETS, row[15:], strict=True))
+        found[key] = Balance(row[0], key, row[6], buckets, *row[7:15])
     return found
 
 
@@ -256,7 +264,7 @@ def _move(settled: Settled, wish: Wish, move: Move) -> None:
     elif move.source != "outside" and not (
         balance.may_be_negative and move.source == "available" and move.target in PHYSICAL
     ):
-        quantity = min(quantity, max(ZERO, balance.buckets[move.source]))
+        quantity = min(quantity, max(ZERO, balance.buckets[standing(balance, move.source)]))
     if quantity < move.quantity:
         settled.short.append((wish, move.quantity - quantity))
     if quantity > ZERO:
@@ -275,11 +283,18 @@ def _use(settled: Settled, balance: Balance, move: Move) -> Decimal:
     return held.use(balance.key, move.line, move.quantity, back=move.target == "available")
 
 
+def standing(balance: Balance, bucket: Bucket) -> Bucket:
+    """Where goods stand that go to or come from this bucket: of a recalled lot nothing is available, whoever brings it."""
+    return "quarantine" if balance.recalled and bucket == "available" else bucket
+
+
 def enter(
     settled: Settled, balance: Balance, way: tuple[Bucket, Bucket], quantity: Decimal, cause: Cause
 ) -> None:
-    """One double entry."""
-    source, target = way
+    """One double entry; none where it would stay where it is."""
+    source, target = (standing(balance, x) for x in way)
+    if source == target:
+        return
     if source != "outside":
         balance.buckets[source] -= quantity
     if target != "outside":

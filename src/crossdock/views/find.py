@@ -61,7 +61,7 @@ async def _by_number(connection: Connection, text: str, found: _Found) -> None:
     bare = text.removeprefix("#")
     rows = await connection.fetch(blocks("find.sql")["by_number"], [text, bare, f"#{bare}"], HITS_MAX)
     for row in rows:
-        found.add(row["thread"], "order number")
+        found.add(row["thread"], f"{row['kind']} number")
     if bare.removeprefix("C-").isdigit() and text.upper().startswith("C-") and len(text) < 18:
         for row in await connection.fetch(blocks("find.sql")["by_case"], int(text[2:]), HITS_MAX):
             found.add(row["thread"], f"case C-{int(text[2:])}")

@@ -3,7 +3,7 @@ select thread, thread_key, kind, state, phase, waiting_on, waiting_since, done, 
 from thread_state where thread = any($1) limit $2
 
 -- name: by_number
-select thread from thread_state where number is not null and number = any($1::text[]) limit $2
+select thread, kind from thread_state where number is not null and number = any($1::text[]) limit $2
 
 -- name: by_unit
 select thread from thread_state where units is not null and units @> array[$1::text] limit $2

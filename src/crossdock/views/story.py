@@ -4,10 +4,12 @@ from hashlib import blake2b
 from typing import Any, Final
 
 from crossdock.model.thread import hash16, kind_of
+from crossdock.processes.elsewhere import State as Elsewhere
 from crossdock.processes.inbound_state import State as Inbound
 from crossdock.processes.order_state import State as Order
 from crossdock.processes.policy import Policy
 from crossdock.processes.returning_state import State as Return
+from crossdock.processes.serial import State as Serial
 from crossdock.processes.shipment import State as Shipment
 from crossdock.processes.transfer_state import State as Transfer
 from crossdock.store.pool import Connection
@@ -91,6 +93,11 @@ def headline(row: Any, state: Any, names: Names) -> Headline:
             )
         case Inbound() | Transfer() | Return():
             return story_goods.headline(state)
+        case Elsewhere():
+            shipped = (f"shipped by {names.of(state.system)} from its own warehouse",) if state.lines else ()
+            return Headline(f"Order {plain_number(state.reference)}", shipped)
+        case Serial() if state.serial:
+            return Headline(f"Serial {state.serial}", (f"of {state.item}", *map(str, state.places)))
         case _:
             kind, _, rest = row["thread_key"].partition("/")
             return Headline(f"{kind.capitalize()} {rest.rpartition('/')[2]}", (names.plain(rest),))

@@ -11,6 +11,7 @@ from crossdock.model.thread import hash16
 from crossdock.processes.catalogue import PROCESSES
 from crossdock.processes.order_state import State as Order
 from crossdock.processes.returning_state import State as Return
+from crossdock.processes.serial import State as Serial
 from crossdock.processes.shipment import State as Shipment
 from crossdock.store.pool import Connection
 from crossdock.views.names import Names
@@ -88,6 +89,12 @@ def links_of(state: Any, systems: tuple[str, ...]) -> list[str]:
         case Shipment():
             packages = (*state.packages, *state.departed_early)
             return list(dict.fromkeys(f"order/{x.order}" for p in packages for x in p.lines))[:LINKED_MAX]
+        case Serial():
+            threads = [
+                x.thread for x in reversed(state.facts) if x.thread and not x.thread.startswith("stock/")
+            ]
+            orders = [f"order/{x.order}" for x in reversed(state.facts) if x.order]
+            return list(dict.fromkeys((*threads, *orders)))[:LINKED_MAX]
         case _:
             return []
 

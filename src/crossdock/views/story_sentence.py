@@ -5,6 +5,7 @@ from typing import Any, Final
 
 from crossdock.processes.order_state import State as Order
 from crossdock.processes.receiving import ACCEPT
+from crossdock.processes.serial import State as Serial
 from crossdock.processes.shipment import State as Shipment
 from crossdock.views.names import Names
 from crossdock.views.retryable import FREIGHT, HOLD
@@ -52,6 +53,8 @@ def _ended(m: Material) -> tuple[Said, ...]:
         case Order(phase="rejected"):
             why = f": {m.state.cancel_reason}" if m.state.cancel_reason else ""
             return (Said(f"Rejected{why}"), at, Said(". The shop was told; nothing further happens."))
+        case Serial(places=(place,)):
+            return (Said(f"It is {place}, since"), Said(at=place.since), Said("."))
         case Shipment(delivered_at=datetime() as delivered):
             return (Said("Delivered"), Said(at=delivered), Said(". Nothing is waited for."))
         case _:

@@ -54,6 +54,18 @@ def _clock(data: Any) -> str:
     return f" ({found.doubt})" if found.doubt else ""
 
 
+_SERIAL: Final = {
+    "received": "was received at", "found": "was found at", "returned": "came back to", "packed": "was packed at",
+    "unpacked": "was taken out of its box at", "sent": "left for another site from", "shipped": "left", "gone": "is gone from",
+}  # fmt: skip
+
+
+def _serial_moved(_who: str, data: Any) -> str:
+    box = f" in {data.sscc}" if data.sscc else ""
+    order = f", order {data.order}" if data.order else ""
+    return f"Serial {data.serial} of {data.item} {_SERIAL[data.did]} {data.location}{box}{order}"
+
+
 def _checked(who: str, data: Any) -> str:
     unknown = [line.line for line in data.lines if not line.known_item]
     if unknown:
@@ -167,6 +179,7 @@ EVENTS: Final[dict[str, Say]] = {
     "order.shipped.v1": lambda _, d: (
         f"{counted(len(d.lines), 'line')} left with shipment {plain_number(d.shipment)}"
     ),
+    "order.shippedElsewhere.v1": lambda who, d: f"{who} shipped {_line_quantities(d)} from its own warehouse",
     "order.delivered.v1": lambda _, d: (
         f"Shipment {plain_number(d.shipment)} was delivered{' in part' if d.partial else ''}"
     ),
@@ -214,11 +227,15 @@ EVENTS: Final[dict[str, Say]] = {
     "stock.reconciled.v1": lambda _, d: (
         f"Stock of {d.place.item} follows {d.system}: good {d.good}, held {d.held}{_because(d.reason)}"
     ),
+    "serial.moved.v1": _serial_moved,
     "claim.granted.v1": lambda _, d: f"Stock reserved for {counted(len(d.lines), 'line')}",
     "claim.refused.v1": _missing,
     "claim.expired.v1": lambda _, d: f"Claim {d.claim} was not used in time: its stock went back",
     "availability.changed.v1": lambda _, d: f"Claims changed what is available of {d.item}",
     "stock.held.v1": lambda who, d: f"{who} put aside {d.quantity} of {d.place.item}{_because(d.reason)}",
+    "stock.recalled.v1": lambda who, d: (
+        f"{d.by or who} {'lifted the recall of' if d.lifted else 'recalled'} lot {d.lot} of {d.item}{_because(d.reason)}"
+    ),
     "stock.releasedFromHold.v1": lambda who, d: (
         f"{who} released {d.quantity} of {d.place.item}{_because(d.reason)}"
     ),

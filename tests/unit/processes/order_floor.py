@@ -48,6 +48,7 @@ class Floor:
         self.short = 0
         self.done: list[Do] = []
         self.open_cases: dict[str, OpenCase] = {}
+        """Open ones, by their key."""
         lines = tuple(
             o.OrderLine(str(n), item, Quantity(Decimal(pieces)), price)
             for n, (item, pieces) in enumerate(wanted, 1)
@@ -59,9 +60,11 @@ class Floor:
         buckets = dict.fromkeys(stock.BUCKETS, Decimal(0)) | {"available": Decimal(pieces)}
         self.balances[key] = stock.Balance(len(self.balances), key, "EA", buckets, False, 0, None, ends)
 
-    def say(self, data: msgspec.Struct, about: str = "", sequence: int | None = None) -> None:
+    def say(
+        self, data: msgspec.Struct, about: str = "", sequence: int | None = None, source: str = "wms"
+    ) -> None:
         event = Recorded(
-            thread="order/shop/1", type=TYPE_OF[type(data)], data=data, id="e", source="wms", occurred_at=NOW, recorded_at=NOW,
+            thread="order/shop/1", type=TYPE_OF[type(data)], data=data, id=repr(data), source=source, occurred_at=NOW, recorded_at=NOW,
             about=about, sequence=sequence,
         )  # fmt: skip
         step = order.step(self.state, event, self.policy)
@@ -73,10 +76,10 @@ class Floor:
     def carry_out(self, intent: Intent) -> None:
         if isinstance(intent, Do):
             self.done.append(intent)
-        if isinstance(intent, OpenCase):
-            self.open_cases[intent.key] = intent
-        if isinstance(intent, CloseCase):
-            self.open_cases.pop(intent.key, None)
+        if isinstance(intent, OpenCase | CloseCase):
+            self.open_cases = {k: v for k, v in self.open_cases.items() if k != intent.key}
+            if isinstance(intent, OpenCase):
+                self.open_cases[intent.key] = intent
         if not isinstance(intent, Claim | Move):
             return
         wish = stock.Wish(intent, b"", "order/shop/1", "e", NOW)

@@ -3,6 +3,7 @@
 A small warehouse and an ERP with their own rules stand opposite the order; a script of numbers says what happens next.
 """
 
+from datetime import date
 from decimal import Decimal
 from typing import Any
 
@@ -14,6 +15,7 @@ from crossdock.model import order as o
 from crossdock.model.operations import TimerFired
 from crossdock.model.quantity import Quantity
 from crossdock.model.shipment import GoodsIssuePosted
+from crossdock.model.stock import LotRecalled
 from crossdock.processes.intents import Do, Intent, OpenCase
 from crossdock.processes.policy import Policy
 from unit.processes.order_floor import PRICE, Floor
@@ -23,6 +25,7 @@ STOCK = 40
 POLICY = Policy(
     erp="erp", erp_check="wait", warehouse="wms", location="SITE1", channels=("shop",), notify_about=(), follow=()
 )  # fmt: skip
+SOON = date(2026, 12, 31)
 AT_ONCE = msgspec.structs.replace(POLICY, erp="", erp_check="none", shortage="backorder")
 Pieces = dict[str, int]
 """Of each item that is more than none."""
@@ -31,7 +34,9 @@ Pieces = dict[str, int]
 class House(Floor):
     """One order, a warehouse, an ERP. Calls keep their order per partner; news of one box, and nothing else, keep theirs."""
 
-    def __init__(self, wanted: Pieces) -> None:
+    def __init__(
+        self, wanted: Pieces, shelves: dict[tuple[str, str], tuple[int, date | None]] | None = None
+    ) -> None:
         self.calls: dict[str, list[Do]] = {"wms": [], "erp": []}
         self.news: list[list[tuple[msgspec.Struct, str]]] = []
         self.work: dict[int, dict[str, Any]] = {}
@@ -39,10 +44,13 @@ class House(Floor):
         self.erp: Pieces | None = None
         self.delivered: Pieces = {}
         self.cases: list[str] = []
+        self.gone_before: Pieces = {}
+        """Of each item's recalled lot, what had left by then."""
         self.wanted, self.version = wanted, 0
         self.too_much = False
         ordered = [(item, wanted.get(item, 0)) for item in ITEMS]
-        super().__init__(ordered, {(item, ""): (STOCK, None) for item in ITEMS}, policy=POLICY)
+        shelves = shelves or {(item, ""): (STOCK, None) for item in ITEMS}
+        super().__init__(ordered, shelves, policy=POLICY)
 
     def carry_out(self, intent: Intent) -> None:
         super().carry_out(intent)
@@ -195,12 +203,16 @@ STEPS = st.lists(
 """Some things happen, then the customer wants something else, or the next box gets a piece too much."""
 
 
-def play(first: Pieces, steps: list[Any]) -> House:
-    house = House({item: first[item] or 1 for item in ITEMS})
+def play(first: Pieces, steps: list[Any], *, in_lots: bool = False) -> House:
+    """`in_lots`: each item lies in two lots, of which BAD expires first and may be recalled."""
+    lots = {(item, lot): (STOCK, last) for item in ITEMS for lot, last in (("BAD", SOON), ("GOOD", None))}
+    house = House({item: first[item] or 1 for item in ITEMS}, lots if in_lots else None)
     for acts, wish in steps:
         for choice in acts:
             house.act(choice)
-        if wish == "cancel":
+        if wish in ITEMS:
+            recall(house, wish)
+        elif wish == "cancel":
             house.say(o.OrderCancelRequested("shop/1", "customer"))
         elif wish == "one too much":
             house.too_much = True
@@ -243,6 +255,53 @@ def test_the_customer_gets_the_last_version_or_somebody_is_told(first: Pieces, s
 
     last = {item: pieces for item, pieces in house.wanted.items() if pieces}
     assert house.left == last or "changed" in house.cases
+
+
+def left_of_bad(house: House, item: str) -> int:
+    return sum(int(x.shipped) for x in house.state.lines if (x.item, x.lot) == (item, "BAD"))
+
+
+def recall(house: House, item: str) -> None:
+    """As the ledger does it: what is available is held and stays so, then the order hears of it."""
+    balance = house.balances[item, "SITE1", "BAD", "", ""]
+    balance.buckets["quarantine"] += balance.available
+    balance.buckets["available"] = Decimal(0)
+    balance.recalled = True
+    house.gone_before.setdefault(item, left_of_bad(house, item))
+    house.say(LotRecalled(item, "BAD", "listeria"), source="crossdock")
+
+
+RECALLS = st.lists(
+    st.tuples(ACTS, st.one_of(QUANTITIES, st.sampled_from([*ITEMS, *ITEMS, "cancel"]))),
+    min_size=1,
+    max_size=4,
+)
+
+
+@settings(max_examples=300, deadline=None)
+@given(QUANTITIES, RECALLS)
+def test_a_recall_takes_nothing_from_the_customer_but_the_lot(first: Pieces, steps: list[Any]) -> None:
+    """Whenever it comes between changes and cancellations: nothing recalled is available, the last version leaves or somebody
+    is told, and ledger, ERP and order agree about what left.
+    """
+    house = play(first, steps, in_lots=True)
+
+    assert house.short == 0
+    for bucket in ("firm_claim", "allocated", "picked"):
+        assert house.bucket(bucket) == {}
+    assert not [key for key, x in house.balances.items() if x.recalled and x.available]
+    there = {
+        item: sum(int(n) for key, x in house.balances.items() for n in x.buckets.values() if key[0] == item)
+        for item in ITEMS
+    }
+    gone = {item: 2 * STOCK - pieces for item, pieces in there.items() if pieces != 2 * STOCK}
+    assert gone == house.left == house.delivered
+    last = {item: pieces for item, pieces in house.wanted.items() if pieces}
+    cancelled = house.state.cancel != ""
+    for item, before in house.gone_before.items():
+        assert left_of_bad(house, item) <= before or "accept/recall" in house.cases
+    assert house.left == last or cancelled or "changed" in house.cases
+    assert house.state.phase == ("shipped" if house.left else "cancelled")
 
 
 def test_what_one_warehouse_stopped_is_given_to_it_again_where_another_could_not() -> None:

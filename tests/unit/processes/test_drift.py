@@ -10,6 +10,8 @@ from hypothesis import strategies as st
 from crossdock.model.drift import ZERO, Booked, Booking, Counted, Facts
 from crossdock.model.stock import StockPlace
 from crossdock.processes.drift import Compared, compare, gap
+from crossdock.processes.policy import Policy
+from crossdock.processes.settling import judge
 
 NOW = datetime(2026, 11, 26, tzinfo=UTC)
 FACTS = Facts(units={"WID": {"EA": Decimal(1), "CS": Decimal(12)}}, items=frozenset({"WID", "NUT"}))
@@ -142,3 +144,17 @@ def test_nothing_is_named_while_it_may_be_on_its_way() -> None:
 
     assert (causes(early), [d.cause for d in early.waiting]) == ([], ["in_flight"])
     assert causes(late) == ["lost_event"]
+
+
+def test_who_does_not_hold_a_recalled_lot_is_not_followed() -> None:
+    """The difference is a hold, says that it is a recall, and stays open however small; a lot that they hold is like any other."""
+    policy = Policy(warehouse="wms-1", settle_quantity_max=Decimal(100))
+    for row, held, state in ((counted(3), 3, "open"), (counted(0, 3), 0, "settled")):
+        ours = Booked(row.place, "EA", Decimal(3 - held), Decimal(held), recalled=True)
+        one = gap(row, ours, [])
+        assert one is not None
+        [difference] = compare([one], FACTS).differences
+
+        assert difference.cause == "hold"
+        assert difference.recalled == (held > 0)
+        assert judge(difference, "wms-1", None, policy, gaps=False).state == state

@@ -111,7 +111,7 @@ def test_each_disposition_goes_its_way_and_all_are_credited_as_sold() -> None:
     assert {x.account for x in made.done if x.kind in ("goods_receipt.post", "credit.post")} == {"sap-2"}
     made.hear(m.GoodsReceiptPosted("MD-1", "INS-1"), "sap-2", about="shopify-eu/77/INS-1")
     made.hear(r.CreditPosted("CR-1"), "sap-2", about="shopify-eu/77/INS-1")
-    assert made.summary == i.Summary("credited", done=True, number="#1001-R1")
+    assert made.summary == i.Summary("credited", done=True, number="#1001-R1", lots=(("I-1", ""),))
 
 
 def test_what_was_not_billed_yet_is_credited_when_it_is() -> None:

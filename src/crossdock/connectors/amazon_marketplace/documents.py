@@ -80,6 +80,9 @@ class StoppedOrder(msgspec.Struct, frozen=True, rename="pascal"):
 
 class ChangedItem(msgspec.Struct, frozen=True, rename="pascal"):
     is_buyer_requested_cancel: bool | None = None
+    order_item_id: str | None = None
+    seller_sku: str | None = msgspec.field(default=None, name="SellerSKU")
+    quantity_shipped: int | None = None
 
 
 class Trigger(msgspec.Struct, frozen=True, rename="pascal"):

@@ -1,14 +1,17 @@
 """ORDER_CHANGE notifications in the hub's words. They hold neither prices nor addresses: an order is read, not told.
 
 Two things do not wait for that reading, because goods may leave meanwhile: a cancellation, and a buyer who asks for one.
+Of an order that Amazon ships itself, only what left is told.
 """
 
+from decimal import Decimal
 from typing import Any, Final
 
 from crossdock.connect.contract import Account, Translation
 from crossdock.connect.reading import read, unmapped
 from crossdock.connect.saying import content_of
 from crossdock.connectors.amazon_marketplace.documents import (
+    ChangedItem,
     Forwarded,
     Notification,
     OrderChange,
@@ -18,8 +21,10 @@ from crossdock.connectors.amazon_marketplace.documents import (
 from crossdock.connectors.amazon_marketplace.reading import AMAZONS, instant, micros, order_id
 from crossdock.errors import Rejected, Unsupported
 from crossdock.model.envelope import NewEvent
-from crossdock.model.order import HoldPlaced, OrderCancelRequested
-from crossdock.model.thread import order_thread, reference_of
+from crossdock.model.movement import MovedLine
+from crossdock.model.order import HoldPlaced, OrderCancelRequested, ShippedElsewhere
+from crossdock.model.quantity import Quantity
+from crossdock.model.thread import order_thread, reference_of, thread_key
 
 ORDER_CHANGE: Final = "ORDER_CHANGE"
 ASKED: Final = "BuyerRequestedChange"
@@ -59,8 +64,9 @@ def told(body: bytes, document: dict[str, Any], account: Account) -> Translation
     source_id = f"notification/{given}"
     number = order_id(change.amazon_order_id, f"{place}/AmazonOrderId")
     summary = change.summary or Summary()
-    event = None
-    if summary.fulfillment_type != "AFN":
+    if summary.fulfillment_type == "AFN":
+        event = _shipped_by_amazon(change, place, thread_key("elsewhere", account.name, number), source_id)
+    else:
         event = _event(change, place, order_thread(account.name, number), source_id)
     return Translation(
         source_id=source_id,
@@ -69,6 +75,25 @@ def told(body: bytes, document: dict[str, Any], account: Account) -> Translation
         ignored="" if event else AMAZONS if summary.fulfillment_type == "AFN" else HINT,
         unmapped=unmapped(Forwarded if at else Notification, document) if event else (),
     )
+
+
+def _shipped_by_amazon(change: OrderChange, at: str, thread: str, source_id: str) -> NewEvent | None:
+    """What left so far of an order that Amazon ships itself; it tells neither parcels nor lots."""
+    items = enumerate((change.summary or Summary()).order_items or ())
+    left = tuple(_moved(item, f"{at}/Summary/OrderItems/{n}") for n, item in items if item.quantity_shipped)
+    if not left:
+        return None
+    trigger = change.order_change_trigger or Trigger()
+    changed_at = instant(trigger.time_of_order_change, f"{at}/OrderChangeTrigger/TimeOfOrderChange")
+    return NewEvent(
+        thread=thread, data=ShippedElsewhere(left), id=f"{source_id}/order", occurred_at=changed_at, sequence=micros(changed_at)
+    )  # fmt: skip
+
+
+def _moved(item: ChangedItem, at: str) -> MovedLine:
+    if not item.seller_sku:
+        raise Rejected(f"{at}/SellerSKU", "missing")
+    return MovedLine(item.order_item_id or "", item.seller_sku, Quantity(Decimal(item.quantity_shipped or 0)))
 
 
 def _event(change: OrderChange, at: str, thread: str, source_id: str) -> NewEvent | None:

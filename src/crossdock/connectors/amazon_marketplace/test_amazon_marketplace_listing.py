@@ -11,7 +11,7 @@ from crossdock.connectors.amazon_marketplace.conftest import LONG_AGO, NOW, Stag
 from crossdock.connectors.amazon_marketplace.connector import CONNECTOR
 from crossdock.connectors.amazon_marketplace.listing import rows
 from crossdock.connectors.amazon_marketplace.plans import Bucket
-from crossdock.model.order import HoldPlaced, OrderCancelRequested, OrderReceived
+from crossdock.model.order import HoldPlaced, OrderCancelRequested, OrderReceived, ShippedElsewhere
 
 
 def number_of(row: Row) -> str:
@@ -159,6 +159,22 @@ async def test_notifications_hint_hold_and_cancel(stage: Stage) -> None:
     assert [x.ignored for x in told if not x.events] == [
         "a hint: what the order says is read from the list of changed orders"
     ]
+
+
+async def test_what_amazon_ships_itself_is_told_when_it_leaves(stage: Stage) -> None:
+    """Of an order of its own warehouse nothing follows until it is dispatched; then what left is said, without a lot."""
+    order = await stage.order(afn=True)
+    await stage.control(f"orders/{order['id']}/dispatch", {}, "POST")
+    await until_told(stage, 2)
+    placed, left = [translated(message) for message in stage.told]
+
+    assert placed.ignored.startswith("AFN")
+    [event] = left.events
+    assert event.thread == f"elsewhere/amazon-1/{order['id']}"
+    assert isinstance(event.data, ShippedElsewhere)
+    assert [(x.item, int(x.quantity.value)) for x in event.data.lines] == [("A", 2), ("B", 1)]
+    [shown] = await stage.journal("order.shippedElsewhere")
+    assert shown["key"] == order["id"]
 
 
 async def test_copies_and_latecomers_are_known_by_their_id(stage: Stage) -> None:

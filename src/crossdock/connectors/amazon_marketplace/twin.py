@@ -3,6 +3,7 @@
 POST /_twin/orders                {"orders": [{"lines": [{"sku", "quantity", "price"}], "pending", "afn"}]} → [{"id"}]
 POST /_twin/orders/{id}/pay       a pending order is settled → {"id"}
 POST /_twin/orders/{id}/cancel    Amazon cancels it for its buyer → {"id"}
+POST /_twin/orders/{id}/dispatch  Amazon ships an order of its own warehouse (afn) → {"id"}
 POST /_twin/orders/{id}/ask       the buyer asks the seller to cancel → {"id"}
 GET  /_twin/orders                [{"id", "status", "lines", "packages"}]
 PUT  /_twin/listings              {"SKU": {"quantity": 5}}  quantity null: never told, sells whatever is asked for
@@ -62,6 +63,7 @@ def _buyers_routes(market: Market) -> list[web.RouteDef]:
         web.post("/_twin/orders/{id}/pay", moved(market.pay)),
         web.post("/_twin/orders/{id}/cancel", moved(market.cancel)),
         web.post("/_twin/orders/{id}/ask", moved(market.ask_to_cancel)),
+        web.post("/_twin/orders/{id}/dispatch", moved(market.dispatch)),
     ]  # fmt: skip
 
 

@@ -105,6 +105,16 @@ class Market:
         self.books.journal("order.cancelRequested", self.reference(order), order["id"])
         self.changed(order, "OrderStatusChange", "Canceled")
 
+    def dispatch(self, order: Tree) -> None:
+        """From Amazon's own warehouse, whole; of a seller's own order only the seller says so."""
+        if order["channel"] != "AFN" or order["status"] != UNSHIPPED:
+            return
+        order["status"] = SHIPPED
+        for line in order["lines"]:
+            line["shipped"] = line["quantity"]
+        self.books.journal("order.shippedElsewhere", self.reference(order), order["id"])
+        self.changed(order, "OrderStatusChange")
+
     def ask_to_cancel(self, order: Tree) -> None:
         """The order stays as it is: the seller has to decide."""
         order["asked"] = True

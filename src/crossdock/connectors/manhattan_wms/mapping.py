@@ -195,6 +195,7 @@ def _to_line(line: messages.PackedLine, path: str) -> LineShipped:
         ),
         lot=line.lot_number or "",
         release=release_of(line.extended.hub_reference),
+        serials=line.serial_numbers,
     )
 
 
@@ -233,7 +234,12 @@ def _to_stock_received(message: messages.StockReceivedMessage, _: Account) -> Ne
     )
     return NewEvent(
         thread=stock_thread(message.facility, payload.item_id),
-        data=StockReceived(place=place, quantity=quantity, document=payload.receipt_id or ""),
+        data=StockReceived(
+            place=place,
+            quantity=quantity,
+            document=payload.receipt_id or "",
+            serials=payload.serial_numbers,
+        ),
         occurred_at=message.event_timestamp,
         sequence=message.sequence,
     )
@@ -256,7 +262,9 @@ def _to_stock_adjusted(message: messages.StockAdjustedMessage, _: Account) -> Ne
     )
     return NewEvent(
         thread=stock_thread(message.facility, payload.item_id),
-        data=StockAdjusted(place=place, change=change, reason=payload.reason_code),
+        data=StockAdjusted(
+            place=place, change=change, reason=payload.reason_code, serials=payload.serial_numbers
+        ),
         occurred_at=message.event_timestamp,
         sequence=message.sequence,
     )

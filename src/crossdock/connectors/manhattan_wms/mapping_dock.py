@@ -64,6 +64,7 @@ def to_transfer_shipped(message: messages.TransferShippedMessage, _: Account) ->
                     value_path=f"/Payload/Lines/{index}/Quantity",
                     unit_path=f"/Payload/Lines/{index}/QuantityUomId",
                 ),
+                serials=line.serial_numbers,
             )
             for index, line in enumerate(payload.lines)
         ),
@@ -94,7 +95,7 @@ def _to_lines(lines: tuple[messages.AsnLine, ...], *, on_dock: bool) -> tuple[Re
         found.append(
             ReceivedLine(
                 line.asn_line_id, line.item_id, quantity, condition, line.lot_number or "", line.expiry_date, on_dock,
-                line.owner_id or "",
+                line.owner_id or "", line.serial_numbers,
             )
         )  # fmt: skip
     return tuple(found)

@@ -32,7 +32,9 @@ def to_received(message: messages.ReturnReceivedMessage, account: Account) -> tu
         payload.receipt_id,
         message.facility,
         tuple(
-            ReceivedLine(x.return_line_id, x.item_id, quantity, lot=x.lot_number or "")
+            ReceivedLine(
+                x.return_line_id, x.item_id, quantity, lot=x.lot_number or "", serials=x.serial_numbers
+            )
             for x, quantity in lines
         ),
     )
@@ -63,7 +65,8 @@ def to_dispositioned(message: messages.ReturnInspectedMessage, account: Account)
             )  # fmt: skip
         lines.append(
             JudgedLine(
-                line.asn_line_id, line.item_id, _quantity(line, index), disposition, line.lot_number or "", line.reason_text or ""
+                line.asn_line_id, line.item_id, _quantity(line, index), disposition, line.lot_number or "", line.reason_text or "",
+                line.serial_numbers,
             )
         )  # fmt: skip
     data = ReturnDispositioned(payload.inspection_id, message.facility, tuple(lines))

@@ -84,6 +84,7 @@ class PackedLine(Document):
     quantity: Decimal
     quantity_uom_id: Text
     lot_number: Maybe = None
+    serial_numbers: tuple[Text, ...] = ()
 
 
 class Olpn(Document):
@@ -120,6 +121,7 @@ class StockReceipt(Document):
     lot_number: Maybe = None
     owner_id: Maybe = None
     receipt_id: Maybe = None
+    serial_numbers: tuple[Text, ...] = ()
 
 
 class StockChange(Document):
@@ -129,6 +131,7 @@ class StockChange(Document):
     reason_code: Text
     lot_number: Maybe = None
     owner_id: Maybe = None
+    serial_numbers: tuple[Text, ...] = ()
 
 
 class AsnExtended(Document):
@@ -151,6 +154,7 @@ class AsnLine(Document):
     lot_number: Maybe = None
     expiry_date: date | None = None
     owner_id: Maybe = None
+    serial_numbers: tuple[Text, ...] = ()
 
 
 class AsnReceipt(Document):
@@ -183,6 +187,7 @@ class ReturnLine(Document):
     original_order_line_id: Maybe = None
     lot_number: Maybe = None
     reason_code: Maybe = None
+    serial_numbers: tuple[Text, ...] = ()
 
 
 class ReturnReceipt(Document):
@@ -203,6 +208,7 @@ class InspectedLine(Document):
     disposition_code: Text
     lot_number: Maybe = None
     reason_text: Maybe = None
+    serial_numbers: tuple[Text, ...] = ()
 
 
 class ReturnInspection(Document):
@@ -219,6 +225,7 @@ class TransferLine(Document):
     item_id: Text
     quantity: Decimal
     quantity_uom_id: Text
+    serial_numbers: tuple[Text, ...] = ()
 
 
 class TransferDeparture(Document):

@@ -282,3 +282,38 @@ async def test_every_message_names_the_facility_of_its_twin(tmp_path: Path) -> N
         places = [event.data.location for event in wms.events() if event.type in kinds]
         [allocated] = await wms.told("order.allocated.v1")
         assert [*places, allocated.data.lines[0].location] == ["SITE2"] * 4
+
+
+async def serialised(wms: Bench, *serials: str) -> None:
+    body = {"WID-1": {"quantity": str(len(serials)), "serials": list(serials)}}
+    async with ClientSession() as http, http.put(f"{wms.base_url}/_twin/stock", json=body) as answer:
+        assert answer.status == 200
+
+
+async def test_pieces_with_serial_numbers_are_crossed_off(wms: Bench) -> None:
+    """Each number is told when it comes, stands in one package, is back when that is taken apart, and is gone by a count."""
+    await serialised(wms, "A", "B", "C", "D")
+    await wms.send("warehouse_order.release", release())
+    [packed] = await wms.told("shipment.packed.v1")
+    [received] = await wms.told("stock.received.v1")
+
+    assert received.data.serials == ("A", "B", "C", "D")
+    assert [line.serials for line in packed.data.packages[0].lines] == [("A", "B")]
+    assert (await wms.get("/_twin/stock"))["WID-1"]["serials"] == ["C", "D"]
+    await wms.send("warehouse_order.cancel", cancel())
+    assert (await wms.get("/_twin/stock"))["WID-1"]["serials"] == ["C", "D", "A", "B"]
+    await serialised(wms, "A", "B")
+    [counted] = await wms.told("stock.adjusted.v1")
+    assert counted.data.serials == ("C", "D")
+
+
+async def test_quirk_serial_twice(wms: Bench) -> None:
+    """Two packages bear one number; of the quantities nothing is wrong."""
+    wms.quirk("serial_twice")
+    await serialised(wms, "A", "B", "C")
+    await wms.send("warehouse_order.release", release(quantity="1"))
+    await wms.send("warehouse_order.release", release("shopify-eu/2", quantity="1"))
+    packed = await wms.told("shipment.packed.v1", 2)
+
+    assert [x.data.packages[0].lines[0].serials for x in packed] == [("A",), ("A",)]
+    assert await wms.counted("WID-1") == ("3", "2")

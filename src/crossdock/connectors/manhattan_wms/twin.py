@@ -3,7 +3,7 @@
 GET /_twin/orders       [{"reference", "status", "shipment", "shipments", "lines", "picked"}]
 GET /_twin/shipments    [{"shipment", "status", "lines": [{"reference", "line", "item", "quantity"}]}]
 GET /_twin/stock        {"SKU": {"quantity", "allocated", "lot", "unit"}}
-PUT /_twin/stock        {"SKU": {"quantity": "1000", "lot": "", "unit": "UNIT"}}  the difference becomes an event
+PUT /_twin/stock        {"SKU": {"quantity": "1000", "lot": "", "unit": "UNIT", "serials": []}}  the difference becomes an event
 PUT /_twin/recount      {"SKU": {"quantity": "95", "held": "0"}}  the books change and nobody is told
 PUT /_twin/substitutes  {"SKU": "OTHER-SKU"}  what the quirk `substitute` packs instead
 """
@@ -260,7 +260,11 @@ class Services:
                 except (KeyError, InvalidOperation):
                     raise web.HTTPUnprocessableEntity(text=f"{item}: no quantity") from None
                 self.floor.count(
-                    item, quantity, lot=str(given.get("lot", "")), unit=str(given.get("unit", "UNIT"))
+                    item,
+                    quantity,
+                    lot=str(given.get("lot", "")),
+                    unit=str(given.get("unit", "UNIT")),
+                    serials=given.get("serials"),
                 )
         return web.json_response(dict(self.books.all("stock")))
 

@@ -4,7 +4,7 @@ Goods come in and leave when somebody at the dock says so, over the control surf
 
 GET  /_twin/asns       [{"asn", "reference", "delivery", "status", "lines", "receipts"}]
 GET  /_twin/transfers  [{"transfer", "reference", "status", "lines", "sent"}]
-POST /_twin/receive    {"reference", "delivery": "", "lines": [{"line", "quantity", "item", "condition", "lot"}], "on_dock": false, "close": false}
+POST /_twin/receive    {"reference", "delivery": "", "lines": [{"line", "quantity", "item", "condition", "lot", "serials"}], "on_dock": false, "close": false}
                        without lines: everything that was announced and did not come yet
 POST /_twin/put_away   {"receipt"}
 POST /_twin/send       {"reference", "carrier": "", "lines": [{"line", "quantity"}], "last": true}   without lines: everything
@@ -136,6 +136,7 @@ class Dock:
             self.stock.bring(
                 line["ItemId"], line["QuantityUomId"], quantity, quantity if apart else Decimal(0)
             )
+            self.stock.serials_in(line["ItemId"], line.get("SerialNumbers", ()))
         self.books.put("receipt", receipt, {"asn": asn["asn"], "lines": lines, "on_dock": on_dock})
         asn["receipts"].append({"receipt": receipt, "lines": lines})
         self.books.journal(
@@ -178,6 +179,7 @@ class Dock:
             shipment = f"{self.floor.facility}-T-{self.books.next_number('truck')}"
             for line in lines:
                 self._leave(transfer, line["line"], line["item"], Decimal(line["quantity"]))
+                line["serials"] = self.stock.serials_out(line["item"], Decimal(line["quantity"]))
             last = bool(asked.get("last", True))
             if last:
                 self._free(transfer)
@@ -237,7 +239,13 @@ def _worded(line: Fields) -> Fields:
         "Quantity": str(line["quantity"]),
         "QuantityUomId": line["unit"],
     }
-    optional = {"ConditionCode": "condition", "LotNumber": "lot", "OwnerId": "owner", "ExpiryDate": "expiry"}
+    optional = {
+        "ConditionCode": "condition",
+        "LotNumber": "lot",
+        "OwnerId": "owner",
+        "ExpiryDate": "expiry",
+        "SerialNumbers": "serials",
+    }
     return found | {name: line[key] for name, key in optional.items() if line.get(key)}
 
 
@@ -251,6 +259,7 @@ def _departure(transfer: Fields, lines: list[Fields], shipment: str, carrier: st
         "CarrierId": carrier, "LastShipment": last,
         "Lines": [
             {"TransferOrderLineId": x["line"], "ItemId": x["item"], "Quantity": str(x["quantity"]), "QuantityUomId": x["unit"]}
+            | ({"SerialNumbers": x["serials"]} if x["serials"] else {})
             for x in lines
         ],
     }  # fmt: skip

@@ -12,7 +12,7 @@ from decimal import Decimal
 from hashlib import sha256
 from typing import Any
 
-from crossdock.connect.twin import Twin
+from crossdock.connect.twin import Quirks, Twin
 from crossdock.connectors.manhattan_wms.gs1 import sscc
 from crossdock.connectors.manhattan_wms.twin_picking import in_two, pick
 from crossdock.connectors.manhattan_wms.twin_stock import Line, Stock
@@ -84,6 +84,8 @@ class Floor:
                 order = self.books.get("order", other)
                 left = [name for name in order["shipments"] if name != number]
                 self._store({**order, "shipments": left, "shipment": ""}, "picked", next_step="pack")
+        for line in (line for olpn in shipment["olpns"] for line in olpn["Lines"]):
+            self.stock.serials_in(line["ItemId"], line.get("SerialNumbers", ()))
         self.tell("ShipmentCancelled", {"ShipmentId": number, "ReasonText": reason}, number)
 
     def attach(self, shipment: Shipment, labels: dict[str, str], *, carrier: str, reference: str) -> None:
@@ -95,12 +97,17 @@ class Floor:
             self.books.journal("label.attach", reference, shipment["number"])
             self._advance(shipment, "labelled", next_step="load")
 
-    def count(self, item: str, quantity: Decimal, *, lot: str, unit: str) -> None:
-        """Set the stock of an item; the difference to the books is told."""
+    def count(
+        self, item: str, quantity: Decimal, *, lot: str, unit: str, serials: list[str] | None = None
+    ) -> None:
+        """Set the stock of an item; the difference to the books is told, with the pieces it is where they have numbers."""
         stock = self.books.get("stock", item) or {"quantity": "0", "allocated": "0", "lot": lot, "unit": unit}
         change = quantity - Decimal(stock["quantity"])
         self.books.put("stock", item, {**stock, "quantity": str(quantity), "lot": lot, "unit": unit})
-        payload = {"ItemId": item, "QuantityUomId": unit, "LotNumber": lot}
+        payload: dict[str, Any] = {"ItemId": item, "QuantityUomId": unit, "LotNumber": lot}
+        if serials is not None:
+            new, gone = self.stock.recount_serials(item, serials)
+            payload["SerialNumbers"] = new if change > 0 else gone
         if change > 0:
             receipt = f"R-{self.books.next_number('receipt')}"
             self.tell("StockReceived", {**payload, "Quantity": str(change), "ReceiptId": receipt}, item)
@@ -194,7 +201,10 @@ class Floor:
             "Weight": str(TARE_KG + PIECE_KG * pieces),
             "WeightUomId": "KG",
             "Lines": [
-                _named(self.books.get("order", line["order"])) | _worded(line, self.stock) for line in lines
+                _named(self.books.get("order", line["order"]))
+                | _worded(line, self.stock)
+                | _scanned(line, self.stock, self.twin.quirks)
+                for line in lines
             ],
         }
 
@@ -282,6 +292,12 @@ def _worded(line: Line, stock: Stock) -> dict[str, str]:
         "QuantityUomId": line["unit"],
         "LotNumber": stock.lot_of(line["item"]),
     }
+
+
+def _scanned(line: Line, stock: Stock, quirks: Quirks) -> dict[str, Any]:
+    """The numbers on the pieces that went into the box, where they have some."""
+    taken = stock.serials_out(line["item"], Decimal(line["quantity"]), stays=quirks.hits("serial_twice"))
+    return {"SerialNumbers": taken} if taken else {}
 
 
 def _may_share(order: Order, other: Order) -> bool:

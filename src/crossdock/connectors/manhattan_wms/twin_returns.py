@@ -1,6 +1,6 @@
 """The simulated WMS's returns desk: goods that come back unannounced, and the inspection of whatever came back.
 
-POST /_twin/return   {"lines": [{"line", "item", "quantity", "order_line", "lot", "reason"}], "order": ""}   nobody announced it
+POST /_twin/return   {"lines": [{"line", "item", "quantity", "order_line", "lot", "reason", "serials"}], "order": ""}   nobody announced it
 POST /_twin/inspect  {"receipt", "lines": [{"line", "item", "quantity", "disposition", "lot", "reason"}]}
 
 An announced return is received at the dock like anything else (`POST /_twin/receive`), and is held until it is inspected.
@@ -36,6 +36,7 @@ class ReturnsDesk:
             for line in lines:
                 quantity = Decimal(line["Quantity"])
                 self.stock.bring(line["ItemId"], line["QuantityUomId"], quantity, quantity)
+                self.stock.serials_in(line["ItemId"], line.get("SerialNumbers", ()))
             self.books.put("receipt", receipt, {"asn": "", "lines": lines, "on_dock": False})
             slip = {"Slip": {"HubReference": asked["order"]}} if asked.get("order") else {}
             self.books.journal("return.received", asked.get("order", ""), receipt, {"lines": lines})
@@ -78,7 +79,12 @@ def _taken(line: Fields) -> Fields:
         "Quantity": str(line["quantity"]),
         "QuantityUomId": "UNIT",
     }
-    optional = {"OriginalOrderLineId": "order_line", "LotNumber": "lot", "ReasonCode": "reason"}
+    optional = {
+        "OriginalOrderLineId": "order_line",
+        "LotNumber": "lot",
+        "ReasonCode": "reason",
+        "SerialNumbers": "serials",
+    }
     return found | {name: line[key] for name, key in optional.items() if line.get(key)}
 
 

@@ -58,6 +58,28 @@ class Stock:
             return Decimal(0)
         return Decimal(stock["quantity"]) - Decimal(stock["allocated"]) - Decimal(stock.get("held", "0"))
 
+    def serials_in(self, item: str, serials: Iterable[str]) -> None:
+        """These pieces are in the house now, each with its number."""
+        stock = self._books.get("stock", item)
+        if new := [x for x in serials if x not in stock.get("serials", ())]:
+            self._books.put("stock", item, stock | {"serials": [*stock.get("serials", ()), *new]})
+
+    def serials_out(self, item: str, quantity: Decimal, *, stays: bool = False) -> list[str]:
+        """The numbers of so many pieces that are taken; empty for an item without. `stays`: the books forget to cross them off."""
+        stock = self._books.get("stock", item) or {}
+        there = stock.get("serials", [])
+        taken = there[: int(quantity)]
+        if taken and not stays:
+            self._books.put("stock", item, stock | {"serials": there[len(taken) :]})
+        return list(taken)
+
+    def recount_serials(self, item: str, counted: list[str]) -> tuple[list[str], list[str]]:
+        """(those that were not in the books, those that are gone); the books say what was counted from now on."""
+        stock = self._books.get("stock", item)
+        before = stock.get("serials", [])
+        self._books.put("stock", item, stock | {"serials": counted})
+        return [x for x in counted if x not in before], [x for x in before if x not in counted]
+
     def lot_of(self, item: str) -> str:
         stock = self._books.get("stock", item)
         return str(stock["lot"]) if stock else ""
