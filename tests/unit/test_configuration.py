@@ -191,6 +191,36 @@ def test_a_channel_has_the_nodes_of_its_orders_and_the_delays_of_its_connector(g
 
 
 @pytest.mark.parametrize(
+    ("change", "place"),
+    [
+        (
+            {"channel": ["woo-us"], "nodes": ["SITE1"], "owner": "SUP-1"},
+            "nodes.SITE1.consigned: SUP-1 sells his own",
+        ),
+        (
+            {"channel": ["shopify-eu"], "country": ["US"], "owner": "ACME"},
+            "orders, rule eu company: owner: shopify-eu",
+        ),
+    ],
+)
+def test_goods_of_one_owner_are_never_sold_as_anothers(
+    group: Path, change: dict[str, object], place: str
+) -> None:
+    """A supplier's goods are not sold for him and for us at once, and all rules of a channel are of one owner."""
+    path = group / "routing.yaml"
+    routing = yaml.safe_load(path.read_text())
+    routing["nodes"]["SITE1"]["consigned"] = ["SUP-1"]
+    path.write_text(yaml.safe_dump(routing))
+    load_hub(group)
+    routing["orders"][0] |= change
+    path.write_text(yaml.safe_dump(routing))
+
+    with pytest.raises(Misconfigured) as error:
+        load_hub(group)
+    assert f"{path}: {place}" in str(error.value)
+
+
+@pytest.mark.parametrize(
     ("policy", "counts", "told"),
     [
         (Policy(channels=("a",), channels_held=("b",)), "available", "channels_held: b is not among"),

@@ -69,6 +69,8 @@ class Line(msgspec.Struct, frozen=True, gc=False):
     """The line of the kit that this component is in: see `order_kits`."""
     per_kit: Decimal = ZERO
     """How much of it is in one kit."""
+    owner: str = ""
+    """Whose goods they are, where not the site's own company's."""
 
 
 def lawful(line: Line) -> bool:
@@ -163,7 +165,7 @@ def nothing_of(line: Line, lot: str) -> Line:
     """A share of the line for what is packed beyond the order from another lot."""
     return Line(
         line.line, line.item, line.unit, line.price, ZERO, location=line.location, claim=line.claim, release=line.release, lot=lot,
-        kit_of=line.kit_of, per_kit=line.per_kit,
+        kit_of=line.kit_of, per_kit=line.per_kit, owner=line.owner,
     )  # fmt: skip
 
 

@@ -130,7 +130,10 @@ def route(state: State, policy: Policy, ordered_at: datetime | None = None) -> S
         "service": state.service,
     }  # fmt: skip
     answer = route_order(policy.routing, given, policy.erp, policy.location)
-    state = replace(state, company=answer.company, erp=answer.erp, nodes=answer.nodes, routed=answer.because)
+    lines = tuple(replace(x, owner=answer.owner) for x in state.lines)
+    state = replace(
+        state, company=answer.company, erp=answer.erp, nodes=answer.nodes, routed=answer.because, owner=answer.owner, lines=lines
+    )  # fmt: skip
     if ordered_at is None:
         return state
     leaves = ship_day(policy.routing, answer.nodes[0], state.service, ordered_at)

@@ -7,6 +7,7 @@ import msgspec
 
 from crossdock.model import requests
 from crossdock.model.envelope import Recorded
+from crossdock.model.movement import MovedLine
 from crossdock.model.order import (
     LineAllocation,
     LinesDelivered,
@@ -19,7 +20,7 @@ from crossdock.model.order import (
 from crossdock.model.quantity import Quantity
 from crossdock.model.shipment import MilestoneReached
 from crossdock.processes import order_return
-from crossdock.processes.intents import ClearTimer, Do, Intent, Step
+from crossdock.processes.intents import ClearTimer, Do, Intent, Move, Step
 from crossdock.processes.lines import Line, settled, whole_kits
 from crossdock.processes.order_kits import as_sold
 from crossdock.processes.order_lines import Told, box, move_lines, published, unbox
@@ -162,6 +163,7 @@ def shipped(state: State, event: Recorded, policy: Policy) -> Step:
     state, told = tell_erp_lines(state, policy)
     intents: list[Intent] = [
         *moves,
+        *_withdrawn(state, part, moves, policy),
         *told,
         *_fulfil(state, part, policy),
         *notify(
@@ -172,6 +174,30 @@ def shipped(state: State, event: Recorded, policy: Policy) -> Step:
     if state.sales_order:
         intents += post_goods_issue(state, part, policy)
     return Step(roll_up(state), tuple(intents))
+
+
+def _withdrawn(state: State, part: Part, moves: list[Intent], policy: Policy) -> list[Intent]:
+    """A supplier's consigned goods become ours as they leave: the ERP hears of it before it is told of the goods issue."""
+    assert part.shipped_at is not None
+    taken: dict[str, dict[tuple[str, str, str], Decimal]] = {}
+    for x in moves:
+        if isinstance(x, Move) and x.target == "outside" and x.place.owner not in ("", state.owner):
+            lines = taken.setdefault(x.place.owner, {})
+            key = (x.line, x.place.item, x.unit)
+            lines[key] = lines.get(key, Decimal(0)) + x.quantity
+    node = part.location or node_of(state, policy)
+    return [
+        Do(
+            "consignment.withdraw", erp_of(state, policy), f"{part.shipment}/{supplier}",
+            requests.WithdrawConsigned(
+                part.shipment, state.reference, supplier, node,
+                tuple(MovedLine(line, item, Quantity(quantity, unit)) for (line, item, unit), quantity in lines.items()),
+                part.shipped_at,
+            ),
+            state.reference, priority=2,
+        )
+        for supplier, lines in taken.items()
+    ]  # fmt: skip
 
 
 def _fulfil(state: State, part: Part, policy: Policy) -> tuple[Do, ...]:

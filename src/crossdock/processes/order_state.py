@@ -150,6 +150,8 @@ class State(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
     """What the goods did before we had heard of the order, in the order it came."""
     back: tuple[Back, ...] = ()
     """What comes back, by return."""
+    owner: str = ""
+    """Whose goods are sold, where not the site's own company's."""
 
 
 def initial(_thread: str) -> State:

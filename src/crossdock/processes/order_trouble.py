@@ -23,7 +23,7 @@ def short_picked(state: State, event: Recorded, policy: Policy) -> Step:
     data: LinesShort = event.data
     live = still_worked_on(state, data.lines)
     if not live:
-        return Step(state, _left_the_shelf(data))
+        return Step(state, _left_the_shelf(state, data))
     told = [Told(x.line, x.item, x.quantity.value, x.lot) for x in live]
     target: Part = "short_closed" if policy.short_pick == "cancel" else "backordered"
     state, moves, _ = move_lines(
@@ -49,11 +49,11 @@ def short_picked(state: State, event: Recorded, policy: Policy) -> Step:
     return Step(roll_up(state), (*moves, *more))
 
 
-def _left_the_shelf(data: LinesShort) -> tuple[Intent, ...]:
+def _left_the_shelf(state: State, data: LinesShort) -> tuple[Intent, ...]:
     """Found missing for work that was stopped: no order lacks it, the shelf does."""
     moves = tuple(
         Move(
-            StockPlace(x.item, data.location, x.lot), "available", "outside", x.quantity.value, x.quantity.unit, "", x.line
+            StockPlace(x.item, data.location, x.lot, state.owner), "available", "outside", x.quantity.value, x.quantity.unit, "", x.line
         )
         for x in data.lines
     )  # fmt: skip

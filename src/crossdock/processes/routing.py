@@ -46,6 +46,8 @@ class Node(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Latest time of day, by service, at which an order still leaves the same day; `default` for services not named."""
     negative_stock: str = ""
     """Why facts (a pick, a departure, an adjustment) may take what is available here below zero; empty: they may not."""
+    consigned: tuple[str, ...] = ()
+    """Suppliers whose consigned goods here may be sold when there are none of our own; they become ours as they leave."""
 
 
 class OrderRule(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
@@ -60,6 +62,8 @@ class OrderRule(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_de
     erp: str = ""
     nodes: tuple[str, ...] = ()
     """Where the stock may come from, the preferred first."""
+    owner: str = ""
+    """Whose goods are sold, where a site holds goods of several owners; empty: the site's own company's."""
 
 
 class TransportRule(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
@@ -93,6 +97,7 @@ class OrderRoute(msgspec.Struct, frozen=True):
     erp: str
     nodes: tuple[str, ...]
     because: str
+    owner: str = ""
 
 
 class TransportRoute(msgspec.Struct, frozen=True):
@@ -116,7 +121,11 @@ def route_order(routing: Routing, given: Mapping[str, str], erp: str, node: str)
         )
         if reasons is not None:
             return OrderRoute(
-                rule.company, rule.erp or erp, rule.nodes or (node,), _because(rule.rule, reasons)
+                rule.company,
+                rule.erp or erp,
+                rule.nodes or (node,),
+                _because(rule.rule, reasons),
+                rule.owner,
             )
     return OrderRoute(
         "", erp, (node,), "no rule of the order table matches: the hub's default roles serve it"
@@ -133,6 +142,22 @@ def serving(routing: Routing, channel: str, node: str) -> tuple[str, ...]:
         if not (rule.country or rule.region or rule.service):
             return tuple(dict.fromkeys(found))
     return tuple(dict.fromkeys([*found, node]))
+
+
+def owner_of(routing: Routing, channel: str) -> str:
+    """Whose goods a channel sells: of the first rule for it, as all of them say the same."""
+    return next((x.owner for x in routing.orders if not x.channel or channel in x.channel), "")
+
+
+def consigned(routing: Routing) -> tuple[tuple[str, str], ...]:
+    """(node, supplier) of consigned goods that may be sold."""
+    return tuple((name, owner) for name, node in routing.nodes.items() for owner in node.consigned)
+
+
+def sold_of_others(routing: Routing, node: str) -> frozenset[tuple[str, str]]:
+    """(location, owner) of all goods that are not the site's own company's and may be sold; `node` where a rule names none."""
+    of_rules = {(place, x.owner) for x in routing.orders if x.owner for place in x.nodes or (node,)}
+    return frozenset({*consigned(routing), *of_rules})
 
 
 def below_zero(routing: Routing) -> dict[str, str]:

@@ -19,6 +19,7 @@ from crossdock.processes import blocked
 from crossdock.processes import intents as i
 from crossdock.processes.catalogue import OWN, PROCESSES, heard_by
 from crossdock.processes.policy import Policy
+from crossdock.processes.routing import consigned
 from crossdock.store.log import Row, event_row
 from crossdock.store.stock import CLAIM_BUCKETS, Wish
 
@@ -158,7 +159,9 @@ class Batch:
             case i.Tell():
                 self._tell(intent.thread, intent.data, event, place, intent.sealed, intent.subject)
             case i.Claim(as_sold=True):
-                dated = msgspec.structs.replace(intent, good_on=self.now.date())
+                dated = msgspec.structs.replace(
+                    intent, good_on=self.now.date(), consigned=consigned(self.policy.routing)
+                )
                 out.wishes.append(Wish(dated, thread.hash, thread.key, event.id, event.occurred_at))
             case i.Move(at=datetime() as at):
                 out.wishes.append(Wish(intent, thread.hash, thread.key, event.id, at))

@@ -17,6 +17,7 @@ from crossdock.connectors.sap_s4.mapping_movement import (
     from_goods_receipt,
     from_question,
     from_transfer_issue,
+    from_withdrawal,
 )
 from crossdock.connectors.sap_s4.units import sap_unit
 from crossdock.errors import Unsupported
@@ -217,6 +218,7 @@ _FROM: dict[str, Callable[[Any, People, Account], object]] = {
     "inbound.fetch": from_question,
     "goods_receipt.post": from_goods_receipt,
     "transfer_issue.post": from_transfer_issue,
+    "consignment.withdraw": from_withdrawal,
     "credit.post": from_credit,
     "freight.accrue": from_accrual,
     "freight.adjust": from_adjustment,

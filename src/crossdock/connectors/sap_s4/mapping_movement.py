@@ -19,6 +19,7 @@ HEADER_TEXT_LENGTH_MAX: Final = 25
 RECEIPT_CODE: Final = "01"
 """GoodsMovementCode of a receipt to a purchase order."""
 TRANSFER_CODE: Final = "04"
+CONSIGNMENT: Final = "K"
 OTHER_CODE: Final = "05"
 """GoodsMovementCode of a receipt to no purchase order."""
 _USABILITY: Final[dict[Condition, str]] = {"good": "", "quarantine": "X", "damaged": "S"}
@@ -84,6 +85,28 @@ def from_transfer_issue(
     } | ({"StorageLocation": store} if store else {})  # fmt: skip
     items = [_item(payload.order, key, quantity) | common for key, quantity in _added_up(told)]
     return _plan(payload.reference, payload.shipment, TRANSFER_CODE, payload.shipped_at, items)
+
+
+def from_withdrawal(
+    payload: requests.WithdrawConsigned, _people: People, account: Account
+) -> plans.MovementPlan:
+    """Out of the supplier's consignment stock (special stock K) into our own, for the goods issue to take it from there."""
+    told = (((x.line, x.item, x.quantity.unit, ""), x.quantity.value) for x in payload.lines)
+    store = at_location("storage_location", payload.location, account)
+    common: dict[str, object] = {
+        "Plant": plant_of(payload.location, account), "GoodsMovementType": setting(account, "withdrawal_movement"),
+        "InventorySpecialStockType": CONSIGNMENT, "Supplier": payload.supplier,
+    }  # fmt: skip
+    if store:
+        common["StorageLocation"] = store
+    items = [
+        {"Material": material, "QuantityInEntryUnit": f"{quantity:f}", "EntryUnit": sap_unit(unit)}
+        | {"MaterialDocumentItemText": line}
+        | common
+        for (line, material, unit, _), quantity in _added_up(told)
+    ]
+    found_by = f"{payload.reference}|{payload.supplier}"
+    return _plan(found_by, payload.shipment, TRANSFER_CODE, payload.withdrawn_at, items)
 
 
 def from_question(payload: requests.FetchInbound, _people: People, account: Account) -> plans.PurchasePlan:
