@@ -12,6 +12,7 @@ from urllib.parse import quote
 import typer
 
 from crossdock.cli.hub import HubOption, JsonOption, note
+from crossdock.cli.openings import open_balances
 from crossdock.client import Client, Refused
 
 ItemArgument = Annotated[str, typer.Argument(metavar="SKU")]
@@ -23,6 +24,7 @@ def register(app: typer.Typer) -> None:
     group.command("show")(show)
     group.command("as-of")(as_of)
     group.command("promise")(promise)
+    group.command("open")(open_balances)
     app.add_typer(group, name="stock")
 
 

@@ -63,6 +63,7 @@ EVENTS: Final[dict[str, type[msgspec.Struct]]] = {
     "return.dispositioned.v1": returning.ReturnDispositioned,
     "credit.posted.v1": returning.CreditPosted,
     "stock.received.v1": stock.StockReceived,
+    "stock.opened.v1": stock.StockOpened,
     "stock.adjusted.v1": stock.StockAdjusted,
     "stock.reconciled.v1": stock.StockReconciled,
     "stock.held.v1": stock.StockHeld,

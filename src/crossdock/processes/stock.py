@@ -8,15 +8,17 @@ import msgspec
 
 from crossdock.model.envelope import Recorded
 from crossdock.model.quantity import Quantity
-from crossdock.model.stock import Bucket, StockPlace
+from crossdock.model.stock import Bucket, StockOpened, StockPlace
 from crossdock.processes.authority import not_theirs
-from crossdock.processes.intents import Intent, Move, Publish, Step, Summary
+from crossdock.processes.intents import Intent, Move, OpenCase, Publish, Step, Summary
+from crossdock.processes.opening import mark
 from crossdock.processes.policy import Policy
 
 KIND = "stock"
 VERSION = 1
 HUB: Final = "crossdock"
 """Settlements are decided here; nobody else may say that one was."""
+OPENING: Final = "opening"
 AVAILABLE: Final[Bucket] = "available"
 QUARANTINE: Final[Bucket] = "quarantine"
 OUTSIDE: Final[Bucket] = "outside"
@@ -35,11 +37,19 @@ class Count(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
     watermark: int | None = None
 
 
+class Opening(msgspec.Struct, frozen=True, gc=False):
+    """What a place was opened with, as `opening.mark` says it."""
+
+    place: StockPlace
+    mark: str
+
+
 class State(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
     entries: int = 0
     published: str = ""
     counts: dict[str, Count] = {}
     """The last count of each lot and owner that the ledger followed."""
+    openings: tuple[Opening, ...] = ()
 
 
 def initial(_thread: str) -> State:
@@ -50,6 +60,8 @@ def step(state: State, event: Recorded, policy: Policy) -> Step:
     match event.type:
         case "stock.received.v1":
             return _moved(state, event, policy, event.data.quantity, "outside")
+        case "stock.opened.v1":
+            return _opened(state, event)
         case "stock.adjusted.v1":
             return _moved(state, event, policy, event.data.change, "outside")
         case "stock.reconciled.v1":
@@ -81,6 +93,44 @@ def _moved(state: State, event: Recorded, policy: Policy, change: Quantity, othe
     expires_on = getattr(event.data, "expires_on", None)
     move: Intent = Move(place, *way, abs(change.value), change.unit, expires_on=expires_on)
     return Step(replace(state, entries=state.entries + 1), (move, Publish(place.item, place.location)))
+
+
+def _opened(state: State, event: Recorded) -> Step:
+    """The ledger begins here with what there was: said once, and another number for it is a person's to settle."""
+    if event.source != HUB:
+        return Step(state, (), "ignored")
+    data: StockOpened = event.data
+    said = mark(data.quantity, event.occurred_at)
+    before = next((x.mark for x in state.openings if x.place == data.place), None)
+    if before is not None:
+        return (
+            Step(state, (), "duplicate")
+            if before == said
+            else Step(state, (_twice(data, before, said),), "stale")
+        )
+    count = Count(OPENING, event.occurred_at, event.occurred_at)
+    state = replace(
+        state,
+        openings=(*state.openings, Opening(data.place, said)),
+        counts=state.counts | {_lot(data.place): count},
+    )
+    if not data.quantity.value:
+        return Step(state)
+    move = Move(
+        data.place, OUTSIDE, AVAILABLE, data.quantity.value, data.quantity.unit, expires_on=data.expires_on
+    )
+    return Step(
+        replace(state, entries=state.entries + 1), (move, Publish(data.place.item, data.place.location))
+    )
+
+
+def _twice(data: StockOpened, before: str, said: str) -> OpenCase:
+    place = data.place
+    named = " ".join(x for x in (place.item, place.location, place.lot, place.owner) if x)
+    return OpenCase(
+        f"opening/{named}", "value", "opening balance", f"{named} was opened with {before}, and now is said to be {said}",
+        "The first counts. Correct the place by a count or a comparison, then retry the case.", "operations", "opening",
+    )  # fmt: skip
 
 
 def _lot(place: StockPlace) -> str:

@@ -210,6 +210,9 @@ EVENTS: Final[dict[str, Say]] = {
     "stock.received.v1": lambda who, d: (
         f"{who} received {d.quantity} of {d.place.item} at {d.place.location}"
     ),
+    "stock.opened.v1": lambda who, d: (
+        f"{who} opened the books of {d.place.item} at {d.place.location} with {d.quantity}"
+    ),
     "stock.adjusted.v1": _adjusted,
     "stock.reconciled.v1": lambda _, d: (
         f"Stock of {d.place.item} follows {d.system}: good {d.good}, held {d.held}{_because(d.reason)}"
