@@ -48,6 +48,10 @@ class Node(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Why facts (a pick, a departure, an adjustment) may take what is available here below zero; empty: they may not."""
     consigned: tuple[str, ...] = ()
     """Suppliers whose consigned goods here may be sold when there are none of our own; they become ours as they leave."""
+    parallel: bool = False
+    """An old system still runs it: what happens there is heard and booked, nothing is sold from it, and nothing is sent for it."""
+    sends: tuple[str, ...] = ()
+    """Kinds of effects that are sent all the same while it runs in parallel."""
 
 
 class OrderRule(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
@@ -123,7 +127,7 @@ def route_order(routing: Routing, given: Mapping[str, str], erp: str, node: str)
             return OrderRoute(
                 rule.company,
                 rule.erp or erp,
-                rule.nodes or (node,),
+                _active(routing, rule.nodes or (node,)),
                 _because(rule.rule, reasons),
                 rule.owner,
             )
@@ -132,8 +136,18 @@ def route_order(routing: Routing, given: Mapping[str, str], erp: str, node: str)
     )
 
 
+def _active(routing: Routing, nodes: tuple[str, ...]) -> tuple[str, ...]:
+    """Without those that run in parallel, unless there are no others."""
+    known = routing.nodes
+    return tuple(x for x in nodes if x not in known or not known[x].parallel) or nodes
+
+
 def serving(routing: Routing, channel: str, node: str) -> tuple[str, ...]:
     """Every node that an order of this channel may be served from, wherever it goes; `node` where no rule names any."""
+    return _active(routing, _serving(routing, channel, node))
+
+
+def _serving(routing: Routing, channel: str, node: str) -> tuple[str, ...]:
     found: list[str] = []
     for rule in routing.orders:
         if rule.channel and channel not in rule.channel:

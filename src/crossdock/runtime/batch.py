@@ -18,6 +18,7 @@ from crossdock.model.thread import hash16, identifier_thread, kind_of, partition
 from crossdock.processes import blocked
 from crossdock.processes import intents as i
 from crossdock.processes.catalogue import OWN, PROCESSES, heard_by
+from crossdock.processes.parallel import silences
 from crossdock.processes.policy import Policy
 from crossdock.processes.routing import consigned
 from crossdock.store.log import Row, event_row
@@ -61,6 +62,8 @@ class Wanted:
     do: i.Do
     thread: Thread
     cause: str
+    withheld: str = ""
+    """Why it is journaled and not sent."""
 
 
 @dataclass(slots=True)
@@ -155,7 +158,8 @@ class Batch:
         out = self.out
         match intent:
             case i.Do():
-                out.wanted.append(Wanted(intent, thread, event.id))
+                withheld = silences(thread.state, intent, self.policy)
+                out.wanted.append(Wanted(intent, thread, event.id, withheld))
             case i.Tell():
                 self._tell(intent.thread, intent.data, event, place, intent.sealed, intent.subject)
             case i.Claim(as_sold=True):
