@@ -97,6 +97,8 @@ class ReturnMatched(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
     erp: str = ""
     number: str = ""
     sales_order: str = ""
+    owner: str = ""
+    """Whose goods were sold, where not the site's own company's."""
 
 
 class JudgedLine(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):

@@ -74,7 +74,7 @@ def _answer(state: State, thread: str, policy: Policy) -> Tell:
                     part.goods_issue, part.invoice,
                 )
             )  # fmt: skip
-    matched = ReturnMatched(tuple(lines), erp=erp_of(state, policy), number=state.number, sales_order=state.sales_order)  # fmt: skip
+    matched = ReturnMatched(tuple(lines), erp=erp_of(state, policy), number=state.number, sales_order=state.sales_order, owner=state.owner)  # fmt: skip
     return Tell(thread, matched)
 
 

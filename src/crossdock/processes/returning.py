@@ -39,7 +39,7 @@ from crossdock.processes.intents import (
     Tell,
 )
 from crossdock.processes.policy import Policy
-from crossdock.processes.receiving import ACCEPT, OUTSIDE, ZERO, accepted
+from crossdock.processes.receiving import ACCEPT, OUTSIDE, ZERO, accepted, moved
 from crossdock.processes.returning_state import (
     PARTS,
     VERSION,
@@ -156,7 +156,8 @@ def _matched(state: State, event: Recorded, policy: Policy) -> Step:
         return Step(state, (), "ignored")
     lines = tuple(_named(x, event.data.lines) for x in state.lines)
     state = replace(state, matched=event.data, lines=lines)
-    intents: list[Intent] = [_unmatched(state)]
+    state, intents = _owned(state, event.data.owner if event.data.known else state.owner)
+    intents.append(_unmatched(state))
     if state.said is not None and not state.announcements and not state.ended:
         state, announced = _announce(state, policy)
         intents += announced
@@ -168,6 +169,19 @@ def _matched(state: State, event: Recorded, policy: Policy) -> Step:
         state = replace(state, inspections=(Inspection("", receipt_asked=True), *state.inspections))
     state, booked = _book(state, policy)
     return Step(state, (*intents, *booked))
+
+
+def _owned(state: State, owner: str) -> tuple[State, list[Intent]]:
+    """They go back to whoever sold them; what came before that was known and is not judged yet changes its owner."""
+    if owner == state.owner:
+        return state, []
+    of_owner = replace(state, owner=owner)
+    intents: list[Intent] = []
+    for line in state.lines:
+        for lot, quantity in line.lots:
+            here, there = _place(state, line, lot), _place(of_owner, line, lot)
+            intents += moved((here, "returned"), (there, "returned"), quantity, line.unit)
+    return of_owner, intents
 
 
 def _named(line: Line, matched: tuple[MatchedLine, ...]) -> Line:
@@ -245,7 +259,11 @@ def _line_for(state: State, told: ReceivedLine) -> Line:
 
 
 def _move(state: State, line: Line, lot: str, way: tuple[Bucket, Bucket], quantity: Decimal) -> Move:
-    return Move(StockPlace(line.item, state.location, lot), *way, quantity, line.unit)
+    return Move(_place(state, line, lot), *way, quantity, line.unit)
+
+
+def _place(state: State, line: Line, lot: str) -> StockPlace:
+    return StockPlace(line.item, state.location, lot, state.owner)
 
 
 def _dispositioned(state: State, event: Recorded, policy: Policy) -> Step:

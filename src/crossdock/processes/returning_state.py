@@ -90,6 +90,8 @@ class State(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
     announcements: int = 0
     ended: str = ""
     reason: str = ""
+    owner: str = ""
+    """Whose goods they are; empty: the site's own company's, as long as the order did not say."""
 
     @property
     def order(self) -> str:
