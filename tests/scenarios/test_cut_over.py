@@ -16,7 +16,7 @@ import yaml
 from crossdock.demo.twins import Twins
 from e2e.running import Api, RunningHub, eventually, rows
 from scenarios.conftest import trading
-from scenarios.goods import broken_law, make_known
+from scenarios.goods import broken_law, make_known, until_shown
 from scenarios.goods_between import buckets, say, until_phase
 from scenarios.group import Group
 
@@ -193,6 +193,7 @@ async def cut_over(group: Group) -> None:
     path.write_text(yaml.safe_dump(routing))
     await crossdock(group, "config", "apply")
 
+    await until_shown(group, "NUT-1", 126)
     reference = await group.buy(("NUT-1", 6), shop="woo-us")
     await group.until(reference, "completed")
     assert await buckets(group, "NUT-1", SITE, owner="") == {"available": 120, "expected": 10}

@@ -10,7 +10,7 @@ from crossdock.demo import landscape
 from crossdock.errors import Misconfigured
 from crossdock.landscape import load_landscape, resolve_secret
 from crossdock.processes.policy import Policy
-from crossdock.runtime.availability import channels_of
+from crossdock.runtime.availability import channels_of, sold_otherwise
 from crossdock.runtime.hub import check_channels, load_hub
 from crossdock.settings import Settings, load_settings
 
@@ -188,6 +188,28 @@ def test_a_channel_has_the_nodes_of_its_orders_and_the_delays_of_its_connector(g
     assert (shopify.name, shopify.nodes, shopify.held) == ("shopify-eu", ("SITE1", "SITE2"), False)
     assert (shopify.visible_seconds, shopify.heard_seconds) == (3.0, 8.0)
     assert (woo.name, woo.nodes, woo.held) == ("woo-us", ("SITE2",), True)
+
+
+@pytest.mark.parametrize(
+    ("changes", "nodes"),
+    [
+        ({}, []),
+        ({"negative_stock": "sold from the floor"}, []),
+        ({"parallel": True}, ["SITE1", "SITE2"]),
+        ({"consigned": ["SUP-1"]}, ["SITE1", "SITE2"]),
+    ],
+)
+def test_a_node_that_is_sold_otherwise_is_named(
+    group: Path, changes: dict[str, object], nodes: list[str]
+) -> None:
+    """With every other node of the channels that sell from it: what they show is looked at again."""
+    before = load_hub(group)
+    path = group / "routing.yaml"
+    routing = yaml.safe_load(path.read_text())
+    routing["nodes"]["SITE2"] |= changes
+    path.write_text(yaml.safe_dump(routing))
+
+    assert sold_otherwise(before, load_hub(group)) == nodes
 
 
 @pytest.mark.parametrize(

@@ -74,6 +74,15 @@ def channels_of(hub: Hub) -> tuple[Channel, ...]:
     return tuple(found)
 
 
+def sold_otherwise(before: Hub, after: Hub) -> list[str]:
+    """Nodes of which channels may have to show another number, since they sell from other nodes or other owners' goods now."""
+    old, new = ({x.name: x for x in channels_of(hub)} for hub in (before, after))
+    changed = [
+        x for name in {*old, *new} for x in (old.get(name), new.get(name)) if old.get(name) != new.get(name)
+    ]
+    return sorted({node for x in changed if x is not None for node in x.nodes})
+
+
 @dataclass(slots=True)
 class Showcase:
     """All channels of a hub."""
