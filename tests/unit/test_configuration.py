@@ -190,6 +190,22 @@ def test_a_channel_has_the_nodes_of_its_orders_and_the_delays_of_its_connector(g
     assert (woo.name, woo.nodes, woo.held) == ("woo-us", ("SITE2",), True)
 
 
+def test_a_supplier_serves_a_rule_alone(group: Path) -> None:
+    """An order is his or ours: what he sends is never claimed, what we send always."""
+    path = group / "routing.yaml"
+    routing = yaml.safe_load(path.read_text())
+    routing["nodes"]["DROP1"] = {"kind": "supplier", "warehouse": "portal"}
+    routing["orders"][0]["nodes"] = ["DROP1"]
+    path.write_text(yaml.safe_dump(routing))
+    assert [x.name for x in channels_of(load_hub(group))] == ["shopify-eu", "amazon-eu"]
+    routing["orders"][0]["nodes"] = ["SITE2", "DROP1"]
+    path.write_text(yaml.safe_dump(routing))
+
+    with pytest.raises(Misconfigured) as error:
+        load_hub(group)
+    assert f"{path}: orders, rule us company: nodes: DROP1 is a supplier" in str(error.value)
+
+
 @pytest.mark.parametrize(
     ("changes", "nodes"),
     [

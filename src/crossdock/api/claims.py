@@ -232,6 +232,10 @@ def _routed(hub: Context, wanted: ClaimWanted) -> tuple[tuple[str, ...], tuple[W
     given = {x: getattr(wanted, x) for x in ("channel", "country", "region", "service")}
     policy = hub.hub.policy
     route = route_order(policy.routing, given, policy.erp, policy.location)
+    if not wanted.nodes and not wanted.lines[0].location and any(map(policy.is_supplier, route.nodes)):
+        raise _wrong(
+            "/channel", f"{', '.join(route.nodes)} sends from a supplier's stock: there is nothing to claim"
+        )
     lines = tuple(msgspec.structs.replace(x, owner=x.owner or route.owner) for x in wanted.lines)
     return wanted.nodes or (() if wanted.lines[0].location else route.nodes), lines
 

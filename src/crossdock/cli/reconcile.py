@@ -134,7 +134,9 @@ def _warehouses(hub: Path) -> list[str]:
     from crossdock.runtime.hub import load_hub
 
     policy = load_hub(hub).policy
-    return sorted({policy.warehouse} | {node.warehouse for node in policy.routing.nodes.values()})
+    return sorted(
+        {policy.warehouse} | {node.warehouse for node in policy.routing.nodes.values() if node.kind == "site"}
+    )
 
 
 async def _run(client: Client, system: str) -> dict[str, Any]:

@@ -16,6 +16,7 @@ from crossdock.model.quantity import Quantity
 from crossdock.model.stock import StockPlace
 from crossdock.processes.demand import in_unit
 from crossdock.processes.policy import Policy
+from crossdock.processes.routing import suppliers
 
 Verdict = Literal["new", "as_before", "different", "wrong"]
 DIGITS_MAX: Final = 12
@@ -90,7 +91,7 @@ def _wrong(row: Row, facts: Facts, policy: Policy) -> Said | None:
     for name in ("item", "location", "unit"):
         if not getattr(row, name):
             return Said("wrong", name, "is empty", "every row names item, location, quantity and unit")
-    known = {*policy.routing.nodes, policy.location}
+    known = {*policy.routing.nodes, policy.location} - suppliers(policy.routing)
     if row.location not in known:
         return Said(
             "wrong", "location", f"{row.location} is no node of the landscape ({', '.join(sorted(known))})",

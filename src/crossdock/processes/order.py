@@ -35,6 +35,7 @@ from crossdock.processes.intents import (
     Summary,
 )  # fmt: skip
 from crossdock.processes.lines import Part
+from crossdock.processes.order_drop_ship import invoice, off_our_books, promised, supplier_of
 from crossdock.processes.order_lines import Told, move_lines, reserve
 from crossdock.processes.order_state import (
     BEFORE_RELEASE,
@@ -67,7 +68,7 @@ def step(state: State, event: Recorded, policy: Policy) -> Step:
         return Step(state, (), "ignored")
     if state.phase == "new" and event.type in OF_GOODS:
         return _keep(state, event)
-    return handler(of_today(state, policy), event, policy.of(state.company))
+    return off_our_books(handler(of_today(state, policy), event, policy.of(state.company)), policy)
 
 
 def _keep(state: State, event: Recorded) -> Step:
@@ -221,6 +222,9 @@ def _recheck(state: State, event: Recorded, policy: Policy) -> Step:
 
 
 def _claim(state: State, policy: Policy) -> Step:
+    supplier = supplier_of(state, policy)
+    if supplier:
+        return proceed(promised(state, supplier), policy)
     claim = f"{state.reference}#{state.claims}"
     nodes = state.nodes if len(state.nodes) > 1 else ()
     lines, sets = order_kits.wanted(state, state.nodes[0] if state.nodes else policy.location)
@@ -335,7 +339,7 @@ def _sales_order(state: State, event: Recorded, policy: Policy) -> Step:
     for part in state.parts:
         if part.shipped_at is not None:
             intents += order_ship.post_goods_issue(state, part, policy)
-    return Step(state, tuple(intents))
+    return Step(state, (*intents, *invoice(state, policy)))
 
 
 def _shipped(state: State, event: Recorded, policy: Policy) -> Step:

@@ -9,6 +9,7 @@ from crossdock.model.thread import reference_of
 from crossdock.processes import order_cancel, order_kits
 from crossdock.processes.intents import Claim, ClearTimer, CloseCase, Intent, Move, OpenCase, SetTimer, Step
 from crossdock.processes.lines import Part, promised
+from crossdock.processes.order_drop_ship import supplier_of
 from crossdock.processes.order_lines import Told, move_lines, published
 from crossdock.processes.order_release import still_worked_on
 from crossdock.processes.order_ship import _part, _with_part, notify, roll_up, tell_erp_lines
@@ -78,6 +79,8 @@ def wait_for_stock(state: State, policy: Policy) -> tuple[State, list[Intent]]:
 
 
 def claim_backorders(state: State, policy: Policy) -> Step:
+    if supplier_of(state, policy):
+        return Step(state, (), "stale")
     lines, sets = order_kits.wanted(state, state.nodes[0] if state.nodes else policy.location)
     if (
         not lines

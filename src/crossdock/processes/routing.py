@@ -33,6 +33,8 @@ class Node(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """A place that ships. `warehouse` is the system whose word about it counts."""
 
     warehouse: str
+    kind: Literal["site", "supplier"] = "site"
+    """`supplier`: he sends our orders from his own stock, which is never in our books; `warehouse` is the system he is told by."""
     leaving: str = ""
     """A system that is being replaced there: it finishes what it has, and its word still counts; it gets nothing new."""
     region: str = ""
@@ -136,6 +138,11 @@ def route_order(routing: Routing, given: Mapping[str, str], erp: str, node: str)
     )
 
 
+def suppliers(routing: Routing) -> frozenset[str]:
+    """Nodes that are no site of ours."""
+    return frozenset(name for name, node in routing.nodes.items() if node.kind == "supplier")
+
+
 def _active(routing: Routing, nodes: tuple[str, ...]) -> tuple[str, ...]:
     """Without those that run in parallel, unless there are no others."""
     known = routing.nodes
@@ -143,8 +150,8 @@ def _active(routing: Routing, nodes: tuple[str, ...]) -> tuple[str, ...]:
 
 
 def serving(routing: Routing, channel: str, node: str) -> tuple[str, ...]:
-    """Every node that an order of this channel may be served from, wherever it goes; `node` where no rule names any."""
-    return _active(routing, _serving(routing, channel, node))
+    """Every site that an order of this channel may be served from, wherever it goes; `node` where no rule names any."""
+    return tuple(x for x in _active(routing, _serving(routing, channel, node)) if x not in suppliers(routing))
 
 
 def _serving(routing: Routing, channel: str, node: str) -> tuple[str, ...]:

@@ -57,13 +57,15 @@ class Channel:
 
 
 def channels_of(hub: Hub) -> tuple[Channel, ...]:
-    """In the order of the landscape; one that sells only what runs in parallel is told nothing."""
+    """In the order of the landscape; one that sells only what runs in parallel, or what suppliers
+    send, is told nothing.
+    """
     policy = hub.policy
     found = []
     for name in policy.channels:
         declared = hub.manifest(name).availability or UNDECLARED
         nodes = serving(policy.routing, name, policy.location)
-        if any(policy.routing.nodes[x].parallel for x in nodes if x in policy.routing.nodes):
+        if not nodes or any(policy.routing.nodes[x].parallel for x in nodes if x in policy.routing.nodes):
             continue
         found.append(
             Channel(
