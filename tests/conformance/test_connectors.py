@@ -309,7 +309,7 @@ def test_what_is_left_to_do_is_told_and_no_failure(broken: Found) -> None:
     for expected in (
         "outcomes: test_signed_webhook.py: no test shows an effect that the partner refuses for good",
         "leftovers: manifest.toml: owner: is to be written",
-        "leftovers: client.py: line 24: is to be written",
+        "leftovers: client.py: line 25: is to be written",
         "leftovers: fixtures/in_bad_no_data_sample.json: is made up",
     ):
         assert expected in told

@@ -4,9 +4,10 @@ The hub lives as long as the tests of this directory; every test has items and o
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import aiohttp
 import pytest
@@ -25,11 +26,13 @@ POLICY = {
 
 
 @contextmanager
-def trading(directory: Path) -> Iterator[tuple[RunningHub, Twins]]:
-    """A hub with its twins, books opened; their logs hold no stack trace when they end."""
+def trading(
+    directory: Path, routing: Callable[[dict[str, Any]], None] = lambda _: None
+) -> Iterator[tuple[RunningHub, Twins]]:
+    """A hub with its twins, books opened; `routing` changes the tables before. Their logs hold no stack trace when they end."""
     prepare(directory, settings={"business_clock_rate": 20.0}, group=True)
     _edit(directory / "hub.yaml")
-    _hand_over(directory / "routing.yaml")
+    _hand_over(directory / "routing.yaml", routing)
     hub = start(directory)
     twins = Twins(hub.configured, hub.url, seed=1, pace_seconds=0.05)
     for process in twins.processes.values():
@@ -66,10 +69,11 @@ def _edit(path: Path) -> None:
     (path.parent / "systems" / f"{MARKET}.yaml").unlink()
 
 
-def _hand_over(path: Path) -> None:
+def _hand_over(path: Path, edit: Callable[[dict[str, Any]], None]) -> None:
     """A third site, which serves no orders, changes its warehouse system."""
     routing = yaml.safe_load(path.read_text())
     routing["nodes"]["SITE3"] = {"warehouse": "wms-2", "leaving": "wms-1"}
+    edit(routing)
     path.write_text(yaml.safe_dump(routing))
 
 

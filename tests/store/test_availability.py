@@ -88,3 +88,16 @@ async def test_a_hold_concerns_what_the_channel_shows(connection: asyncpg.Connec
     assert await reviews.take_due(connection, 10) == [("ON", "SITE1")]
     await reviews.mark_held(connection, {"a": False, "b": False})
     assert await reviews.take_due(connection, 10) == [("OFF", "SITE1")]
+
+
+async def test_what_is_sold_otherwise_is_looked_at_again(connection: asyncpg.Connection) -> None:
+    """At the nodes that changed: what lies there, and what was shown though none is left; nothing elsewhere."""
+    for item in ("THERE", "SHOWN", "NOTHING"):
+        await settle(connection, receipt(1, item))
+    await settle(connection, claim("c1", ("SHOWN", 1)), claim("c2", ("NOTHING", 1)))
+    await connection.execute("""update stock_balance set shown = '{"a":"0"}' where item = 'SHOWN'""")
+
+    await reviews.mark_sold_otherwise(connection, ["SITE9"])
+    assert await reviews.take_due(connection, 10) == []
+    await reviews.mark_sold_otherwise(connection, ["SITE1"])
+    assert sorted(await reviews.take_due(connection, 10)) == [("SHOWN", "SITE1"), ("THERE", "SITE1")]

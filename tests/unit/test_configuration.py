@@ -10,7 +10,7 @@ from crossdock.demo import landscape
 from crossdock.errors import Misconfigured
 from crossdock.landscape import load_landscape, resolve_secret
 from crossdock.processes.policy import Policy
-from crossdock.runtime.availability import channels_of
+from crossdock.runtime.availability import channels_of, sold_otherwise
 from crossdock.runtime.hub import check_channels, load_hub
 from crossdock.settings import Settings, load_settings
 
@@ -188,6 +188,74 @@ def test_a_channel_has_the_nodes_of_its_orders_and_the_delays_of_its_connector(g
     assert (shopify.name, shopify.nodes, shopify.held) == ("shopify-eu", ("SITE1", "SITE2"), False)
     assert (shopify.visible_seconds, shopify.heard_seconds) == (3.0, 8.0)
     assert (woo.name, woo.nodes, woo.held) == ("woo-us", ("SITE2",), True)
+
+
+def test_a_supplier_serves_a_rule_alone(group: Path) -> None:
+    """An order is his or ours: what he sends is never claimed, what we send always."""
+    path = group / "routing.yaml"
+    routing = yaml.safe_load(path.read_text())
+    routing["nodes"]["DROP1"] = {"kind": "supplier", "warehouse": "portal"}
+    routing["orders"][0]["nodes"] = ["DROP1"]
+    path.write_text(yaml.safe_dump(routing))
+    assert [x.name for x in channels_of(load_hub(group))] == ["shopify-eu", "amazon-eu"]
+    routing["orders"][0]["nodes"] = ["SITE2", "DROP1"]
+    path.write_text(yaml.safe_dump(routing))
+
+    with pytest.raises(Misconfigured) as error:
+        load_hub(group)
+    assert f"{path}: orders, rule us company: nodes: DROP1 is a supplier" in str(error.value)
+
+
+@pytest.mark.parametrize(
+    ("changes", "nodes"),
+    [
+        ({}, []),
+        ({"negative_stock": "sold from the floor"}, []),
+        ({"parallel": True}, ["SITE1", "SITE2"]),
+        ({"consigned": ["SUP-1"]}, ["SITE1", "SITE2"]),
+    ],
+)
+def test_a_node_that_is_sold_otherwise_is_named(
+    group: Path, changes: dict[str, object], nodes: list[str]
+) -> None:
+    """With every other node of the channels that sell from it: what they show is looked at again."""
+    before = load_hub(group)
+    path = group / "routing.yaml"
+    routing = yaml.safe_load(path.read_text())
+    routing["nodes"]["SITE2"] |= changes
+    path.write_text(yaml.safe_dump(routing))
+
+    assert sold_otherwise(before, load_hub(group)) == nodes
+
+
+@pytest.mark.parametrize(
+    ("change", "place"),
+    [
+        (
+            {"channel": ["woo-us"], "nodes": ["SITE1"], "owner": "SUP-1"},
+            "nodes.SITE1.consigned: SUP-1 sells his own",
+        ),
+        (
+            {"channel": ["shopify-eu"], "country": ["US"], "owner": "ACME"},
+            "orders, rule eu company: owner: shopify-eu",
+        ),
+    ],
+)
+def test_goods_of_one_owner_are_never_sold_as_anothers(
+    group: Path, change: dict[str, object], place: str
+) -> None:
+    """A supplier's goods are not sold for him and for us at once, and all rules of a channel are of one owner."""
+    path = group / "routing.yaml"
+    routing = yaml.safe_load(path.read_text())
+    routing["nodes"]["SITE1"]["consigned"] = ["SUP-1"]
+    path.write_text(yaml.safe_dump(routing))
+    load_hub(group)
+    routing["orders"][0] |= change
+    path.write_text(yaml.safe_dump(routing))
+
+    with pytest.raises(Misconfigured) as error:
+        load_hub(group)
+    assert f"{path}: {place}" in str(error.value)
 
 
 @pytest.mark.parametrize(

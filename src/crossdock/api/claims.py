@@ -25,6 +25,7 @@ from crossdock.model.claim import (
     Extend,
     Release,
     Transfer,
+    WantedLine,
 )
 from crossdock.processes.demand import demand
 from crossdock.processes.routing import route_order
@@ -46,12 +47,12 @@ async def ask_claim(request: Request[Any, Any, Any]) -> Response[bytes]:
     _admit(hub, who.id)
     wanted = _read(ClaimWanted, await request.body())
     _check(wanted)
-    nodes = wanted.nodes or _routed(hub, wanted)
+    nodes, lines = _routed(hub, wanted)
     codes = {x.item for x in wanted.lines}
     try:
         if hub.desk.items.missing(codes):
             await hub.desk.learn(codes)
-        demands = tuple(demand(x, n, hub.desk.items.known) for n, x in enumerate(wanted.lines))
+        demands = tuple(demand(x, n, hub.desk.items.known) for n, x in enumerate(lines))
     except Rejected as error:
         raise _invalid(error) from None
     job = Asking(wanted, demands, nodes, _digest(encode(wanted)), _name(who))
@@ -226,12 +227,17 @@ def _check_seconds(seconds: int | None) -> None:
         raise _wrong("/expires_in_seconds", f"1 to {EXPIRY_SECONDS_MAX}")
 
 
-def _routed(hub: Context, wanted: ClaimWanted) -> tuple[str, ...]:
-    """By the routing table, unless the lines say where from."""
-    if wanted.lines[0].location:
-        return ()
+def _routed(hub: Context, wanted: ClaimWanted) -> tuple[tuple[str, ...], tuple[WantedLine, ...]]:
+    """(nodes, lines with whose goods they are): by the routing table, unless the claim says it."""
     given = {x: getattr(wanted, x) for x in ("channel", "country", "region", "service")}
-    return route_order(hub.hub.policy.routing, given, hub.hub.policy.erp, hub.hub.policy.location).nodes
+    policy = hub.hub.policy
+    route = route_order(policy.routing, given, policy.erp, policy.location)
+    if not wanted.nodes and not wanted.lines[0].location and any(map(policy.is_supplier, route.nodes)):
+        raise _wrong(
+            "/channel", f"{', '.join(route.nodes)} sends from a supplier's stock: there is nothing to claim"
+        )
+    lines = tuple(msgspec.structs.replace(x, owner=x.owner or route.owner) for x in wanted.lines)
+    return wanted.nodes or (() if wanted.lines[0].location else route.nodes), lines
 
 
 def _wrong(pointer: str, detail: str) -> Problem:

@@ -57,6 +57,18 @@ async def list_runs(request: Request[Any, Any, Any], system: str = "", limit: in
     return Response(msgspec.json.encode({"runs": runs}), media_type="application/json")
 
 
+@get("/v1/reconciliations/agreement", summary="How far each system's stock and the ledger agreed, day by day")
+async def read_agreement(
+    request: Request[Any, Any, Any], system: str = "", days: int = 14
+) -> Response[bytes]:
+    """By the last comparison of each day (UTC), newest first."""
+    hub = context(request)
+    hub.identify(request, "read")
+    async with hub.reader.acquire() as connection:
+        found = await view.read_agreement(connection, system, days)
+    return Response(msgspec.json.encode({"days": found}), media_type="application/json")
+
+
 @get("/v1/reconciliations/{run:int}", summary="What a reconciliation found, difference by difference")
 async def read_run(
     request: Request[Any, Any, Any], run: int, after: int = 0, limit: int = 100

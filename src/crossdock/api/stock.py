@@ -8,7 +8,7 @@ from litestar import Request, Response, get
 
 from crossdock.api.context import context
 from crossdock.api.problems import Problem
-from crossdock.processes.routing import below_zero, serving
+from crossdock.processes.routing import below_zero, consigned, owner_of, serving, sold_of_others
 from crossdock.views import promise
 from crossdock.views import stock as view
 
@@ -23,10 +23,12 @@ async def read_stock(
     """`at`: what had happened by then, late facts included. `known_at`: only what was recorded by then."""
     hub = context(request)
     hub.identify(request, "read")
+    policy = hub.hub.policy
     async with hub.reader.acquire() as connection:
         try:
             found = await view.read_stock(
-                connection, item, _instant("at", at), _instant("known_at", known_at), below_zero(hub.hub.policy.routing)
+                connection, item, _instant("at", at), _instant("known_at", known_at), below_zero(policy.routing),
+                sold_of_others(policy.routing, policy.location),
             )  # fmt: skip
         except view.TooOld as error:
             raise Problem(410, "too-old", f"{error}: ask for a later instant") from None
@@ -71,7 +73,8 @@ async def read_promise(
         raise Problem(404, "not-found", f"{name or 'nothing'} is no channel; roles.channels names {known}")
     nodes = serving(policy.routing, name, policy.location)
     async with hub.reader.acquire() as connection:
-        found = await promise.read_promise(connection, item, name, nodes, _day(on))
+        goods = promise.Goods(nodes, owner_of(policy.routing, name), consigned(policy.routing))
+        found = await promise.read_promise(connection, item, name, goods, _day(on))
     if found is None:
         raise _unknown(item)
     return Response(

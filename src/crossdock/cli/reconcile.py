@@ -24,6 +24,7 @@ def register(app: typer.Typer) -> None:
     group.command("run")(run)
     group.command("show")(show)
     group.command("approve")(approve)
+    group.command("agreement")(agreement)
     app.add_typer(group, name="reconcile")
 
 
@@ -67,6 +68,41 @@ def show(
     _tell(_asking(one()), as_json)
 
 
+def agreement(
+    hub: HubOption = Path(),
+    *,
+    system: Annotated[str, typer.Option(help="Whose stock; left out, every system's.")] = "",
+    days: Annotated[int, typer.Option(help="So many days back.", min=1, max=366)] = 14,
+    as_json: JsonOption = False,
+) -> None:
+    """How far the ledger agreed with other systems, by the last comparison of each day: the proof before a cut-over."""
+
+    async def all_days() -> list[dict[str, Any]]:
+        async with Client(hub) as client:
+            found = await client.get("/v1/reconciliations/agreement", system=system, days=str(days))
+            return list(found["days"])
+
+    found = _asking(all_days())
+    if as_json:
+        sys.stdout.write(json.dumps({"days": found}) + "\n")
+        return
+    if not found:
+        note("nothing was compared in that time: crossdock reconcile run")
+    for day in found:
+        sys.stdout.write(agreed(day) + "\n")
+
+
+def agreed(day: dict[str, Any]) -> str:
+    """One day as text."""
+    share = f", {day['percent']} %" if day["percent"] is not None else ""
+    causes = ", ".join(f"{cause} {count}" for cause, count in day["causes"].items())
+    under_way = f"; {day['under_way']} moves under way" if day["under_way"] else ""
+    return (
+        f"{day['day']} {day['system']} run {day['run']}: {day['equal']} of {day['counted']} rows equal{share}"
+        f"{'; ' + causes if causes else ''}{under_way}"
+    )
+
+
 def approve(
     difference: Annotated[int, typer.Argument(metavar="DIFFERENCE", min=1)],
     hub: HubOption = Path(),
@@ -98,7 +134,9 @@ def _warehouses(hub: Path) -> list[str]:
     from crossdock.runtime.hub import load_hub
 
     policy = load_hub(hub).policy
-    return sorted({policy.warehouse} | {node.warehouse for node in policy.routing.nodes.values()})
+    return sorted(
+        {policy.warehouse} | {node.warehouse for node in policy.routing.nodes.values() if node.kind == "site"}
+    )
 
 
 async def _run(client: Client, system: str) -> dict[str, Any]:

@@ -12,6 +12,7 @@ from urllib.parse import quote
 import typer
 
 from crossdock.cli.hub import HubOption, JsonOption, note
+from crossdock.cli.openings import open_balances
 from crossdock.cli.recall import pieces, recall
 from crossdock.client import Client, Refused
 
@@ -26,6 +27,7 @@ def register(app: typer.Typer) -> None:
     group.command("promise")(promise)
     group.command("recall")(recall)
     group.command("pieces")(pieces)
+    group.command("open")(open_balances)
     app.add_typer(group, name="stock")
 
 

@@ -13,13 +13,17 @@ EXPIRY_SECONDS_MAX = 366 * 86400
 
 
 class WantedLine(msgspec.Struct, frozen=True, gc=False, forbid_unknown_fields=True):
-    """One line. `line` is its name, by default its number from 1; `location` and `lot` pin it."""
+    """One line. `line` is its name, by default its number from 1; `location` and `lot` pin it.
+
+    `owner`: whose goods; left out, those that the routing table's rule for the claim sells.
+    """
 
     item: str
     quantity: Quantity
     line: str = ""
     location: str = ""
     lot: str = ""
+    owner: str = ""
 
 
 class ClaimWanted(msgspec.Struct, frozen=True, gc=False, forbid_unknown_fields=True, kw_only=True):

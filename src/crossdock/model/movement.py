@@ -9,12 +9,11 @@ from typing import ClassVar, Literal
 import msgspec
 
 from crossdock.model.classes import DataClass
+from crossdock.model.incoterms import TitlePasses
 from crossdock.model.money import Money
 from crossdock.model.quantity import Quantity
 
 Condition = Literal["good", "quarantine", "damaged"]
-TitlePasses = Literal["departure", "arrival"]
-"""When the goods change hands by law: FCA and FOB at departure, DAP and DDP on arrival."""
 Outcome = Literal["lost", "found", "surplus"]
 
 
@@ -31,7 +30,10 @@ class ExpectedLine(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
 
 
 class InboundExpected(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
-    """What shall come, whole; a later one replaces it. `order` is the purchase order it is booked to: its number, where none is given."""
+    """What shall come, whole; a later one replaces it. `order` is the purchase order it is booked to: its number, where none is given.
+
+    `terms` it was bought on (FCA, DAP, FOB destination) say whether it is ours on the road.
+    """
 
     data_class: ClassVar[DataClass] = "commercial"
 
@@ -41,6 +43,7 @@ class InboundExpected(msgspec.Struct, frozen=True, gc=False, omit_defaults=True)
     order: str = ""
     supplier: str = ""
     due_on: date | None = None
+    terms: str = ""
 
 
 class InboundChanged(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
@@ -65,6 +68,16 @@ class InboundAnnounced(msgspec.Struct, frozen=True, gc=False, omit_defaults=True
     data_class: ClassVar[DataClass] = "internal"
 
     document: str
+
+
+class InboundDispatched(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
+    """A truck left the supplier (X12 856, UBL DespatchAdvice). `notice` is his number of it."""
+
+    data_class: ClassVar[DataClass] = "commercial"
+
+    notice: str
+    lines: tuple["MovedLine", ...]
+    carrier: str = ""
 
 
 class ReceivedLine(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
@@ -128,6 +141,15 @@ class GoodsReceiptPosted(msgspec.Struct, frozen=True, gc=False, omit_defaults=Tr
 
     document: str
     receipt: str
+
+
+class ConsignmentWithdrawn(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
+    """The ERP booked that a supplier's consigned goods became ours: title passed as they were taken."""
+
+    data_class: ClassVar[DataClass] = "internal"
+
+    document: str
+    shipment: str
 
 
 class TransferLine(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):

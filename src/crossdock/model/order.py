@@ -24,6 +24,8 @@ class OrderLine(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
     description: str = ""
     location: str = ""
     """The node it ships from, where that is decided; a line split over nodes comes once per node."""
+    owner: str = ""
+    """Whose goods are to be picked, where they are not the site's own company's."""
 
 
 class OrderReceived(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):

@@ -357,6 +357,22 @@ class PostTransferIssue(msgspec.Struct, frozen=True, gc=False, omit_defaults=Tru
     """Price and cost layer by line, as both companies are told them."""
 
 
+class WithdrawConsigned(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
+    """`consignment.withdraw`: goods that a supplier kept at our site left with a shipment: they become ours, and are owed him.
+
+    `reference` and `shipment` with the supplier find it again.
+    """
+
+    data_class: ClassVar[DataClass] = "commercial"
+
+    shipment: str
+    reference: str
+    supplier: str
+    location: str
+    lines: tuple[MovedLine, ...]
+    withdrawn_at: datetime
+
+
 class PostCredit(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
     """`credit.post`: credit a customer for goods of one inspection, at the price and by the documents of the original sale.
 

@@ -108,6 +108,8 @@ class ReturnMatched(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
     number: str = ""
     sales_order: str = ""
     kits: tuple[TakenApart, ...] = ()
+    owner: str = ""
+    """Whose goods were sold, where not the site's own company's."""
 
 
 class JudgedLine(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):

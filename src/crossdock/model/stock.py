@@ -41,6 +41,21 @@ class StockReceived(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
     """The serial numbers of the pieces, where each has one."""
 
 
+class StockOpened(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
+    """What another system kept at a place when the hub's ledger began there. `document` is the file and line that say so.
+
+    It happened at the instant it is of: moves before that are in the number.
+    """
+
+    data_class: ClassVar[DataClass] = "commercial"
+
+    place: StockPlace
+    quantity: Quantity
+    document: str = ""
+    who: str = ""
+    expires_on: date | None = None
+
+
 class StockAdjusted(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
     """A signed change with its reason (X12 947 W19, CBV `stock_taking`)."""
 

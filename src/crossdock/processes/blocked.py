@@ -5,7 +5,8 @@ from crossdock.processes.intents import CloseCase, Intent, OpenCase, Retry
 
 TYPES = ("effect.refused.v1", "effect.unclear.v1", "effect.retryRequested.v1")
 _OWNERS = dict.fromkeys(
-    ("goods_issue.post", "invoice.release", "freight.accrue", "goods_receipt.post", "transfer_issue.post", "credit.post"), "finance"
+    ("goods_issue.post", "invoice.release", "freight.accrue", "goods_receipt.post", "transfer_issue.post", "consignment.withdraw",
+     "credit.post"), "finance"
 )  # fmt: skip
 
 

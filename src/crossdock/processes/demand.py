@@ -100,7 +100,7 @@ def demand(wanted: WantedLine, place: int, items: Items) -> Demand:
     item = items.get(wanted.item)
     needed = base(item, wanted.quantity, path)
     if not is_kit(item):
-        at = StockPlace(wanted.item, wanted.location, wanted.lot)
+        at = StockPlace(wanted.item, wanted.location, wanted.lot, wanted.owner)
         return Demand(name, needed, (ClaimLine(name, at, needed),))
     if wanted.lot:
         raise Rejected(
@@ -112,7 +112,9 @@ def demand(wanted: WantedLine, place: int, items: Items) -> Demand:
     count = int(needed.value)
     lines = tuple(
         ClaimLine(
-            name, StockPlace(x.item, wanted.location), Quantity(x.quantity.value * count, x.quantity.unit)
+            name,
+            StockPlace(x.item, wanted.location, owner=wanted.owner),
+            Quantity(x.quantity.value * count, x.quantity.unit),
         )
         for x in contents
     )

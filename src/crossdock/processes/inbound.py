@@ -14,7 +14,7 @@ from crossdock.model.envelope import Recorded
 from crossdock.model.movement import ExpectedLine, InboundExpected
 from crossdock.model.quantity import Quantity
 from crossdock.model.stock import Bucket
-from crossdock.processes import inbound_arrival
+from crossdock.processes import inbound_arrival, inbound_dispatch
 from crossdock.processes.authority import not_theirs
 from crossdock.processes.inbound_state import (
     VERSION,
@@ -85,6 +85,9 @@ def _expected(state: State, event: Recorded, policy: Policy) -> Step:
         state, said=data, location=data.location or state.location, sequence=event.sequence, ended=was
     )
     state, intents = _expect(state, {x.line: x for x in data.lines})
+    if not was:
+        state, sent = inbound_dispatch.catch_up(state)
+        intents += sent
     intents += [
         ClearTimer("parent"),
         CloseCase("parent", "it was said what should come"),
@@ -137,11 +140,12 @@ def _expect(state: State, told: dict[str, ExpectedLine]) -> tuple[State, list[In
         if line is None:
             assert said is not None
             line = Line(name, *_what(said))
-        before = line.left
+        before = line.left - line.on_road
         quantity = said.quantity.value if said else ZERO
         line = replace(line, named=said is not None or line.named, expected=quantity)
         line = replace(line, short=min(line.short, max(ZERO, quantity - line.came)))
-        intents += _expect_more(state, line, line.left - before)
+        line, gone = inbound_dispatch.no_longer(state, line)
+        intents += [*gone, *_expect_more(state, line, line.left - line.on_road - before)]
         state = with_line(state, line)
     return state, intents
 
@@ -209,11 +213,14 @@ def _cancelled(state: State, event: Recorded, policy: Policy) -> Step:
 
 
 def _close(state: State) -> tuple[State, list[Intent]]:
+    before = state
     intents: list[Intent] = [ClearTimer("parent")]
     for line in state.lines:
-        intents += _expect_more(state, line, -line.left)
-        state = with_line(state, replace(line, short=line.short + line.left))
-    return state, intents
+        intents += _expect_more(state, line, line.on_road - line.left)
+        ended, gone = inbound_dispatch.no_longer(state, replace(line, short=line.short + line.left))
+        intents += gone
+        state = with_line(state, ended)
+    return state, [*intents, *inbound_dispatch.lost(before, state)]
 
 
 def _waited(state: State, event: Recorded, _policy: Policy) -> Step:
@@ -232,6 +239,7 @@ _HANDLERS: dict[str, Handler] = {
     "inbound.changed.v1": _changed,
     "inbound.expected.v1": _expected,
     "inbound.cancelled.v1": _cancelled,
+    "inbound.dispatched.v1": inbound_dispatch.dispatched,
     "inbound.announced.v1": _announced,
     "inbound.closed.v1": _closed,
     "timer.fired.v1": _waited,

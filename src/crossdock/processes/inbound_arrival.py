@@ -11,7 +11,7 @@ from crossdock.model.envelope import Recorded
 from crossdock.model.movement import InboundReceived, ReceivedLine
 from crossdock.model.quantity import Quantity
 from crossdock.model.stock import Bucket
-from crossdock.processes import serial
+from crossdock.processes import inbound_dispatch, serial
 from crossdock.processes.authority import not_theirs
 from crossdock.processes.inbound_state import Aside, Line, State, line_of, place_of, with_line
 from crossdock.processes.intents import CloseCase, Do, Intent, OpenCase, Publish, SetTimer, Step
@@ -83,8 +83,9 @@ def _take(state: State, receipt: str, told: ReceivedLine, policy: Policy) -> tup
     beyond = quantity - awaited - late - fine
     place, bucket = place_of(state, line, told.lot), bucket_of(told)
     aside: Bucket = "quarantine" if told.condition == "good" else bucket
-    intents = moved(
-        (place_of(state, line), EXPECTED), (place, bucket), awaited, unit, expires_on=told.expires_on
+    line, sent, intents = inbound_dispatch.arrived(state, line, awaited, (place, bucket), told.expires_on)
+    intents += moved(
+        (place_of(state, line), EXPECTED), (place, bucket), awaited - sent, unit, expires_on=told.expires_on
     )
     intents += moved((place, OUTSIDE), (place, bucket), late + fine, unit, expires_on=told.expires_on)
     intents += moved((place, OUTSIDE), (place, aside), beyond, unit, expires_on=told.expires_on)

@@ -1,6 +1,6 @@
 """What is known of an inbound delivery, and the law of its lines, in the line's unit:
 
-expected + over = came + left + short, where what came is good, held or damaged.
+expected + over = came + left + short, where what came is good, held or damaged, and of what is left some may be ours on the road.
 """
 
 from decimal import Decimal
@@ -8,7 +8,7 @@ from typing import Final, NamedTuple
 
 import msgspec
 
-from crossdock.model.movement import InboundExpected
+from crossdock.model.movement import InboundExpected, MovedLine
 from crossdock.model.stock import Bucket, StockPlace
 from crossdock.model.thread import reference_of
 from crossdock.processes.receiving import ZERO, Docked, Receipt
@@ -25,6 +25,21 @@ class Aside(NamedTuple):
     quantity: Decimal
 
 
+class OnRoad(NamedTuple):
+    """So much is ours already, in this carrier's hands."""
+
+    carrier: str
+    quantity: Decimal
+
+
+class Notice(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
+    """What the supplier said that he sent; `lines` are kept until they are looked at."""
+
+    notice: str
+    carrier: str = ""
+    lines: tuple[MovedLine, ...] = ()
+
+
 class Line(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
     """`named` by whoever ordered it. `short` was closed without having come. Of what is held, `aside` waits for a person."""
 
@@ -39,6 +54,7 @@ class Line(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
     damaged: Decimal = ZERO
     short: Decimal = ZERO
     aside: tuple[Aside, ...] = ()
+    road: tuple[OnRoad, ...] = ()
 
     @property
     def what(self) -> tuple[str, str, str]:
@@ -50,8 +66,12 @@ class Line(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
 
     @property
     def left(self) -> Decimal:
-        """What may still come; it stands as `expected` in the ledger."""
+        """What may still come; in the ledger it is `expected`, or on the road."""
         return max(ZERO, self.expected - self.came - self.short)
+
+    @property
+    def on_road(self) -> Decimal:
+        return sum((x.quantity for x in self.road), ZERO)
 
     @property
     def over(self) -> Decimal:
@@ -81,6 +101,7 @@ class State(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
     questions: int = 0
     ended: str = ""
     reason: str = ""
+    notices: tuple[Notice, ...] = ()
 
     @property
     def left(self) -> Decimal:
@@ -110,4 +131,5 @@ def lawful(state: State) -> None:
         assert min(x.expected, x.good, x.held, x.damaged, x.short) >= ZERO, x
         assert x.expected + x.over == x.came + x.left + x.short, x
         assert x.put_aside <= x.held, x
+        assert x.on_road <= x.left, x
         assert not (state.ended and x.left), x

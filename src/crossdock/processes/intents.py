@@ -75,6 +75,8 @@ class Claim(msgspec.Struct, frozen=True, gc=False):
     as_sold: bool = False
     """As claims of other programs are served: any lot that may be sold on the day on which it is decided, and kits by
     their components (a process knows neither clock nor master data)."""
+    consigned: tuple[tuple[str, str], ...] = ()
+    """(location, supplier) whose goods serve a line that names no owner, where there are none of our own."""
 
 
 class Move(msgspec.Struct, frozen=True, gc=False):

@@ -71,6 +71,8 @@ class Line(msgspec.Struct, frozen=True, gc=False):
     """How much of it is in one kit."""
     worth: Decimal = ZERO
     """What that weighs when the kit's price is split."""
+    owner: str = ""
+    """Whose goods they are, where not the site's own company's."""
 
 
 def lawful(line: Line) -> bool:
@@ -165,7 +167,7 @@ def nothing_of(line: Line, lot: str) -> Line:
     """A share of the line for what is packed beyond the order from another lot."""
     return Line(
         line.line, line.item, line.unit, line.price, ZERO, location=line.location, claim=line.claim, release=line.release, lot=lot,
-        kit_of=line.kit_of, per_kit=line.per_kit, worth=line.worth,
+        kit_of=line.kit_of, per_kit=line.per_kit, worth=line.worth, owner=line.owner,
     )  # fmt: skip
 
 

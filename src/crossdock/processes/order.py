@@ -36,6 +36,7 @@ from crossdock.processes.intents import (
     Summary,
 )  # fmt: skip
 from crossdock.processes.lines import Part
+from crossdock.processes.order_drop_ship import invoice, off_our_books, promised, supplier_of
 from crossdock.processes.order_lines import Told, move_lines, reserve
 from crossdock.processes.order_state import (
     BEFORE_RELEASE,
@@ -69,7 +70,8 @@ def step(state: State, event: Recorded, policy: Policy) -> Step:
     if state.phase == "new" and event.type in OF_GOODS:
         return _keep(state, event)
     state = of_today(state, policy)
-    return order_kits.noticed(state, handler(state, event, policy.of(state.company)))
+    made = order_kits.noticed(state, handler(state, event, policy.of(state.company)))
+    return off_our_books(made, policy)
 
 
 def _keep(state: State, event: Recorded) -> Step:
@@ -132,7 +134,10 @@ def route(state: State, policy: Policy, ordered_at: datetime | None = None) -> S
         "service": state.service,
     }  # fmt: skip
     answer = route_order(policy.routing, given, policy.erp, policy.location)
-    state = replace(state, company=answer.company, erp=answer.erp, nodes=answer.nodes, routed=answer.because)
+    lines = tuple(replace(x, owner=answer.owner) for x in state.lines)
+    state = replace(
+        state, company=answer.company, erp=answer.erp, nodes=answer.nodes, routed=answer.because, owner=answer.owner, lines=lines
+    )  # fmt: skip
     if ordered_at is None:
         return state
     leaves = ship_day(policy.routing, answer.nodes[0], state.service, ordered_at)
@@ -220,6 +225,9 @@ def _recheck(state: State, event: Recorded, policy: Policy) -> Step:
 
 
 def _claim(state: State, policy: Policy) -> Step:
+    supplier = supplier_of(state, policy)
+    if supplier:
+        return proceed(promised(state, supplier), policy)
     claim = f"{state.reference}#{state.claims}"
     nodes = state.nodes if len(state.nodes) > 1 else ()
     lines, sets = order_kits.wanted(state, state.nodes[0] if state.nodes else policy.location)
@@ -334,7 +342,7 @@ def _sales_order(state: State, event: Recorded, policy: Policy) -> Step:
     for part in state.parts:
         if part.shipped_at is not None:
             intents += order_ship.post_goods_issue(state, part, policy)
-    return Step(state, tuple(intents))
+    return Step(state, (*intents, *invoice(state, policy)))
 
 
 def _shipped(state: State, event: Recorded, policy: Policy) -> Step:

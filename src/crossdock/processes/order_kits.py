@@ -33,7 +33,7 @@ def take_apart(state: State, kits: Iterable[TakenApart]) -> State:
             lines.append(
                 Line(
                     f"{kit.line}/{x.item}", x.item, x.quantity.unit, ZERO, quantity, quantity, kit_of=kit.line,
-                    per_kit=x.quantity.value, worth=weight,
+                    per_kit=x.quantity.value, worth=weight, owner=state.owner,
                 )
             )  # fmt: skip
     return replace(state, lines=tuple(lines))
@@ -52,7 +52,7 @@ def wanted(state: State, node: str) -> tuple[tuple[ClaimLine, ...], tuple[tuple[
     sets = _sets(state.lines)
     kit_of = {x.line: x.kit_of for x in state.lines if x.kit_of in sets}
     lines = tuple(
-        ClaimLine(kit_of.get(line, line), StockPlace(item, node), Quantity(quantity, unit))
+        ClaimLine(kit_of.get(line, line), StockPlace(item, node, owner=state.owner), Quantity(quantity, unit))
         for (line, item, unit), quantity in waiting.items()
     )
     return lines, tuple(sets.items())

@@ -97,7 +97,7 @@ def moved(line: Line, quantity: Decimal, way: Way, claim: str) -> list[Intent]:
     source = BUCKET_OF.get(way.part) or _UNCLAIMED.get(way.target)
     if source is None:
         return []
-    at = StockPlace(line.item, line.location or way.location, line.lot)
+    at = StockPlace(line.item, line.location or way.location, line.lot, line.owner)
     named, name = line.claim or claim, line.kit_of or line.line
     if source == "available" or way.lot == line.lot:
         claim = "" if source == "available" else named
@@ -165,7 +165,7 @@ def reserve(state: State, served: Iterable[ClaimLine], claim: str) -> tuple[Stat
             if take <= ZERO:
                 continue
             share, rest = split(lines[place], granted.place.location, take, granted.place.lot)
-            share, _ = advance(replace(share, claim=claim), "reserved", take)
+            share, _ = advance(replace(share, claim=claim, owner=granted.place.owner), "reserved", take)
             wanted -= take
             nothing = rest.ordered + rest.over_shipped + rest.substituted_in == ZERO
             lines[place : place + 1] = [share] if nothing else [share, rest]
@@ -238,7 +238,8 @@ def _beyond(
         lines.append(nothing_of(shares[0], x.lot))
     line = add_over(lines[place[0]], target, quantity)
     lines[place[0]] = line
-    at = StockPlace(x.item, location or line.location or node_of(state, policy), x.lot or line.lot)
+    node = location or line.location or node_of(state, policy)
+    at = StockPlace(x.item, node, x.lot or line.lot, line.owner)
     intents: list[Intent] = [
         Move(at, "available", GOAL_OF[target], quantity, line.unit, line.claim, line.line)
     ]
@@ -262,7 +263,8 @@ def unbox(
             lines[place] = line
             left -= out
             if out > ZERO:
-                at = StockPlace(x.item, location or line.location or node_of(state, policy), line.lot)
+                node = location or line.location or node_of(state, policy)
+                at = StockPlace(x.item, node, line.lot, line.owner)
                 intents.append(Move(at, "picked", "available", out, line.unit, "", line.line))
             if out > ZERO and line.over_shipped <= line.ordered * policy.over_ship_tolerance:
                 intents.append(CloseCase(f"over-pick {line.line}", "it was taken out of the boxes"))
@@ -294,8 +296,8 @@ def _instead(
         state, [Told(x.line, original.item, quantity)], "substituted_out", location=location
     )
     made = substitute(original, x.item, quantity, target)
-    made = replace(made, location=location or original.location, lot=x.lot)
-    at = StockPlace(x.item, made.location or node_of(state, policy), made.lot)
+    made = replace(made, location=location or original.location, lot=x.lot, owner=state.owner)
+    at = StockPlace(x.item, made.location or node_of(state, policy), made.lot, made.owner)
     intents.append(Move(at, "available", GOAL_OF[target], quantity, made.unit, "", made.line))
     if policy.substitution == "refuse":
         intents.append(

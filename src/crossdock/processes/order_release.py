@@ -53,14 +53,18 @@ def release_reserved(state: State, policy: Policy) -> tuple[State, list[Intent]]
 
 
 def _work(state: State, shares: list[Line]) -> tuple[OrderLine, ...]:
+    """One line of work for each order line and item; goods of several owners for one line are the warehouse's choice."""
     currency = state.total.currency if state.total else ""
     found: dict[tuple[str, str], OrderLine] = {}
     for x in shares:
         line = OrderLine(
-            x.line, x.item, Quantity(x.reserved, x.unit), Money(x.price, currency), location=x.location
-        )
+            x.line, x.item, Quantity(x.reserved, x.unit), Money(x.price, currency), location=x.location, owner=x.owner
+        )  # fmt: skip
         before = found.get((x.line, x.item))
-        found[x.line, x.item] = replace(line, ordered=before.ordered + line.ordered) if before else line
+        if before is not None:
+            owner = x.owner if before.owner == x.owner else ""
+            line = replace(before, ordered=before.ordered + line.ordered, owner=owner)
+        found[x.line, x.item] = line
     return tuple(found.values())
 
 

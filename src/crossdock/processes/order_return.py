@@ -79,7 +79,7 @@ def _answer(state: State, thread: str, policy: Policy) -> Tell:
             lines.append(order_kit_return.priced(state, x, matched))
     answer = ReturnMatched(
         tuple(lines), erp=erp_of(state, policy), number=state.number, sales_order=state.sales_order,
-        kits=order_kit_return.whole(state, thread),
+        kits=order_kit_return.whole(state, thread), owner=state.owner,
     )  # fmt: skip
     return Tell(thread, answer)
 

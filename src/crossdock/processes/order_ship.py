@@ -7,6 +7,7 @@ import msgspec
 
 from crossdock.model import requests
 from crossdock.model.envelope import Recorded
+from crossdock.model.movement import MovedLine
 from crossdock.model.order import (
     LineAllocation,
     LinesDelivered,
@@ -18,8 +19,8 @@ from crossdock.model.order import (
 )
 from crossdock.model.quantity import Quantity
 from crossdock.model.shipment import MilestoneReached
-from crossdock.processes import order_return
-from crossdock.processes.intents import ClearTimer, Do, Intent, Step
+from crossdock.processes import order_drop_ship, order_return
+from crossdock.processes.intents import ClearTimer, Do, Intent, Move, Step
 from crossdock.processes.lines import Line, settled, whole_kits
 from crossdock.processes.order_kits import as_sold
 from crossdock.processes.order_lines import Told, box, move_lines, published, unbox
@@ -136,15 +137,16 @@ def unpacked(state: State, event: Recorded, policy: Policy) -> Step:
     before = lines_mark(state)
     state, moves = unbox(state, still_worked_on(state, data.lines), policy, data.location)
     if lines_mark(state) == before or state.cancel:
-        return Step(state, tuple(moves))
+        return Step(roll_up(state), tuple(moves))
     state, told = tell_erp_lines(state, policy)
-    return Step(state, (*moves, *told))
+    return Step(roll_up(state), (*moves, *told))
 
 
 def shipped(state: State, event: Recorded, policy: Policy) -> Step:
     """Goods left the building: whatever was planned, asked or cancelled, this is so."""
     data: LinesShipped = event.data
-    part = _part(state, data.shipment) or Part(data.shipment, data.lines, location=data.location)
+    at = data.location or order_drop_ship.supplier_of(state, policy)
+    part = _part(state, data.shipment) or Part(data.shipment, data.lines, location=at)
     if part.shipped_at is not None:
         return Step(state, (), "duplicate")
     state, moves = box(state, data.lines, "shipped", policy, part.location)
@@ -162,6 +164,7 @@ def shipped(state: State, event: Recorded, policy: Policy) -> Step:
     state, told = tell_erp_lines(state, policy)
     intents: list[Intent] = [
         *moves,
+        *_withdrawn(state, part, moves, policy),
         *told,
         *_fulfil(state, part, policy),
         *notify(
@@ -171,7 +174,31 @@ def shipped(state: State, event: Recorded, policy: Policy) -> Step:
     ]  # fmt: skip
     if state.sales_order:
         intents += post_goods_issue(state, part, policy)
-    return Step(roll_up(state), tuple(intents))
+    return Step(roll_up(state), (*intents, *order_drop_ship.invoice(state, policy)))
+
+
+def _withdrawn(state: State, part: Part, moves: list[Intent], policy: Policy) -> list[Intent]:
+    """A supplier's consigned goods become ours as they leave: the ERP hears of it before it is told of the goods issue."""
+    assert part.shipped_at is not None
+    taken: dict[str, dict[tuple[str, str, str], Decimal]] = {}
+    for x in moves:
+        if isinstance(x, Move) and x.target == "outside" and x.place.owner not in ("", state.owner):
+            lines = taken.setdefault(x.place.owner, {})
+            key = (x.line, x.place.item, x.unit)
+            lines[key] = lines.get(key, Decimal(0)) + x.quantity
+    node = part.location or node_of(state, policy)
+    return [
+        Do(
+            "consignment.withdraw", erp_of(state, policy), f"{part.shipment}/{supplier}",
+            requests.WithdrawConsigned(
+                part.shipment, state.reference, supplier, node,
+                tuple(MovedLine(line, item, Quantity(quantity, unit)) for (line, item, unit), quantity in lines.items()),
+                part.shipped_at,
+            ),
+            state.reference, priority=2,
+        )
+        for supplier, lines in taken.items()
+    ]  # fmt: skip
 
 
 def _fulfil(state: State, part: Part, policy: Policy) -> tuple[Do, ...]:
@@ -215,9 +242,9 @@ def tell_erp_lines(state: State, policy: Policy) -> tuple[State, list[Intent]]:
 
 
 def post_goods_issue(state: State, part: Part, policy: Policy) -> list[Intent]:
-    """Nothing for a shipment that completes no kit: what was sold leaves with the last component."""
+    """Nothing for a shipment that completes no kit (what was sold leaves with the last component), nor for what was never ours."""
     assert part.shipped_at is not None
-    if not part.lines:
+    if not part.lines or policy.is_supplier(part.location):
         return []
     payload = requests.PostGoodsIssue(
         part.shipment, state.reference, state.sales_order, part.location or node_of(state, policy), part.lines,
@@ -318,7 +345,8 @@ def delivered(state: State, event: Recorded, policy: Policy) -> Step:
         state, "delivered", policy, shipment=part.shipment, carrier=data.carrier, tracking=data.tracking, at=part.delivered_at
     )  # fmt: skip
     state = roll_up(_with_part(state, part))
-    return Step(state, (*intents, *told, *_invoice_if_free(state, part, policy)))
+    billed = (*_invoice_if_free(state, part, policy), *order_drop_ship.invoice(state, policy))
+    return Step(state, (*intents, *told, *billed))
 
 
 def _mark_delivered(
@@ -350,9 +378,11 @@ def _invoice_if_free(state: State, part: Part, policy: Policy) -> tuple[Intent, 
 
 
 def invoiced(state: State, event: Recorded, policy: Policy) -> Step:
-    part = _part(state, event.about or event.data.shipment)
+    part = _part(state, event.about) or _part(state, event.data.shipment)
     if part is None or part.invoice:
         return Step(state, (), "duplicate")
+    if policy.is_supplier(part.location):
+        state = order_drop_ship.invoiced(state, event.data.document, policy)
     state = roll_up(_with_part(state, replace(part, invoice=event.data.document)))
     intents = order_return.tell_invoiced(state, part.shipment, policy)
     if all(map(settled, state.lines)):
@@ -372,12 +402,15 @@ def waits_on(state: State, policy: Policy) -> tuple[str, str]:
     erp = erp_of(state, policy)
     if not state.sales_order:
         return f"the sales order in {erp}", erp
-    if any(x.lines and not x.goods_issue for x in state.parts):
+    if any(x.lines and not x.goods_issue and not policy.is_supplier(x.location) for x in state.parts):
         return f"goods issue in {erp}", erp
     astray = next((x for x in state.parts if x.outcome and not x.settled), None)
     if astray is not None:
         return f"a decision on shipment {astray.shipment}, which was {astray.outcome}", "customer service"
     missing = next((x for x in state.parts if not x.delivered_at and not x.settled), None)
-    if missing is not None and "delivery" in policy.invoice_needs:
+    needs = (
+        policy.supplier_invoice_needs if order_drop_ship.supplier_of(state, policy) else policy.invoice_needs
+    )
+    if missing is not None and "delivery" in needs:
         return f"proof of delivery by {missing.carrier or policy.carrier}", missing.carrier or policy.carrier
     return f"the invoice in {erp}", erp

@@ -159,6 +159,8 @@ class State(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
     """What comes back, by return."""
     recalls: tuple[str, ...] = ()
     """The newest recalls that took something of it back, by event."""
+    owner: str = ""
+    """Whose goods are sold, where not the site's own company's."""
 
 
 def initial(_thread: str) -> State:

@@ -9,6 +9,7 @@ from crossdock.model.thread import reference_of
 from crossdock.processes import order_cancel, order_kits
 from crossdock.processes.intents import Claim, ClearTimer, CloseCase, Intent, Move, OpenCase, SetTimer, Step
 from crossdock.processes.lines import Part, promised
+from crossdock.processes.order_drop_ship import supplier_of
 from crossdock.processes.order_lines import Told, move_lines, published
 from crossdock.processes.order_release import still_worked_on
 from crossdock.processes.order_ship import _part, _with_part, notify, roll_up, tell_erp_lines
@@ -23,7 +24,7 @@ def short_picked(state: State, event: Recorded, policy: Policy) -> Step:
     data: LinesShort = event.data
     live = still_worked_on(state, data.lines)
     if not live:
-        return Step(state, _left_the_shelf(data))
+        return Step(state, _left_the_shelf(state, data))
     told = [Told(x.line, x.item, x.quantity.value, x.lot) for x in live]
     target: Part = "short_closed" if policy.short_pick == "cancel" else "backordered"
     state, moves, _ = move_lines(
@@ -49,11 +50,11 @@ def short_picked(state: State, event: Recorded, policy: Policy) -> Step:
     return Step(roll_up(state), (*moves, *more))
 
 
-def _left_the_shelf(data: LinesShort) -> tuple[Intent, ...]:
+def _left_the_shelf(state: State, data: LinesShort) -> tuple[Intent, ...]:
     """Found missing for work that was stopped: no order lacks it, the shelf does."""
     moves = tuple(
         Move(
-            StockPlace(x.item, data.location, x.lot), "available", "outside", x.quantity.value, x.quantity.unit, "", x.line
+            StockPlace(x.item, data.location, x.lot, state.owner), "available", "outside", x.quantity.value, x.quantity.unit, "", x.line
         )
         for x in data.lines
     )  # fmt: skip
@@ -78,6 +79,8 @@ def wait_for_stock(state: State, policy: Policy) -> tuple[State, list[Intent]]:
 
 
 def claim_backorders(state: State, policy: Policy) -> Step:
+    if supplier_of(state, policy):
+        return Step(state, (), "stale")
     lines, sets = order_kits.wanted(state, state.nodes[0] if state.nodes else policy.location)
     if (
         not lines

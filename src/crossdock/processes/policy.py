@@ -10,7 +10,7 @@ from crossdock.processes.routing import Routing
 Shortage = Literal["hold", "backorder", "cancel"]
 PER_COMPANY: Final = frozenset({
     "notify", "follow", "erp_check", "claim_when", "approvals", "address_needed", "unknown_item", "price_tolerance",
-    "shortage", "short_pick", "over_ship_tolerance", "substitution", "recheck_seconds", "rechecks_max", "invoice_needs",
+    "shortage", "short_pick", "over_ship_tolerance", "substitution", "recheck_seconds", "rechecks_max", "invoice_needs", "supplier_invoice_needs",
     "notify_about",
 })  # fmt: skip
 """What companies that share a hub may decide differently: everything about an order once it is known whose it is."""
@@ -56,6 +56,8 @@ class Policy(msgspec.Struct, frozen=True, gc=False, forbid_unknown_fields=True):
     """How often a held order is put to the ERP or the ledger again, and a backorder to the ledger."""
     rechecks_max: int = 100
     invoice_needs: tuple[Literal["goods_issue", "delivery"], ...] = ("goods_issue", "delivery")
+    supplier_invoice_needs: tuple[Literal["dispatch", "delivery"], ...] = ("dispatch",)
+    """The same for what a supplier sends: his notice of all of it in any case, and proof of delivery."""
     notify_about: tuple[str, ...] = (
         "approved", "rejected", "cancelled", "changed", "shipped", "attempt_failed", "available_for_pickup", "returned", "lost",
     )  # fmt: skip
@@ -94,6 +96,11 @@ class Policy(msgspec.Struct, frozen=True, gc=False, forbid_unknown_fields=True):
         """The system that gets this node's work, and whose word about it counts."""
         node = self.routing.nodes.get(location)
         return node.warehouse if node else self.warehouse
+
+    def is_supplier(self, location: str) -> bool:
+        """Whether what is sent from there was never ours."""
+        node = self.routing.nodes.get(location)
+        return node is not None and node.kind == "supplier"
 
     def source_at(self, system: str, location: str) -> str:
         """Whom to answer about goods that `system` reported at this node."""

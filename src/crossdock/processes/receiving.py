@@ -15,6 +15,7 @@ from crossdock.processes.policy import Policy
 ZERO: Final = Decimal(0)
 OUTSIDE: Final[Bucket] = "outside"
 EXPECTED: Final[Bucket] = "expected"
+IN_TRANSIT: Final[Bucket] = "in_transit_in"
 ACCEPT: Final = "accept/"
 """How the key of a case begins that a person settles by accepting what it names."""
 _BUCKETS: Final[dict[Condition, Bucket]] = {

@@ -4,16 +4,15 @@ What comes back is on hand and not for sale until the warehouse has said what be
 and taken back at the cost, of the original sale, which the order knows.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from decimal import Decimal
-from functools import partial
 from typing import Final
 
 import msgspec
 
 from crossdock.model import requests
 from crossdock.model.envelope import Recorded
-from crossdock.model.movement import Condition, ExpectedLine, InboundReceived, ReceivedLine
+from crossdock.model.movement import ExpectedLine, InboundReceived, ReceivedLine
 from crossdock.model.quantity import Quantity
 from crossdock.model.returning import (
     Disposition,
@@ -41,8 +40,9 @@ from crossdock.processes.intents import (
     Tell,
 )
 from crossdock.processes.policy import Policy
-from crossdock.processes.receiving import ACCEPT, OUTSIDE, ZERO, accepted
-from crossdock.processes.returning_kits import cut, unfold
+from crossdock.processes.receiving import ACCEPT, OUTSIDE, ZERO, accepted, moved
+from crossdock.processes.returning_books import KIND, about, book, uninvoiced, wanted
+from crossdock.processes.returning_kits import unfold
 from crossdock.processes.returning_state import (
     PARTS,
     VERSION,
@@ -58,17 +58,12 @@ from crossdock.processes.returning_state import (
 
 __all__ = ["KIND", "VERSION", "State", "initial", "step", "summary"]
 
-KIND = "return"
 HUB: Final = "crossdock"
 BEYOND: Final = "beyond"
 BLIND: Final = "blind"
 GOES_TO: Final[dict[Disposition, Bucket]] = {
     "restock": "available", "refurbish": "quarantine", "vendor": OUTSIDE, "scrap": OUTSIDE,
 }  # fmt: skip
-BOOKED_AS: Final[dict[Disposition, Condition]] = {
-    "restock": "good", "refurbish": "quarantine", "vendor": "damaged", "scrap": "damaged",
-}  # fmt: skip
-"""How the ERP takes it: for sale, in inspection, or blocked."""
 replace = msgspec.structs.replace
 
 
@@ -160,8 +155,9 @@ def _matched(state: State, event: Recorded, policy: Policy) -> Step:
     if event.source != HUB:
         return Step(state, (), "ignored")
     lines = tuple(_named(x, event.data.lines) for x in state.lines)
-    state = unfold(replace(state, matched=event.data, lines=lines), _wanted(state))
-    intents: list[Intent] = [_unmatched(state)]
+    state = unfold(replace(state, matched=event.data, lines=lines), wanted(state))
+    state, intents = _owned(state, event.data.owner if event.data.known else state.owner)
+    intents.append(_unmatched(state))
     waits = state.to_announce or not state.announcements
     if state.said is not None and waits and not state.ended:
         state, announced = _announce(state, policy)
@@ -172,8 +168,21 @@ def _matched(state: State, event: Recorded, policy: Policy) -> Step:
         and not any(not x.name for x in state.inspections)
     ):
         state = replace(state, inspections=(Inspection("", receipt_asked=True), *state.inspections))
-    state, booked = _book(state, policy)
+    state, booked = book(state, policy)
     return Step(state, (*intents, *booked))
+
+
+def _owned(state: State, owner: str) -> tuple[State, list[Intent]]:
+    """They go back to whoever sold them; what came before that was known and is not judged yet changes its owner."""
+    if owner == state.owner:
+        return state, []
+    of_owner = replace(state, owner=owner)
+    intents: list[Intent] = []
+    for line in state.lines:
+        for lot, quantity in line.lots:
+            here, there = _place(state, line, lot), _place(of_owner, line, lot)
+            intents += moved((here, "returned"), (there, "returned"), quantity, line.unit)
+    return of_owner, intents
 
 
 def _named(line: Line, matched: tuple[MatchedLine, ...]) -> Line:
@@ -236,7 +245,7 @@ def _received(state: State, event: Recorded, policy: Policy) -> Step:
     for early in waiting:
         state, more = _judge(state, early)
         intents += more
-    state, booked = _book(state, policy)
+    state, booked = book(state, policy)
     return Step(state, (*intents, *booked))
 
 
@@ -252,7 +261,11 @@ def _line_for(state: State, told: ReceivedLine) -> Line:
 
 
 def _move(state: State, line: Line, lot: str, way: tuple[Bucket, Bucket], quantity: Decimal) -> Move:
-    return Move(StockPlace(line.item, state.location, lot), *way, quantity, line.unit)
+    return Move(_place(state, line, lot), *way, quantity, line.unit)
+
+
+def _place(state: State, line: Line, lot: str) -> StockPlace:
+    return StockPlace(line.item, state.location, lot, state.owner)
 
 
 def _dispositioned(state: State, event: Recorded, policy: Policy) -> Step:
@@ -266,7 +279,7 @@ def _dispositioned(state: State, event: Recorded, policy: Policy) -> Step:
     gone = serial.tell(out, "gone", data.location, event.thread, data.inspection)
     if not intents:
         return Step(state, tuple(gone), "waiting")
-    state, booked = _book(state, policy)
+    state, booked = book(state, policy)
     return Step(state, (*intents, *gone, *booked))
 
 
@@ -298,91 +311,6 @@ def _judged_line(state: State, told: JudgedLine) -> Line | None:
     )  # fmt: skip
 
 
-def _book(state: State, policy: Policy) -> tuple[State, list[Intent]]:
-    """Tell the ERP of everything that was judged, as soon as it is known what it belongs to."""
-    if state.matched is None or not state.matched.known or not state.may_credit:
-        return state, []
-    intents: list[Intent] = []
-    done: list[Inspection] = []
-    used: list[MatchedLine] = [m for x in state.inspections for m in x.credited]
-    for x in state.inspections:
-        one, more = _book_one(state, x, used, policy)
-        used += [] if x.credit_asked else one.credited
-        intents += more
-        done.append(one)
-    return replace(state, inspections=tuple(done)), intents
-
-
-def _book_one(
-    state: State, inspection: Inspection, used: list[MatchedLine], policy: Policy
-) -> tuple[Inspection, list[Intent]]:
-    assert state.matched is not None
-    erp = state.matched.erp or policy.erp_of_node(state.location)
-    about, intents = _about(state, inspection.name), list[Intent]()
-    if not inspection.receipt_asked:
-        lines = tuple(
-            ReceivedLine(_order_line(state, x), x.item, x.quantity, BOOKED_AS[x.disposition], x.lot)
-            for x in inspection.lines
-        )
-        assert inspection.at is not None
-        receipt = requests.PostGoodsReceipt(
-            inspection.name, f"{KIND}/{state.reference}", state.matched.sales_order, state.location, lines, inspection.at, "return"
-        )  # fmt: skip
-        intents.append(Do("goods_receipt.post", erp, about, receipt, state.reference, priority=3))
-        inspection = replace(inspection, receipt_asked=True)
-    if not inspection.credit_asked:
-        credited = _share(state, inspection, used)
-        if credited and all(x.invoice for x in credited):
-            credit = requests.PostCredit(
-                f"{KIND}/{state.reference}", state.order, state.matched.number, state.matched.sales_order, credited, inspection.name,
-                ", ".join(dict.fromkeys(x.reason for x in _wanted(state) if x.reason)),
-            )  # fmt: skip
-            intents.append(Do("credit.post", erp, about, credit, state.reference, priority=3))
-            inspection = replace(inspection, credit_asked=True, credited=credited)
-    return inspection, intents
-
-
-def _about(state: State, inspection: str) -> str:
-    return f"{state.reference}/{inspection or 'refund'}"
-
-
-def _wanted(state: State) -> tuple[ReturnLine, ...]:
-    known = state.said or state.slip
-    return known.lines if known else ()
-
-
-def _order_line(state: State, judged: JudgedLine) -> str:
-    names = (_own_name(state, judged), judged.line)
-    return next(
-        (x.order_line for x in map(partial(line_of, state), names) if x and x.order_line), judged.line
-    )
-
-
-def _own_name(state: State, judged: JudgedLine) -> str:
-    """Another item than its line's has a line of its own."""
-    line = line_of(state, judged.line)
-    return judged.line if line and line.item == judged.item else f"{judged.line}/{judged.item}"
-
-
-def _share(state: State, inspection: Inspection, used: Sequence[MatchedLine]) -> tuple[MatchedLine, ...]:
-    """What of the original sale is credited: all of it at once, or what was judged, oldest shipment first."""
-    assert state.matched is not None
-    free = {(m.line, m.shipment): m.quantity.value for m in state.matched.lines}
-    for m in used:
-        free[m.line, m.shipment] = free.get((m.line, m.shipment), ZERO) - m.quantity.value
-    wanted = {} if inspection.name else {x.line: x.authorised for x in state.lines}
-    for x in inspection.lines:
-        name = _own_name(state, x)
-        wanted[name] = wanted.get(name, ZERO) + x.quantity.value
-    found = []
-    for m in state.matched.lines:
-        take = min(max(ZERO, free[m.line, m.shipment]), wanted.get(m.line, ZERO))
-        if take > ZERO:
-            wanted[m.line] -= take
-            found.append(cut(m, Quantity(take, m.quantity.unit), used))
-    return tuple(found)
-
-
 def _booked(state: State, event: Recorded, _policy: Policy) -> Step:
     return _documented(state, event, receipt=event.data.document)
 
@@ -393,7 +321,7 @@ def _credited(state: State, event: Recorded, _policy: Policy) -> Step:
 
 def _documented(state: State, event: Recorded, **document: str) -> Step:
     inspections = tuple(
-        replace(x, **document) if _about(state, x.name) == event.about else x for x in state.inspections
+        replace(x, **document) if about(state, x.name) == event.about else x for x in state.inspections
     )
     return Step(replace(state, inspections=inspections))
 
@@ -402,9 +330,9 @@ def _accepted(state: State, event: Recorded, policy: Policy) -> Step:
     """A person takes it as it is."""
     what, by = event.data.what, event.data.by
     if what == BLIND:
-        state, booked = _book(replace(state, accepted=True), policy)
+        state, booked = book(replace(state, accepted=True), policy)
         return Step(state, (accepted(what, by), *booked))
-    asked = (_ask(event.thread, state.order, _wanted(state)),) if what == BEYOND and state.order else ()
+    asked = (_ask(event.thread, state.order, wanted(state)),) if what == BEYOND and state.order else ()
     return Step(state, (accepted(what, by), *asked))
 
 
@@ -478,17 +406,10 @@ def _stands(state: State, policy: Policy) -> tuple[str, str, str]:
             return "inspected", f"the goods receipt in {erp}", erp
         if x.credit_asked and not x.credit:
             return "inspected" if back else "authorised", f"the credit in {erp}", erp
-        if not x.credit_asked and _uninvoiced(state, x):
+        if not x.credit_asked and uninvoiced(state, x):
             return "inspected" if back else "authorised", f"the invoice of the original sale in {erp}", erp
     if state.matched is None and state.order and not state.ended:
         return "authorised", f"order {state.order}", HUB
     if state.left:
         return "returning" if back else "authorised", "the goods", "customer"
     return "credited" if any(x.credit for x in state.inspections) else "closed", "", ""
-
-
-def _uninvoiced(state: State, inspection: Inspection) -> bool:
-    if state.matched is None:
-        return False
-    used = [m for x in state.inspections for m in x.credited]
-    return any(not x.invoice for x in _share(state, inspection, used))

@@ -92,6 +92,8 @@ class State(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
     """Authorised, and not told to the warehouse yet: the order says what of a kit comes back."""
     ended: str = ""
     reason: str = ""
+    owner: str = ""
+    """Whose goods they are; empty: the site's own company's, as long as the order did not say."""
 
     @property
     def order(self) -> str:

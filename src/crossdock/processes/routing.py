@@ -33,6 +33,8 @@ class Node(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """A place that ships. `warehouse` is the system whose word about it counts."""
 
     warehouse: str
+    kind: Literal["site", "supplier"] = "site"
+    """`supplier`: he sends our orders from his own stock, which is never in our books; `warehouse` is the system he is told by."""
     leaving: str = ""
     """A system that is being replaced there: it finishes what it has, and its word still counts; it gets nothing new."""
     region: str = ""
@@ -46,6 +48,12 @@ class Node(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Latest time of day, by service, at which an order still leaves the same day; `default` for services not named."""
     negative_stock: str = ""
     """Why facts (a pick, a departure, an adjustment) may take what is available here below zero; empty: they may not."""
+    consigned: tuple[str, ...] = ()
+    """Suppliers whose consigned goods here may be sold when there are none of our own; they become ours as they leave."""
+    parallel: bool = False
+    """An old system still runs it: what happens there is heard and booked, nothing is sold from it, and nothing is sent for it."""
+    sends: tuple[str, ...] = ()
+    """Kinds of effects that are sent all the same while it runs in parallel."""
 
 
 class OrderRule(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
@@ -60,6 +68,8 @@ class OrderRule(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_de
     erp: str = ""
     nodes: tuple[str, ...] = ()
     """Where the stock may come from, the preferred first."""
+    owner: str = ""
+    """Whose goods are sold, where a site holds goods of several owners; empty: the site's own company's."""
 
 
 class TransportRule(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
@@ -93,6 +103,7 @@ class OrderRoute(msgspec.Struct, frozen=True):
     erp: str
     nodes: tuple[str, ...]
     because: str
+    owner: str = ""
 
 
 class TransportRoute(msgspec.Struct, frozen=True):
@@ -116,15 +127,34 @@ def route_order(routing: Routing, given: Mapping[str, str], erp: str, node: str)
         )
         if reasons is not None:
             return OrderRoute(
-                rule.company, rule.erp or erp, rule.nodes or (node,), _because(rule.rule, reasons)
+                rule.company,
+                rule.erp or erp,
+                _active(routing, rule.nodes or (node,)),
+                _because(rule.rule, reasons),
+                rule.owner,
             )
     return OrderRoute(
         "", erp, (node,), "no rule of the order table matches: the hub's default roles serve it"
     )
 
 
+def suppliers(routing: Routing) -> frozenset[str]:
+    """Nodes that are no site of ours."""
+    return frozenset(name for name, node in routing.nodes.items() if node.kind == "supplier")
+
+
+def _active(routing: Routing, nodes: tuple[str, ...]) -> tuple[str, ...]:
+    """Without those that run in parallel, unless there are no others."""
+    known = routing.nodes
+    return tuple(x for x in nodes if x not in known or not known[x].parallel) or nodes
+
+
 def serving(routing: Routing, channel: str, node: str) -> tuple[str, ...]:
-    """Every node that an order of this channel may be served from, wherever it goes; `node` where no rule names any."""
+    """Every site that an order of this channel may be served from, wherever it goes; `node` where no rule names any."""
+    return tuple(x for x in _active(routing, _serving(routing, channel, node)) if x not in suppliers(routing))
+
+
+def _serving(routing: Routing, channel: str, node: str) -> tuple[str, ...]:
     found: list[str] = []
     for rule in routing.orders:
         if rule.channel and channel not in rule.channel:
@@ -133,6 +163,22 @@ def serving(routing: Routing, channel: str, node: str) -> tuple[str, ...]:
         if not (rule.country or rule.region or rule.service):
             return tuple(dict.fromkeys(found))
     return tuple(dict.fromkeys([*found, node]))
+
+
+def owner_of(routing: Routing, channel: str) -> str:
+    """Whose goods a channel sells: of the first rule for it, as all of them say the same."""
+    return next((x.owner for x in routing.orders if not x.channel or channel in x.channel), "")
+
+
+def consigned(routing: Routing) -> tuple[tuple[str, str], ...]:
+    """(node, supplier) of consigned goods that may be sold."""
+    return tuple((name, owner) for name, node in routing.nodes.items() for owner in node.consigned)
+
+
+def sold_of_others(routing: Routing, node: str) -> frozenset[tuple[str, str]]:
+    """(location, owner) of all goods that are not the site's own company's and may be sold; `node` where a rule names none."""
+    of_rules = {(place, x.owner) for x in routing.orders if x.owner for place in x.nodes or (node,)}
+    return frozenset({*consigned(routing), *of_rules})
 
 
 def below_zero(routing: Routing) -> dict[str, str]:

@@ -10,17 +10,19 @@ from crossdock.model.envelope import Recorded
 from crossdock.model.movement import MovedLine
 from crossdock.model.quantity import Quantity
 from crossdock.model.serial import Did
-from crossdock.model.stock import Bucket, LotRecalled, StockPlace
+from crossdock.model.stock import Bucket, LotRecalled, StockOpened, StockPlace
 from crossdock.model.thread import reference_of
 from crossdock.processes import serial
 from crossdock.processes.authority import not_theirs
 from crossdock.processes.intents import CloseCase, Intent, Move, OpenCase, Publish, Step, Summary
+from crossdock.processes.opening import mark
 from crossdock.processes.policy import Policy
 
 KIND = "stock"
 VERSION = 1
 HUB: Final = "crossdock"
 """Settlements are decided here; nobody else may say that one was."""
+OPENING: Final = "opening"
 AVAILABLE: Final[Bucket] = "available"
 QUARANTINE: Final[Bucket] = "quarantine"
 OUTSIDE: Final[Bucket] = "outside"
@@ -39,11 +41,19 @@ class Count(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
     watermark: int | None = None
 
 
+class Opening(msgspec.Struct, frozen=True, gc=False):
+    """What a place was opened with, as `opening.mark` says it."""
+
+    place: StockPlace
+    mark: str
+
+
 class State(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
     entries: int = 0
     published: str = ""
     counts: dict[str, Count] = {}
     """The last count of each lot and owner that the ledger followed."""
+    openings: tuple[Opening, ...] = ()
 
 
 def initial(_thread: str) -> State:
@@ -55,6 +65,8 @@ def step(state: State, event: Recorded, policy: Policy) -> Step:
         case "stock.received.v1":
             moved = _moved(state, event, policy, event.data.quantity, "outside")
             return _with_serials(moved, event, "received")
+        case "stock.opened.v1":
+            return _opened(state, event)
         case "stock.adjusted.v1":
             moved = _moved(state, event, policy, event.data.change, "outside")
             return _with_serials(moved, event, "found" if event.data.change.value > 0 else "gone")
@@ -121,6 +133,44 @@ def _with_serials(moved: Step, event: Recorded, did: Did) -> Step:
     return replace(
         moved, intents=(*moved.intents, *serial.tell((line,), did, place.location, event.thread, document))
     )
+
+
+def _opened(state: State, event: Recorded) -> Step:
+    """The ledger begins here with what there was: said once, and another number for it is a person's to settle."""
+    if event.source != HUB:
+        return Step(state, (), "ignored")
+    data: StockOpened = event.data
+    said = mark(data.quantity, event.occurred_at)
+    before = next((x.mark for x in state.openings if x.place == data.place), None)
+    if before is not None:
+        return (
+            Step(state, (), "duplicate")
+            if before == said
+            else Step(state, (_twice(data, before, said),), "stale")
+        )
+    count = Count(OPENING, event.occurred_at, event.occurred_at)
+    state = replace(
+        state,
+        openings=(*state.openings, Opening(data.place, said)),
+        counts=state.counts | {_lot(data.place): count},
+    )
+    if not data.quantity.value:
+        return Step(state)
+    move = Move(
+        data.place, OUTSIDE, AVAILABLE, data.quantity.value, data.quantity.unit, expires_on=data.expires_on
+    )
+    return Step(
+        replace(state, entries=state.entries + 1), (move, Publish(data.place.item, data.place.location))
+    )
+
+
+def _twice(data: StockOpened, before: str, said: str) -> OpenCase:
+    place = data.place
+    named = " ".join(x for x in (place.item, place.location, place.lot, place.owner) if x)
+    return OpenCase(
+        f"opening/{named}", "value", "opening balance", f"{named} was opened with {before}, and now is said to be {said}",
+        "The first counts. Correct the place by a count or a comparison, then retry the case.", "operations", "opening",
+    )  # fmt: skip
 
 
 def _lot(place: StockPlace) -> str:

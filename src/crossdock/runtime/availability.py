@@ -19,7 +19,7 @@ from crossdock.model.thread import stock_thread
 from crossdock.processes import publishing
 from crossdock.processes.intents import Do
 from crossdock.processes.publishing import Front
-from crossdock.processes.routing import serving
+from crossdock.processes.routing import consigned, owner_of, serving
 from crossdock.runtime.batch import Wanted
 from crossdock.runtime.hub import Hub
 from crossdock.runtime.journal import stock_wanted
@@ -42,6 +42,14 @@ class Channel:
     held: bool
     visible_seconds: float
     heard_seconds: float
+    owner: str = ""
+    """Whose goods it sells."""
+    consigned: frozenset[tuple[str, str]] = frozenset()
+    """(node, supplier) whose goods it may sell besides our own."""
+
+    def sells(self, key: Key) -> bool:
+        _, location, _, owner, _ = key
+        return owner == self.owner or (not self.owner and (location, owner) in self.consigned)
 
     @property
     def home(self) -> str:
@@ -49,16 +57,32 @@ class Channel:
 
 
 def channels_of(hub: Hub) -> tuple[Channel, ...]:
-    """In the order of the landscape."""
+    """In the order of the landscape; one that sells only what runs in parallel, or what suppliers
+    send, is told nothing.
+    """
     policy = hub.policy
     found = []
     for name in policy.channels:
         declared = hub.manifest(name).availability or UNDECLARED
         nodes = serving(policy.routing, name, policy.location)
+        if not nodes or any(policy.routing.nodes[x].parallel for x in nodes if x in policy.routing.nodes):
+            continue
         found.append(
-            Channel(name, nodes, name in policy.channels_held, declared.latency_seconds, declared.orders_seconds)
+            Channel(
+                name, nodes, name in policy.channels_held, declared.latency_seconds, declared.orders_seconds,
+                owner_of(policy.routing, name), frozenset(consigned(policy.routing)),
+            )
         )  # fmt: skip
     return tuple(found)
+
+
+def sold_otherwise(before: Hub, after: Hub) -> list[str]:
+    """Nodes of which channels may have to show another number, since they sell from other nodes or other owners' goods now."""
+    old, new = ({x.name: x for x in channels_of(hub)} for hub in (before, after))
+    changed = [
+        x for name in {*old, *new} for x in (old.get(name), new.get(name)) if old.get(name) != new.get(name)
+    ]
+    return sorted({node for x in changed if x is not None for node in x.nodes})
 
 
 @dataclass(slots=True)
@@ -103,8 +127,8 @@ class Showcase:
     ) -> list[Wanted]:
         """What channels must hear of these (item, location), each with the event that moved it; noted in the balances."""
         lots: dict[tuple[str, str], list[Balance]] = {}
-        for (item, location, _, owner, possessor), balance in balances.items():
-            if not owner and not possessor:
+        for (item, location, _, _, possessor), balance in balances.items():
+            if not possessor:
                 lots.setdefault((item, location), []).append(balance)
         wanted: list[Wanted] = []
         done: set[tuple[str, str]] = set()
@@ -119,13 +143,18 @@ class Showcase:
         self, item: str, channel: Channel, lots: Mapping[tuple[str, str], list[Balance]], now: datetime, cause: str
     ) -> list[Wanted]:  # fmt: skip
         home = _head(item, channel, lots)
-        here = [x for node in channel.nodes for x in lots.get((item, node), ()) if x.unit == home.unit]
+        here = [
+            x
+            for node in channel.nodes
+            for x in lots.get((item, node), ())
+            if x.unit == home.unit and channel.sells(x.key)
+        ]
         available = max(ZERO, sum((x.available for x in here if _may_be_sold(x, now)), ZERO))
         front = self._front(item, channel, lots, now, available)
         others = [
             self._front(item, x, lots, now, available)
             for x in self.near(channel.home)
-            if x is not channel and set(x.nodes) & set(channel.nodes)
+            if x is not channel and x.owner == channel.owner and set(x.nodes) & set(channel.nodes)
         ]
         number = ZERO if channel.held else publishing.number(front, others, available)
         _review(home, here, now, kept_back=not channel.held and number < available // 1)
@@ -150,7 +179,8 @@ class Showcase:
         said = _told(head.shown).get(channel.name) if head.shown else None
         shown = available if said is None else Decimal(said)
         lately = sum(
-            sum(x.lately(now) for x in lots.get((item, node), ())) / len(self.at(node))
+            sum(x.lately(now) for x in lots.get((item, node), ()) if channel.sells(x.key))
+            / len(self.at(node))
             for node in channel.nodes
         )
         return Front(
@@ -159,7 +189,7 @@ class Showcase:
 
 
 def _head(item: str, channel: Channel, lots: Mapping[tuple[str, str], list[Balance]]) -> Balance:
-    return next(x for x in lots[item, channel.home] if not x.key[2])
+    return next(x for x in lots[item, channel.home] if not x.key[2] and not x.key[3])
 
 
 def _may_be_sold(balance: Balance, now: datetime) -> bool:

@@ -18,7 +18,9 @@ from crossdock.model.thread import hash16, identifier_thread, kind_of, partition
 from crossdock.processes import blocked
 from crossdock.processes import intents as i
 from crossdock.processes.catalogue import OWN, PROCESSES, heard_by
+from crossdock.processes.parallel import silences
 from crossdock.processes.policy import Policy
+from crossdock.processes.routing import consigned
 from crossdock.store.batch import lot_mark
 from crossdock.store.log import Row, event_row
 from crossdock.store.stock import CLAIM_BUCKETS, Wish
@@ -61,6 +63,8 @@ class Wanted:
     do: i.Do
     thread: Thread
     cause: str
+    withheld: str = ""
+    """Why it is journaled and not sent."""
 
 
 @dataclass(slots=True)
@@ -155,11 +159,14 @@ class Batch:
         out = self.out
         match intent:
             case i.Do():
-                out.wanted.append(Wanted(intent, thread, event.id))
+                withheld = silences(thread.state, intent, self.policy)
+                out.wanted.append(Wanted(intent, thread, event.id, withheld))
             case i.Tell():
                 self._tell(intent.thread, intent.data, event, place, intent.sealed, intent.subject)
             case i.Claim(as_sold=True):
-                dated = msgspec.structs.replace(intent, good_on=self.now.date())
+                dated = msgspec.structs.replace(
+                    intent, good_on=self.now.date(), consigned=consigned(self.policy.routing)
+                )
                 out.wishes.append(Wish(dated, thread.hash, thread.key, event.id, event.occurred_at))
             case i.Move(at=datetime() as at):
                 out.wishes.append(Wish(intent, thread.hash, thread.key, event.id, at))

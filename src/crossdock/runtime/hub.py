@@ -26,7 +26,7 @@ from crossdock.landscape import (
 )
 from crossdock.model.registry import EVENTS, short_type
 from crossdock.processes.policy import PER_COMPANY, Policy
-from crossdock.processes.routing import Routing, zone
+from crossdock.processes.routing import Routing, consigned, owner_of, suppliers, zone
 from crossdock.runtime import projection
 from crossdock.runtime.postgres import place_for
 from crossdock.settings import Settings, settings_of
@@ -231,6 +231,8 @@ def _routing(landscape: Landscape) -> Routing:
             raise Misconfigured(
                 f"{path}: {place}", f"{name} is not among {', '.join(sorted(known)) or 'any'}"
             )
+    for place, reason in (*_owners_mixed(routing, landscape), *_suppliers_mixed(routing)):
+        raise Misconfigured(f"{path}: {place}", reason)
     for name, node in routing.nodes.items():
         try:
             zone(node.time_zone)
@@ -239,6 +241,32 @@ def _routing(landscape: Landscape) -> Routing:
                 f"{path}: nodes.{name}.time_zone", f"{node.time_zone} is no IANA time zone"
             ) from None
     return routing
+
+
+def _suppliers_mixed(routing: Routing) -> Iterator[tuple[str, str]]:
+    """(where, why) an order could be served by a supplier and by a site of ours at once."""
+    found = suppliers(routing)
+    for rule in routing.orders:
+        if len(rule.nodes) > 1 and found & {*rule.nodes}:
+            named = ", ".join(sorted(found & {*rule.nodes}))
+            yield (
+                f"orders, rule {rule.rule}: nodes",
+                f"{named} is a supplier: a rule that he serves names no other node",
+            )
+
+
+def _owners_mixed(routing: Routing, landscape: Landscape) -> Iterator[tuple[str, str]]:
+    """(where, why) goods of one owner could be shown or sold as another's."""
+    sold = {(node, x.owner) for x in routing.orders if x.owner for node in x.nodes}
+    for name, owner in consigned(routing):
+        if (name, owner) in sold:
+            yield f"nodes.{name}.consigned", f"{owner} sells his own goods there by a rule of orders"
+    for channel in landscape.roles.channels:
+        for rule in routing.orders:
+            if (not rule.channel or channel in rule.channel) and rule.owner != owner_of(routing, channel):
+                other = owner_of(routing, channel) or "our own"
+                why = f"{channel} sells goods of {other} by another rule: a channel shows one owner's goods"
+                yield f"orders, rule {rule.rule}: owner", why
 
 
 def _named(routing: Routing, landscape: Landscape) -> Iterator[tuple[str, str, Collection[str]]]:

@@ -65,7 +65,9 @@ class Journal:
         await self._codes.refresh(connection)
 
     def render(self, wanted: Sequence[Wanted], batch: Batch) -> list[NewEffect]:
-        """All effects of a batch; one that cannot be rendered is journaled as refused, and its thread hears of it."""
+        """All effects of a batch; one that cannot be rendered is journaled as refused, and its thread hears of it; one
+        that is withheld is journaled as withdrawn, and nobody does.
+        """
         opened: dict[bytes, People] = {}
         return [self._one(w, batch, opened) for w in wanted]
 
@@ -78,17 +80,19 @@ class Journal:
         except (CrossdockError, Unsealable) as error:
             state, reason = State.REFUSED, str(error)[:500]
             body = _encode(Unrendered(msgspec.Raw(encode(do.payload)), do.people))
+        if wanted.withheld:
+            state = State.WITHDRAWN
         effect = NewEffect(
             effect_id(thread.key, do.kind, do.object, do.generation, do.account), partition_of(thread.hash), thread.hash,
             thread.key, do.kind, do.account, do.object, do.generation, lane_of(do.account, do.lane), mode_of(do.kind),
-            do.priority, state, reason, connector, b"", do.subject,
+            do.priority, state, wanted.withheld or reason, connector, b"", do.subject,
         )  # fmt: skip
         try:
             effect.sealed = self._keyring.seal_effect(effect.id.bytes, do.subject, body)
         except Unsealable:
             effect.subject = None
             effect.sealed = self._keyring.seal_effect(effect.id.bytes, None, b"")
-        if reason is not None:
+        if reason is not None and not wanted.withheld:
             batch.append(
                 thread.key,
                 _refusal(effect.id, do.kind, do.account, reason),

@@ -11,7 +11,7 @@ import os
 import signal
 import socket
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
@@ -22,13 +22,14 @@ import structlog
 
 from crossdock.errors import Conflict, Misconfigured
 from crossdock.processes.routing import below_zero
+from crossdock.runtime.availability import sold_otherwise
 from crossdock.runtime.children import Assignment, Children, forget_documents, keep_documents
 from crossdock.runtime.hub import Hub, load_hub
 from crossdock.runtime.landscape_diff import FROM_START, differences, restarted
 from crossdock.runtime.postgres import Postgres, place_for
 from crossdock.runtime.rollover import Rollover
 from crossdock.runtime.wake import listen
-from crossdock.store import access, landscapes, migrate, segments, stock
+from crossdock.store import access, landscapes, migrate, reviews, segments, stock
 from crossdock.store.pool import LOST, connect, until_served
 
 LOCK_TRIES = 10
@@ -146,11 +147,12 @@ class Supervisor:
         finally:
             await connection.close()
 
-    async def _set_hub(self) -> None:
+    async def _set_hub(self, resold: Sequence[str]) -> None:
         """What the database keeps of the landscape."""
         connection = await until_served(lambda: connect(self.hub.dsn))
         await self._clock(connection)
         await stock.except_below_zero(connection, [*below_zero(self.hub.policy.routing)])
+        await reviews.mark_sold_otherwise(connection, resold)
         await connection.close()
 
     async def _clock(self, connection: asyncpg.Connection) -> None:
@@ -227,7 +229,7 @@ class Supervisor:
             why = await rollover.back() or "it was overtaken"
         if not why:
             self.hub, self._version = after.hub, after.version
-            await self._set_hub()
+            await self._set_hub(sold_otherwise(before.hub, after.hub))
         forget_documents(self.hub.private, self._version)
         self._write_status()
 

@@ -1,6 +1,6 @@
 """Places whose numbers on channels must be looked at again: which are due, and which a hold concerns."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from crossdock.store.pool import Connection
 
@@ -16,6 +16,16 @@ update stock_balance b set review_at = null from due where b.id = due.id returni
 async def take_due(connection: Connection, limit: int) -> list[tuple[str, str]]:
     """(item, location) of places that are due now; they are no longer."""
     return [tuple(row) for row in await connection.fetch(_DUE, limit)]
+
+
+async def mark_sold_otherwise(connection: Connection, nodes: Sequence[str]) -> None:
+    """What lies at these nodes or was shown of them is due now."""
+    await connection.execute(
+        "with due as (select id from stock_balance where location = any($1) and (available <> 0 or shown is not null)"
+        " order by item, location, lot, owner, possessor for update)"
+        " update stock_balance b set review_at = clock_timestamp() from due where b.id = due.id",
+        nodes,
+    )
 
 
 async def mark_held(connection: Connection, held: Mapping[str, bool]) -> None:

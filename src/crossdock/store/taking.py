@@ -51,12 +51,21 @@ class Shelves:
 class Taking:
     """One try at a claim: what it took is gone for its later lines, and for nobody else."""
 
-    def __init__(self, shelves: Shelves, good_on: date | None) -> None:
+    def __init__(self, shelves: Shelves, claim: Claim) -> None:
         self._shelves = shelves
-        self._good_on = good_on
+        self._good_on = claim.good_on
+        self._consigned = claim.consigned
         self._left: dict[Key, Decimal] = {}
 
     def _eligible(self, place: StockPlace) -> list[Shelf]:
+        """Our own goods first: what is consigned is paid for when it is taken."""
+        found = self._of_owner(place)
+        for location, owner in self._consigned if not place.owner else ():
+            if location == place.location:
+                found += self._of_owner(replace(place, owner=owner))
+        return found
+
+    def _of_owner(self, place: StockPlace) -> list[Shelf]:
         if place.lot or self._good_on is None:
             shelf = self._shelves.by_key.get(key_of(place))
             found = [shelf] if shelf is not None else []
@@ -106,7 +115,7 @@ def _single(shelves: Shelves, claim: Claim) -> Served:
     wanted = line.quantity.value
     if claim.nodes and claim.nodes[0] != line.place.location:
         line = replace(line, place=replace(line.place, location=claim.nodes[0]))
-    taken = Taking(shelves, claim.good_on).take(line, wanted)
+    taken = Taking(shelves, claim).take(line, wanted)
     if len(taken) == 1 and taken[0].quantity.value == wanted:
         return (taken[0],), ()
     lack = wanted - sum((x.quantity.value for x in taken), ZERO)
@@ -118,7 +127,7 @@ def _single(shelves: Shelves, claim: Claim) -> Served:
 
 
 def _try(shelves: Shelves, claim: Claim, nodes: tuple[str, ...]) -> Served:
-    taking = Taking(shelves, claim.good_on)
+    taking = Taking(shelves, claim)
     served: list[ClaimLine] = []
     missing: list[ClaimLine] = []
     kits = dict(claim.sets)

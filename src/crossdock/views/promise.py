@@ -21,6 +21,8 @@ from crossdock.views.story_material import decode_state
 
 THREADS_MAX: Final = 5_000
 ZERO: Final = Decimal(0)
+_What = tuple[str, str, str]
+"""(item, unit, owner)"""
 
 
 class Coming(msgspec.Struct, frozen=True):
@@ -52,16 +54,29 @@ class Promise(msgspec.Struct, frozen=True):
     freshness: Freshness
 
 
+class Goods(msgspec.Struct, frozen=True):
+    """What a channel sells: the goods of `owner` at its `nodes`; of our own, also what is `consigned` by (node, supplier)."""
+
+    nodes: tuple[str, ...]
+    owner: str = ""
+    consigned: tuple[tuple[str, str], ...] = ()
+
+    def hold(self, location: str, owner: str) -> bool:
+        return owner == self.owner or (not self.owner and (location, owner) in self.consigned)
+
+
 async def read_promise(
-    connection: Connection, item: str, channel: str, nodes: tuple[str, ...], on: date
+    connection: Connection, item: str, channel: str, goods: Goods, on: date
 ) -> Promise | None:
     """None where no node that serves the channel ever held the item."""
     sql = blocks("promise.sql")
+    nodes = goods.nodes
     async with connection.transaction(isolation="repeatable_read", readonly=True):
         rows = await connection.fetch(sql["balances"], item, list(nodes), channel)
         coming_rows = await connection.fetch(sql["coming"], THREADS_MAX)
         waiting_rows = await connection.fetch(sql["backordered"], THREADS_MAX)
         fresh = await read_freshness(connection)
+    rows = [row for row in rows if goods.hold(row["location"], row["owner"])]
     if not rows:
         return None
     unit = min(row["unit"] for row in rows)
@@ -71,9 +86,9 @@ async def read_promise(
     lasting = sum((r["available"] for r in mine if _may_be_sold(r["expires_on"], max(on, today))), ZERO)
     told = next((Decimal(row["shown"]) for row in mine if row["shown"] is not None), None)
     kept = max(ZERO, sellable - told) if told is not None else ZERO
-    coming = tuple(x for row in coming_rows for x in _coming(row, item, unit, nodes, on))
+    coming = tuple(x for row in coming_rows for x in _coming(row, (item, unit, goods.owner), nodes, on))
     inbound = sum((x.quantity for x in coming if x.counts), ZERO)
-    backordered = sum((_backordered(row, item, unit) for row in waiting_rows), ZERO)
+    backordered = sum((_backordered(row, (item, unit, goods.owner)) for row in waiting_rows), ZERO)
     return Promise(
         item, channel, on, unit, nodes, lasting, kept, inbound, backordered,
         max(ZERO, lasting - kept + inbound - backordered), coming,
@@ -85,29 +100,29 @@ def _may_be_sold(expires_on: date | None, day: date) -> bool:
     return expires_on is None or expires_on >= day
 
 
-def _coming(row: Any, item: str, unit: str, nodes: tuple[str, ...], on: date) -> Iterator[Coming]:
-    for location, quantity, due_on in _expected(decode_state(row), item, unit):
+def _coming(row: Any, what: _What, nodes: tuple[str, ...], on: date) -> Iterator[Coming]:
+    for location, quantity, due_on in _expected(decode_state(row), what):
         if location in nodes and quantity > ZERO:
             counts = due_on is not None and due_on <= on
             yield Coming(row["thread_key"], location, quantity, due_on, counts)
 
 
-def _expected(state: Any, item: str, unit: str) -> Iterator[tuple[str, Decimal, date | None]]:
-    """(node, quantity, day) of what is ours and not there yet."""
+def _expected(state: Any, what: _What) -> Iterator[tuple[str, Decimal, date | None]]:
+    """(node, quantity, day) of what is its owner's and not there yet."""
     match state:
         case Inbound(said=said) if said is not None:
             days = {x.line: x.due_on or said.due_on for x in said.lines}
             for x in state.lines:
-                if (x.item, x.unit, x.owner) == (item, unit, ""):
+                if x.what == what:
                     yield state.location, x.left, days.get(x.line, said.due_on)
-        case Transfer(order=order) if order is not None and not order.owner:
+        case Transfer(order=order) if order is not None:
             for leg in state.legs:
-                if (leg.item, leg.unit) == (item, unit):
+                if (leg.item, leg.unit, order.owner) == what:
                     yield order.receiver.location, leg.in_transit, order.due_on
 
 
-def _backordered(row: Any, item: str, unit: str) -> Decimal:
+def _backordered(row: Any, what: _What) -> Decimal:
     state = decode_state(row)
     if not isinstance(state, Order):
         return ZERO
-    return sum((x.backordered for x in state.lines if (x.item, x.unit) == (item, unit)), ZERO)
+    return sum((x.backordered for x in state.lines if (x.item, x.unit, state.owner) == what), ZERO)

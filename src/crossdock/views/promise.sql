@@ -1,7 +1,7 @@
 -- name: balances
-select b.location, b.lot, b.unit, b.available, b.expires_on, b.shown ->> $3 as shown
+select b.location, b.lot, b.owner, b.unit, b.available, b.expires_on, b.shown ->> $3 as shown
 from stock_balance b
-where b.item = $1 and b.location = any($2) and b.owner = '' and b.possessor = ''
+where b.item = $1 and b.location = any($2) and b.possessor = ''
 
 -- name: coming
 select kind, thread_key, state from thread_state

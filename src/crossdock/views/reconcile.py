@@ -1,7 +1,7 @@
 """Reconciliations: the runs, newest first, and what one of them found."""
 
-from datetime import datetime
-from decimal import Decimal
+from datetime import date, datetime
+from decimal import ROUND_DOWN, Decimal
 from typing import Any, Final
 
 import msgspec
@@ -10,6 +10,7 @@ from crossdock.store.pool import Connection
 from crossdock.views.sql import blocks
 
 PAGE_MAX: Final = 500
+DAYS_MAX: Final = 366
 
 
 class Run(msgspec.Struct, frozen=True):
@@ -49,6 +50,39 @@ class Difference(msgspec.Struct, frozen=True):
     decided_by: str | None
     decided_at: datetime | None
     reason: str | None
+
+
+class Day(msgspec.Struct, frozen=True):
+    """How far a system and the ledger agreed by the last comparison of a day (UTC). `equal` of `counted` rows; `percent` is
+    rounded down, and none where nothing was counted.
+    """
+
+    day: date
+    system: str
+    run: int
+    counted: int
+    equal: int
+    percent: Decimal | None
+    under_way: int
+    causes: dict[str, int]
+
+
+async def read_agreement(connection: Connection, system: str, days: int) -> list[Day]:
+    """Newest day first. A row that only the ledger has counts as one of theirs that differs."""
+    sql = blocks("reconcile.sql")
+    runs = await connection.fetch(sql["agreement"], system, max(1, min(days, DAYS_MAX)))
+    causes: dict[int, dict[str, int]] = {row["id"]: {} for row in runs}
+    for row in await connection.fetch(sql["causes"], list(causes)):
+        causes[row["run"]][row["cause"]] = row["count"]
+    found = [_day(row, causes[row["id"]]) for row in runs]
+    return sorted(found, key=lambda x: (x.day, x.system), reverse=True)
+
+
+def _day(row: Any, causes: dict[str, int]) -> Day:
+    counted = row["counted"]
+    equal = max(0, counted - sum(causes.values()))
+    percent = (Decimal(equal * 100) / counted).quantize(Decimal("0.01"), ROUND_DOWN) if counted else None
+    return Day(row["day"], row["system"], row["id"], counted, equal, percent, row["under_way"], causes)
 
 
 async def list_runs(connection: Connection, *, run: int = 0, system: str = "", limit: int = 20) -> list[Run]:

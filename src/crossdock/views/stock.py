@@ -3,7 +3,7 @@
 Numbers are decimals in the unit of their place; numbers of different units are never added.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from datetime import UTC, datetime
 from decimal import Decimal
 from types import MappingProxyType
@@ -111,10 +111,10 @@ class TooOld(Exception):
 
 async def read_stock(
     connection: Connection, item: str, at: datetime | None = None, known_at: datetime | None = None,
-    below_zero: Mapping[str, str] = MappingProxyType({}),
+    below_zero: Mapping[str, str] = MappingProxyType({}), others: Collection[tuple[str, str]] = (),
 ) -> Stock | None:  # fmt: skip
     """None where no place ever held it. `at`: what had happened by then; `known_at`: as far as was recorded by then.
-    `below_zero`: location → why stock may fall below zero there.
+    `below_zero`: location → why stock may fall below zero there. `others`: (location, owner) whose goods may be sold as well.
 
     Raises `TooOld` where the entries since then are no longer all there.
     """
@@ -132,7 +132,7 @@ async def read_stock(
                 sql["later"], [row["id"] for row in rows], at or end, known_at or end
             )
     quantities = undone({row["id"]: {b: row[b] for b in BUCKETS} for row in rows}, later)
-    places = tuple(_place(row, quantities[row["id"]], below_zero) for row in rows)
+    places = tuple(_place(row, quantities[row["id"]], below_zero, others) for row in rows)
     return Stock(item, totals(places), places, freshness, at, known_at)
 
 
@@ -165,8 +165,9 @@ def undone(
     return balances
 
 
-def figures(unit: str, buckets: Mapping[str, Decimal]) -> Figures:
-    available = buckets["available"]
+def figures(unit: str, buckets: Mapping[str, Decimal], *, for_sale: bool = True) -> Figures:
+    """Goods of an owner for whom nobody sells here are on hand, and not `for_sale`."""
+    available = buckets["available"] if for_sale else ZERO
     return Figures(
         unit, sum((buckets[name] for name in ON_HAND), ZERO), available, max(available, ZERO),
         buckets["in_transit_in"] + buckets["expected"],
@@ -192,10 +193,16 @@ def totals(places: Iterable[Place]) -> tuple[Figures, ...]:
     return tuple(found[unit] for unit in sorted(found))
 
 
-def _place(row: Any, buckets: Mapping[str, Decimal], below_zero: Mapping[str, str]) -> Place:
+def _place(
+    row: Any,
+    buckets: Mapping[str, Decimal],
+    below_zero: Mapping[str, str],
+    others: Collection[tuple[str, str]],
+) -> Place:
+    for_sale = not row["owner"] or (row["location"], row["owner"]) in others
     why = below_zero.get(row["location"], ENDED) if row["may_be_negative"] else ""
     return Place(
-        row["location"], row["lot"], row["owner"], row["possessor"], figures(row["unit"], buckets),
+        row["location"], row["lot"], row["owner"], row["possessor"], figures(row["unit"], buckets, for_sale=for_sale),
         {name: quantity for name, quantity in buckets.items() if quantity}, row["version"], row["updated_at"],
         why,
     )  # fmt: skip

@@ -24,6 +24,7 @@ def headline(state: Inbound | Transfer | Return) -> Headline:
         case Inbound(said=InboundExpected() as said):
             facts = [f"to {said.location}", counted(len(said.lines), "line")]
             facts += [f"from {said.supplier}"] * bool(said.supplier)
+            facts += [said.terms] * bool(said.terms)
             facts += [f"due {said.due_on:%d %b}"] if said.due_on else []
             return Headline(f"Inbound {said.number}", tuple(facts))
         case Inbound():
@@ -54,7 +55,7 @@ def lines(state: Any) -> list[Line]:
             return [
                 _line(
                     x, x.expected, x.left, delivered=x.came, location=state.location,
-                    extras={"short": x.short, "over": x.over, "held": x.held, "damaged": x.damaged},
+                    extras={"in_transit": x.on_road, "short": x.short, "over": x.over, "held": x.held, "damaged": x.damaged},
                 )
                 for x in state.lines
             ]  # fmt: skip

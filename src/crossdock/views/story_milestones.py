@@ -21,7 +21,7 @@ _BLOCKS: Final = {
     "order.check": "approved", "warehouse_order.release": "released", "label.create": "labelled",
     "label.attach": "departed", "goods_issue.post": "goods_issue", "invoice.release": "invoiced",
     "inbound.announce": "announced", "goods_receipt.post": "booked", "transfer.release": "released",
-    "transfer_issue.post": "goods_issue", "credit.post": "credited",
+    "transfer_issue.post": "goods_issue", "consignment.withdraw": "goods_issue", "credit.post": "credited",
 }  # fmt: skip
 """Which milestone an effect in trouble holds up."""
 

@@ -223,6 +223,9 @@ EVENTS: Final[dict[str, Say]] = {
     "stock.received.v1": lambda who, d: (
         f"{who} received {d.quantity} of {d.place.item} at {d.place.location}"
     ),
+    "stock.opened.v1": lambda who, d: (
+        f"{who} opened the books of {d.place.item} at {d.place.location} with {d.quantity}"
+    ),
     "stock.adjusted.v1": _adjusted,
     "stock.reconciled.v1": lambda _, d: (
         f"Stock of {d.place.item} follows {d.system}: good {d.good}, held {d.held}{_because(d.reason)}"
@@ -243,6 +246,12 @@ EVENTS: Final[dict[str, Say]] = {
     "inbound.expected.v1": lambda who, d: f"{who} expects {_line_quantities(d)} at {d.location}",
     "inbound.changed.v1": lambda who, d: f"{who} has news of {d.number}",
     "inbound.cancelled.v1": lambda who, d: f"{who} cancelled what should come{_because(d.reason)}",
+    "inbound.dispatched.v1": lambda who, d: (
+        f"{who} sent {_line_quantities(d)} as {d.notice}{f' with {d.carrier}' if d.carrier else ''}"
+    ),
+    "consignment.withdrawn.v1": lambda who, d: (
+        f"{who} booked the supplier's goods of {d.shipment} as ours, document {d.document}"
+    ),
     "inbound.announced.v1": lambda who, d: f"{who} knows what will come, as {d.document}",
     "inbound.received.v1": _received_lines,
     "inbound.stored.v1": lambda who, d: f"{who} put {_line_quantities(d)} away at {d.location}",
@@ -342,6 +351,11 @@ EFFECTS: Final[dict[str, Wish]] = {
     "goods_receipt.post": Wish("post the goods receipt", "posted goods receipt", "goods receipt"),
     "transfer.release": Wish("take the transfer", "took transfer", "transfer order"),
     "transfer_issue.post": Wish("post the goods issue", "posted goods issue", "goods issue"),
+    "consignment.withdraw": Wish(
+        "book the supplier's goods as ours",
+        "booked the supplier's goods as ours, document",
+        "consignment withdrawal",
+    ),
     "freight.accrue": Wish("accrue the freight cost", "accrued freight, document", "freight accrual"),
     "freight.adjust": Wish("adjust the freight cost", "adjusted the freight, document", "freight adjustment"),
     "milestone.record": Wish("record the milestone", "recorded the milestone", "milestone"),

@@ -18,6 +18,7 @@ from crossdock.processes.demand import taken_apart
 from crossdock.processes.intents import Claim, CloseCase, Do, Intent, Move, OpenCase
 from crossdock.processes.lines import lawful
 from crossdock.processes.policy import Policy
+from crossdock.processes.routing import consigned
 from crossdock.store import stock
 from crossdock.store.held import Held
 
@@ -30,11 +31,12 @@ Told = tuple[str, str, int, str]
 
 
 class Floor:
-    """`shelves`: (item, lot) → (pieces, last day of sale). Lines of the order are numbered from 1."""
+    """`shelves`: (item, lot) → (pieces, last day of sale); `others`: (item, owner) → pieces. Lines of the order are numbered from 1."""
 
     def __init__(
         self, wanted: list[tuple[str, int]], shelves: dict[tuple[str, str], tuple[int, date | None]],
         items: dict[str, ItemDefined] | None = None, policy: Policy = POLICY, price: Money = PRICE,
+        others: dict[tuple[str, str], int] | None = None,
     ) -> None:  # fmt: skip
         self.state: Any = order.initial("order/shop/1")
         self.items, self.policy = items or {}, policy
@@ -43,6 +45,8 @@ class Floor:
             self.shelf(item, "", 0, None)
         for (item, lot), (pieces, ends) in shelves.items():
             self.shelf(item, lot, pieces, ends)
+        for (item, owner), pieces in (others or {}).items():
+            self.shelf(item, "", pieces, None, owner)
         self.held: dict[str, Held] = {}
         self.claims: list[Claim] = []
         self.short = 0
@@ -55,8 +59,8 @@ class Floor:
         )
         self.say(o.OrderReceived(number="#1", reference="shop/1", channel="shop", total=price, lines=lines))
 
-    def shelf(self, item: str, lot: str, pieces: int, ends: date | None) -> None:
-        key = (item, "SITE1", lot, "", "")
+    def shelf(self, item: str, lot: str, pieces: int, ends: date | None, owner: str = "") -> None:
+        key = (item, "SITE1", lot, owner, "")
         buckets = dict.fromkeys(stock.BUCKETS, Decimal(0)) | {"available": Decimal(pieces)}
         self.balances[key] = stock.Balance(len(self.balances), key, "EA", buckets, False, 0, None, ends)
 
@@ -85,7 +89,7 @@ class Floor:
         wish = stock.Wish(intent, b"", "order/shop/1", "e", NOW)
         if isinstance(intent, Claim):
             self.claims.append(intent)
-            wish.what, wish.kits = taken_apart(msgspec.structs.replace(intent, good_on=TODAY), self.items)
+            wish.what, wish.kits = taken_apart(self.dated(intent), self.items)
         settled = stock.settle([wish], self.balances, 1, self.held)
         self.held = settled.claims
         self.short += len(settled.short)
@@ -93,6 +97,18 @@ class Floor:
             self.say(ClaimGranted(one.what.claim, served, missing, one.kits))  # type: ignore[union-attr]
         for one, missing in settled.refused:
             self.say(ClaimRefused(one.what.claim, missing))  # type: ignore[union-attr]
+
+    def dated(self, claim: Claim) -> Claim:
+        """As the runtime completes it."""
+        return msgspec.structs.replace(claim, good_on=TODAY, consigned=consigned(self.policy.routing))
+
+    def of_owners(self, bucket: str = "available") -> dict[str, int]:
+        """Owner → pieces in a bucket, where there are any."""
+        found: dict[str, int] = {}
+        for key, balance in self.balances.items():
+            if balance.buckets[bucket]:
+                found[key[3]] = found.get(key[3], 0) + int(balance.buckets[bucket])
+        return found
 
     def bucket(self, name: str) -> dict[tuple[str, str], int]:
         """(item, lot) → pieces in a bucket of the ledger, where there are any."""

@@ -22,9 +22,13 @@ POLICY = Policy(
 THREAD = "inbound/sap-1/4500000017"
 
 
-def expected(*lines: tuple[str, str, int], location: str = "SITE1", owner: str = "") -> m.InboundExpected:
+def expected(
+    *lines: tuple[str, str, int], location: str = "SITE1", owner: str = "", terms: str = ""
+) -> m.InboundExpected:
     told = tuple(m.ExpectedLine(line, item, qty(quantity), owner) for line, item, quantity in lines)
-    return m.InboundExpected("4500000017", location, told, supplier="SUP-1", due_on=date(2026, 12, 1))
+    return m.InboundExpected(
+        "4500000017", location, told, supplier="SUP-1", due_on=date(2026, 12, 1), terms=terms
+    )
 
 
 def came(
@@ -299,6 +303,53 @@ def test_cancelled_before_anything_came() -> None:
     assert first.summary.phase == "cancelled"
 
 
+def sent_off(notice: str, quantity: int, carrier: str = "RDWY") -> m.InboundDispatched:
+    return m.InboundDispatched(notice, (m.MovedLine("10", "WID-1", qty(quantity)),), carrier)
+
+
+def test_goods_bought_from_departure_on_are_ours_on_the_road() -> None:
+    """Under FCA they stand in the carrier's hands, once for each notice; the truck brings those first."""
+    made = ordered(terms="FCA")
+    assert made.hear(sent_off("DN-1", 40), "sap-1") == "applied"
+    assert made.hear(sent_off("DN-1", 40), "sap-1") == "duplicate"
+
+    assert made.buckets(possessor="RDWY") == {"in_transit_in": 40}
+    assert made.buckets(possessor="") == {"expected": 60}
+    made.hear(came("R-1", ("10", "WID-1", 50)))
+    assert made.buckets() == {"expected": 50, "available": 50}
+    assert made.short == []
+
+
+def test_goods_bought_on_arrival_are_the_suppliers_until_then() -> None:
+    """Under DAP a notice changes nothing in our books, nor do goods of another owner under any terms."""
+    for made in (ordered(terms="DAP"), ordered(), ordered(terms="FCA", owner="SUP-1")):
+        made.hear(sent_off("DN-1", 40), "sap-1")
+        assert made.buckets() == {"expected": 100}
+
+
+def test_a_notice_before_its_order_waits_for_the_terms() -> None:
+    """It is ours once the order says so."""
+    made = goods()
+    assert made.hear(sent_off("DN-1", 40), "sap-1") == "waiting"
+    assert made.buckets() == {}
+
+    made.hear(expected(("10", "WID-1", 100), terms="EXW"), "sap-1")
+    assert made.buckets() == {"expected": 60, "in_transit_in": 40}
+
+
+def test_what_was_ours_and_did_not_come_is_somebodys_to_claim() -> None:
+    """The delivery is closed with goods on the road: they leave the books, and a person hears of it."""
+    made = ordered(terms="FCA")
+    made.hear(sent_off("DN-1", 40), "sap-1")
+    made.hear(came("R-1", ("10", "WID-1", 30)))
+    made.hear(m.InboundClosed("SITE1"))
+
+    assert made.buckets() == {"available": 30}
+    assert "10 EA of WID-1" in made.cases["accept/road"].title
+    made.hear(m.InboundAccepted("road", "ada"), "operator/ada")
+    assert "accept/road" not in made.cases
+
+
 def test_another_owner_keeps_the_title() -> None:
     """Consigned goods are on hand under their owner, and are not booked in our ERP."""
     made = ordered(owner="OWN-2")
@@ -346,7 +397,10 @@ receipts = st.builds(
     st.integers(0, 5), lines, quantities, conditions, st.booleans(), st.sampled_from(["", "L1"]),
 )  # fmt: skip
 put_away = st.builds(lambda r: m.InboundStored(r.receipt, "SITE1", r.lines), receipts)
-orders = st.builds(lambda a, b: expected(("10", "I-10", a), ("20", "I-20", b)), quantities, quantities)
+orders = st.builds(
+    lambda a, b, terms: expected(("10", "I-10", a), ("20", "I-20", b), terms=terms),
+    quantities, quantities, st.sampled_from(["FCA", "DAP"]),
+)  # fmt: skip
 others = st.sampled_from(
     [
         m.InboundClosed("SITE1"),
@@ -355,7 +409,15 @@ others = st.sampled_from(
         m.InboundAccepted("unknown"),
     ]
 )
-scripts = st.lists(st.one_of(receipts, receipts, receipts, put_away, orders, others), max_size=14)
+sent = st.builds(
+    lambda number, line, quantity, carrier: m.InboundDispatched(
+        f"DN-{number}", (m.MovedLine(line, f"I-{line}", qty(quantity + 1)),), carrier
+    ),
+    st.integers(0, 5), lines, quantities, st.sampled_from(["RDWY", "UPSN"]),
+)  # fmt: skip
+scripts = st.lists(
+    st.one_of(receipts, receipts, receipts, put_away, orders, orders, sent, sent, others), max_size=14
+)
 
 
 @settings(max_examples=400, deadline=None)
@@ -373,7 +435,8 @@ def test_every_quantity_is_accounted_for(script: list[msgspec.Struct]) -> None:
         for item in ("I-10", "I-20", "I-99"):
             mine = [x for x in state.lines if x.item == item]
             held = made.buckets(item=item)
-            assert held.get("expected", 0) == sum(x.left for x in mine)
+            assert held.get("expected", 0) + held.get("in_transit_in", 0) == sum(x.left for x in mine)
+            assert held.get("in_transit_in", 0) == sum(x.on_road for x in mine)
             assert held.get("available", 0) == sum(x.good for x in mine)
             assert held.get("quarantine", 0) == sum(x.held for x in mine)
             assert held.get("damaged", 0) == sum(x.damaged for x in mine)

@@ -76,6 +76,23 @@ def sent_back(quantity: int = 3, invoice: str = "INV-1") -> Goods:
     return made
 
 
+def test_what_was_sold_for_an_owner_comes_back_to_him() -> None:
+    """Whether his order is known before the goods are back or after; nothing of it is ours to sell."""
+    known = Goods(THREAD, POLICY)
+    answer = msgspec.structs.replace(matched(("1", 3, "wms-1/S-1", "INV-1")), owner="ACME")
+    known.hear(authorised(wanted(3)), "shopify-eu")
+    late = Goods(THREAD, POLICY)
+    late.hear(came("R-1", 3, lot="L1"))
+    late.hear(authorised(wanted(3)), "shopify-eu")
+    for made in (known, late):
+        made.hear(answer, "crossdock")
+        made.hear(came("R-1", 3, lot="L1"))
+        assert made.buckets() == made.buckets(owner="ACME") == {"returned": 3}
+        made.hear(r.ReturnDispositioned("I-1", "SITE1", (r.JudgedLine("1", "I-1", qty(3), "restock", "L1"),)))
+        assert made.buckets() == made.buckets(owner="ACME") == {"available": 3}
+        assert made.short == []
+
+
 def test_what_comes_back_is_on_hand_and_not_for_sale() -> None:
     """The warehouse is told of it, the order is asked, and the goods wait for their inspection."""
     made = sent_back()

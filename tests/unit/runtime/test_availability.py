@@ -61,6 +61,22 @@ def test_all_lots_of_all_nodes_that_serve_a_channel_count() -> None:
     }
 
 
+def test_a_channel_is_shown_the_goods_that_it_sells() -> None:
+    """Ours with what is consigned at its nodes, or one owner's alone; a channel of another owner keeps nothing back from it."""
+    balances = shelves(
+        shelf("A", "N1", available=10),
+        shelf("A", "N1", "", "SUP-1", available=4),
+        shelf("A", "N2", "", "SUP-1", available=100),
+        shelf("A", "N1", "", "ACME", available=7),
+    )
+    ours = Channel("shop", ("N1", "N2"), False, 3.0, 8.0, consigned=frozenset({("N1", "SUP-1")}))
+    acmes = Channel("acme", ("N1",), False, 750.0, 150.0, "ACME", frozenset({("N1", "SUP-1")}))
+
+    found = told(ours, acmes, balances=balances)
+
+    assert {name: x.available.value for name, x in found.items()} == {"shop": 14, "acme": 7}
+
+
 def test_a_number_is_told_once() -> None:
     """Until it differs; a channel that hears nothing new costs no call, and what nobody bought is not looked at again."""
     balances = shelves(shelf("A", "N1", "L1", available=10))

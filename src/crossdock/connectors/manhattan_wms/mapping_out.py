@@ -74,6 +74,7 @@ def _from_release(payload: ReleaseOrder, ship_to: Party) -> dict[str, Any]:
                 "Description": line.description,
                 "OrderedQuantity": line.ordered.value,
                 "QuantityUomId": from_unit(line.ordered.unit, f"/lines/{index}/ordered/unit"),
+                **({"OwnerId": line.owner} if line.owner else {}),
             }
             for index, line in enumerate(payload.lines)
         ],

@@ -226,14 +226,15 @@ class Services:
             "select key, body from document where kind = 'stock' and key > ? order by key limit ?", after, int(body.get("Size") or 100)
         )  # fmt: skip
         told = self.books.rows("select value from counter where name = 'event'")
-        rows = [_inventory(item, json.loads(stock)) for item, stock in found]
+        rows = [row for item, stock in found for row in _inventory(item, json.loads(stock))]
         return reply(rows, more={"eventSequence": told[0][0] if told else 0})
 
     async def recount(self, request: web.Request) -> web.Response:
         with self.books.change():
             for item, given in (await request.json()).items():
                 stock = self.books.get("stock", item) or NOTHING
-                self.books.put("stock", item, stock | {name: str(value) for name, value in given.items()})
+                told = {name: x if name == "owners" else str(x) for name, x in given.items()}
+                self.books.put("stock", item, stock | told)
         return web.json_response(dict(self.books.all("stock")))
 
     async def show_orders(self, _: web.Request) -> web.Response:
@@ -276,11 +277,20 @@ class Services:
         return web.json_response(dict(self.books.all("substitute")))
 
 
-def _inventory(item: str, stock: dict[str, Any]) -> dict[str, Any]:
-    return {
+def _inventory(item: str, stock: dict[str, Any]) -> list[dict[str, Any]]:
+    """A row for the site's own company, and one for each other owner; of those only the number is kept."""
+    owners: dict[str, str] = stock.get("owners", {})
+    of_others = sum((Decimal(x) for x in owners.values()), Decimal(0))
+    own = {
         "ItemId": item, "OnHand": stock["quantity"], "Allocated": stock["allocated"], "OnHold": stock.get("held", "0"),
         "LotNumber": stock["lot"], "QuantityUomId": stock["unit"], "LastEventSequence": stock.get("sequence"),
     }  # fmt: skip
+    own["OnHand"] = str(Decimal(own["OnHand"]) - of_others)
+    nothing = {"Allocated": "0", "OnHold": "0"}
+    return [
+        own,
+        *(own | nothing | {"OwnerId": name, "OnHand": quantity} for name, quantity in owners.items()),
+    ]
 
 
 def _basic(request: web.Request) -> tuple[str, str]:

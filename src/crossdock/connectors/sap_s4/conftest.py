@@ -40,6 +40,7 @@ PAYLOADS = {
     "inbound.fetch": requests.FetchInbound,
     "goods_receipt.post": requests.PostGoodsReceipt,
     "transfer_issue.post": requests.PostTransferIssue,
+    "consignment.withdraw": requests.WithdrawConsigned,
     "credit.post": requests.PostCredit,
     "freight.accrue": requests.AccrueFreight,
     "freight.adjust": requests.AdjustFreight,

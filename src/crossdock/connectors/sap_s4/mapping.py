@@ -17,6 +17,7 @@ from crossdock.connectors.sap_s4.mapping_movement import (
     from_goods_receipt,
     from_question,
     from_transfer_issue,
+    from_withdrawal,
 )
 from crossdock.connectors.sap_s4.units import sap_unit
 from crossdock.errors import Unsupported
@@ -45,13 +46,18 @@ def _organisation(account: Account) -> plans.Document:
 
 def _item(number: int, line: OrderLine, location: str, account: Account) -> plans.Document:
     """A line that names no node of its own ships from the order's `location`."""
-    return {
+    at = line.location or location
+    third_party = at in listed(setting(account, "third_party"))
+    item: plans.Document = {
         "SalesOrderItem": str(number),
         "Material": line.item,
         "RequestedQuantity": _decimal(line.ordered.value),
         "RequestedQuantityUnit": sap_unit(line.ordered.unit),
-        "ProductionPlant": plant_of(line.location or location, account),
+        "ProductionPlant": plant_of(at, account),
     }
+    return item | (
+        {"SalesOrderItemCategory": setting(account, "third_party_category")} if third_party else {}
+    )
 
 
 def _numbered(lines: tuple[OrderLine, ...]) -> list[tuple[int, OrderLine]]:
@@ -196,11 +202,13 @@ def from_milestone(
 
 
 def from_invoice(payload: requests.ReleaseInvoice, _people: People, account: Account) -> plans.InvoicePlan:
+    """By the delivery; what a supplier sent has none, and is billed by its sales order."""
     control: plans.Document = {"AutomPostingToAcctgIsDisabled": False}
     if kind := setting(account, "billing_type"):
         control["DefaultBillingDocumentType"] = kind
-    document: plans.Document = {"_Control": control, "_Reference": [{"SDDocument": payload.delivery}]}
-    return plans.InvoicePlan(payload.delivery, payload.shipment, document)
+    billed = payload.delivery or payload.sales_order
+    document: plans.Document = {"_Control": control, "_Reference": [{"SDDocument": billed}]}
+    return plans.InvoicePlan(billed, payload.shipment, document)
 
 
 def from_fetch(payload: FetchItem, _people: People, account: Account) -> plans.ItemPlan:
@@ -217,6 +225,7 @@ _FROM: dict[str, Callable[[Any, People, Account], object]] = {
     "inbound.fetch": from_question,
     "goods_receipt.post": from_goods_receipt,
     "transfer_issue.post": from_transfer_issue,
+    "consignment.withdraw": from_withdrawal,
     "credit.post": from_credit,
     "freight.accrue": from_accrual,
     "freight.adjust": from_adjustment,

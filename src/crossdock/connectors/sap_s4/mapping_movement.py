@@ -20,6 +20,7 @@ ITEM_TEXT_LENGTH_MAX: Final = 50
 RECEIPT_CODE: Final = "01"
 """GoodsMovementCode of a receipt to a purchase order."""
 TRANSFER_CODE: Final = "04"
+CONSIGNMENT: Final = "K"
 OTHER_CODE: Final = "05"
 """GoodsMovementCode of a receipt to no purchase order."""
 _USABILITY: Final[dict[Condition, str]] = {"good": "", "quarantine": "X", "damaged": "S"}
@@ -109,6 +110,28 @@ def _texts(terms: Iterable[LineTerms]) -> dict[str, dict[str, object]]:
         if said:
             found[x.line] = {"MaterialDocumentItemText": said}
     return found
+
+
+def from_withdrawal(
+    payload: requests.WithdrawConsigned, _people: People, account: Account
+) -> plans.MovementPlan:
+    """Out of the supplier's consignment stock (special stock K) into our own, for the goods issue to take it from there."""
+    told = (((x.line, x.item, x.quantity.unit, ""), x.quantity.value) for x in payload.lines)
+    store = at_location("storage_location", payload.location, account)
+    common: dict[str, object] = {
+        "Plant": plant_of(payload.location, account), "GoodsMovementType": setting(account, "withdrawal_movement"),
+        "InventorySpecialStockType": CONSIGNMENT, "Supplier": payload.supplier,
+    }  # fmt: skip
+    if store:
+        common["StorageLocation"] = store
+    items = [
+        {"Material": material, "QuantityInEntryUnit": f"{quantity:f}", "EntryUnit": sap_unit(unit)}
+        | {"MaterialDocumentItemText": line}
+        | common
+        for (line, material, unit, _), quantity in _added_up(told)
+    ]
+    found_by = f"{payload.reference}|{payload.supplier}"
+    return _plan(found_by, payload.shipment, TRANSFER_CODE, payload.withdrawn_at, items)
 
 
 def from_question(payload: requests.FetchInbound, _people: People, account: Account) -> plans.PurchasePlan:

@@ -1,4 +1,4 @@
-"""Steps on material documents: post a goods receipt or a transfer's issue once, and find it again by its reference."""
+"""Steps on material documents: post a goods receipt, a transfer's issue or a withdrawal once, and find it again by its reference."""
 
 import msgspec
 
@@ -7,7 +7,7 @@ from crossdock.connect.reading import read
 from crossdock.connectors.sap_s4 import plans
 from crossdock.connectors.sap_s4.answers import MaterialDocument
 from crossdock.connectors.sap_s4.session import Ask, Errand, Session, literal
-from crossdock.model.movement import GoodsReceiptPosted
+from crossdock.model.movement import ConsignmentWithdrawn, GoodsReceiptPosted
 from crossdock.model.shipment import GoodsIssuePosted
 
 SERVICE = "/sap/opu/odata/sap/API_MATERIAL_DOCUMENT_SRV"
@@ -46,4 +46,6 @@ async def _find(session: Session, errand: Errand, plan: plans.MovementPlan) -> s
 def _booked(call: Call, plan: plans.MovementPlan, number: str) -> Done:
     if call.kind == "goods_receipt.post":
         return Done(document=number, receipt=GoodsReceiptPosted(number, plan.about))
+    if call.kind == "consignment.withdraw":
+        return Done(document=number, receipt=ConsignmentWithdrawn(number, plan.about))
     return Done(document=number, receipt=GoodsIssuePosted("", number, plan.about))

@@ -50,6 +50,7 @@ class PurchaseOrder(msgspec.Struct, frozen=True, rename="pascal"):
     supplier: Text = ""
     supplying_plant: Text = ""
     last_change_date_time: Text = ""
+    incoterms_classification: Text = ""
     items: Items = msgspec.field(default=Items(), name="to_PurchaseOrderItem")
 
 
@@ -88,8 +89,9 @@ def to_expected(order: PurchaseOrder, plan: PurchasePlan) -> InboundExpected:
     due = min((x.due_on for x in lines if x.due_on), default=None)
     location = _location(plants[0], plan) if plants else ""
     return InboundExpected(
-        order.purchase_order, location, lines, order.purchase_order, order.supplier or "", due
-    )
+        order.purchase_order, location, lines, order.purchase_order, order.supplier or "", due,
+        order.incoterms_classification or "",
+    )  # fmt: skip
 
 
 def _location(plant: str, plan: PurchasePlan) -> str:

@@ -168,6 +168,28 @@ async def test_invoice_is_released_once(sap: Sap) -> None:
     assert sap.journal("invoice.release") == [("invoice.release", f"{SHIPMENT}|{REFERENCE}", "90000000")]
 
 
+async def test_what_a_supplier_sends_is_billed_by_its_order(sap: Sap) -> None:
+    """Once, though an answer is lost; an order of which nothing is a third party's has no such billing."""
+    total = Money(Decimal(25), "EUR")
+    third = requests.CreateSalesOrder("shop-eu/77", "77", (LINE,), "DROP1", total)
+    order = (await sap.done(sap.call("sales_order.create", third))).document
+    call = sap.call("invoice.release", requests.ReleaseInvoice("shop-eu/77", "V-1", order, "", ""))
+    assert await sap.client.look_up(call) == Absent()
+    sap.quirk(answer_lost=1.0)
+    await sap.client.send(call)
+    sap.quirk(answer_lost=0.0)
+
+    found = await sap.client.look_up(call)
+
+    assert isinstance(found, Done)
+    assert await sap.client.send(call) == found
+    assert [key for _, _, key in sap.journal("invoice.release")] == [found.document]
+    own = sap.call("invoice.release", requests.ReleaseInvoice(REFERENCE, "V-2", await sap.ordered(), "", ""))
+    refused = await sap.client.send(own)
+    assert isinstance(refused, Refused)
+    assert refused.code == "VF/016"
+
+
 async def test_upserts_and_queries_need_no_look_up(sap: Sap) -> None:
     """They say so, without calling a person."""
     for call in (sap.check(), sap.cancel("1"), sap.milestone("1"), sap.reservation("1")):

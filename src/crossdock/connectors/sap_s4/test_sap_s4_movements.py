@@ -11,7 +11,13 @@ from aiohttp import ClientSession
 from crossdock.connect.contract import Absent, Call, Done, Refused, RetryLater, Unknown
 from crossdock.connectors.sap_s4.conftest import DEPARTED, Sap
 from crossdock.model import requests
-from crossdock.model.movement import Condition, GoodsReceiptPosted, MovedLine, ReceivedLine
+from crossdock.model.movement import (
+    Condition,
+    ConsignmentWithdrawn,
+    GoodsReceiptPosted,
+    MovedLine,
+    ReceivedLine,
+)
 from crossdock.model.quantity import Quantity
 from crossdock.model.shipment import GoodsIssuePosted
 
@@ -50,6 +56,12 @@ def issue(sap: Sap, number: str = "T-1", quantity: int = 12, location: str = "SI
         number, f"transfer/sap-eu/{TRANSPORT}", TRANSPORT, location, "SITE2", lines, DEPARTED
     )
     return sap.call("transfer_issue.post", payload)
+
+
+def withdrawal(sap: Sap, shipment: str = "S-1", quantity: int = 3, supplier: str = "SUP-1") -> Call:
+    lines = (MovedLine("1", "WID-1", Quantity(Decimal(quantity))),)
+    payload = requests.WithdrawConsigned(shipment, "shop-eu/1042", supplier, "SITE1", lines, DEPARTED)
+    return sap.call("consignment.withdraw", payload)
 
 
 def stock(sap: Sap, plant: str = "1010") -> Any:
@@ -96,10 +108,28 @@ async def test_a_transfer_leaves_the_supplying_plant(sap: Sap) -> None:
 
 
 @pytest.mark.usefixtures("orders")
-@pytest.mark.parametrize("kind", ["goods_receipt.post", "transfer_issue.post"])
+async def test_a_suppliers_goods_become_our_own(sap: Sap) -> None:
+    """Into unrestricted stock, once for each supplier and shipment; without a supplier it is refused."""
+    done = await sap.done(withdrawal(sap))
+    again = await sap.done(withdrawal(sap))
+    other = await sap.done(withdrawal(sap, quantity=2, supplier="SUP-2"))
+
+    assert done.receipt == ConsignmentWithdrawn(done.document, "S-1")
+    assert again.document == done.document != other.document
+    assert stock(sap)["unrestricted"] == "55"
+    assert [(x["supplier"], x["movement"]) for x in detail(sap, "consignment.withdraw")] == [
+        ("SUP-1", "411"),
+        ("SUP-2", "411"),
+    ]
+    assert isinstance(await sap.client.send(withdrawal(sap, "S-2", supplier="")), Refused)
+
+
+@pytest.mark.usefixtures("orders")
+@pytest.mark.parametrize("kind", ["goods_receipt.post", "transfer_issue.post", "consignment.withdraw"])
 async def test_a_lost_answer_is_found(sap: Sap, kind: str) -> None:
     """Unknown, then found by its reference: one document. What was never posted is absent."""
-    call = receipt(sap) if kind == "goods_receipt.post" else issue(sap)
+    made = {"goods_receipt.post": receipt, "transfer_issue.post": issue, "consignment.withdraw": withdrawal}
+    call = made[kind](sap)
     assert isinstance(await sap.client.look_up(call), Absent)
     sap.quirk(answer_lost=1.0)
     assert isinstance(await sap.client.send(call), Unknown)

@@ -70,6 +70,14 @@ async def test_what_will_not_come_is_left_out(sap: Sap) -> None:
     assert (await expected(sap)).lines == ()
 
 
+async def test_terms_of_purchase_are_told(sap: Sap) -> None:
+    """As SAP classifies them; none where the order has none."""
+    await put(sap, {"10": {}}, incoterms="FCA")
+    assert (await expected(sap)).terms == "FCA"
+    await put(sap, {"10": {}})
+    assert (await expected(sap)).terms == ""
+
+
 async def test_consigned_goods_are_the_suppliers(sap: Sap) -> None:
     """Special stock K."""
     await put(sap, {"10": {"consigned": True}})

@@ -14,6 +14,7 @@ from crossdock.connectors.sap_s4.twin_credit import note_billed
 from crossdock.connectors.sap_s4.twin_delivery import delivery_of, quantities_of, reference_of
 from crossdock.connectors.sap_s4.twin_odata import (
     Asked,
+    Fields,
     Problem,
     Reply,
     add_to_index,
@@ -25,6 +26,7 @@ from crossdock.connectors.sap_s4.twin_odata import (
 
 FIRST_JOURNAL_ENTRY = 100_000_000
 FIRST_BILLING_DOCUMENT = 90_000_000
+THIRD_PARTY = "TAS"
 _SFIN = "http://sap.com/xi/SAPSCORE/SFIN"
 _ACCOUNT = re.compile(r"^\d{1,10}$")
 
@@ -161,6 +163,9 @@ def bill(twin: Twin, request: Asked) -> Reply:
     references: Any = request.document().get("_Reference")
     if not isinstance(references, list) or len(references) != 1 or not references[0].get("SDDocument"):
         raise Problem(400, "VF/041", "Exactly one reference document is needed")
+    order = twin.books.get("order", str(references[0]["SDDocument"]).zfill(10))
+    if order is not None:
+        return _bill_order(twin, order)
     delivery = delivery_of(twin, str(references[0]["SDDocument"]))
     if delivery["movement"] != "C":
         raise Problem(400, "VF/045", f"Goods issue has not been posted for document {delivery['number']}")
@@ -175,6 +180,29 @@ def bill(twin: Twin, request: Asked) -> Reply:
         note_billed(books, number, quantities_of(delivery))
         detail = {"delivery": delivery["number"], "quantities": quantities_of(delivery)}
         books.journal("invoice.release", reference_of(delivery), number, detail)
+    row = {"BillingDocument": number, "BillingDocumentType": "F2", "AccountingPostingStatus": "C"}
+    return Reply(body=json.dumps({"@odata.context": "$metadata#BillingDocument", "value": [row]}).encode())
+
+
+def _bill_order(twin: Twin, order: Fields) -> Reply:
+    """What suppliers sent of it, once; what has a delivery is billed by that."""
+    books = twin.books
+    totals: dict[str, Decimal] = {}
+    for item in order["items"].values():
+        if item.get("SalesOrderItemCategory") == THIRD_PARTY and not item["SalesDocumentRjcnReason"]:
+            quantity = Decimal(item["RequestedQuantity"])
+            totals[item["Material"]] = totals.get(item["Material"], Decimal(0)) + quantity
+    if not totals:
+        raise Problem(400, "VF/016", f"Document {order['number']} is not relevant for billing")
+    if books.get("index.billing", order["number"].lstrip("0")):
+        raise Problem(400, "VF/032", f"Document {order['number']} has already been billed completely")
+    quantities = {material: f"{total:f}" for material, total in totals.items()}
+    with books.change():
+        number = str(books.next_number("billing_document", FIRST_BILLING_DOCUMENT))
+        add_to_index(books, "billing", order["number"].lstrip("0"), number)
+        note_billed(books, number, quantities)
+        detail = {"order": order["number"], "quantities": quantities}
+        books.journal("invoice.release", f"|{order['reference']}", number, detail)
     row = {"BillingDocument": number, "BillingDocumentType": "F2", "AccountingPostingStatus": "C"}
     return Reply(body=json.dumps({"@odata.context": "$metadata#BillingDocument", "value": [row]}).encode())
 

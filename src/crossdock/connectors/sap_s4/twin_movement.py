@@ -1,6 +1,6 @@
 """The twin's purchase and stock transport orders, and the material documents that are posted to them.
 
-PUT /_twin/purchase_orders   {"4500000017": {"supplier": "SUP-1", "supplying_plant": "", "items": {"10": {"material", "plant", "quantity",
+PUT /_twin/purchase_orders   {"4500000017": {"supplier": "SUP-1", "incoterms": "", "supplying_plant": "", "items": {"10": {"material", "plant", "quantity",
                              "unit", "due_on", "deleted", "consigned"}}}}; SAP's notice of it follows
 GET /_twin/purchase_orders   the same, with what was "received" and "issued" of each item
 """
@@ -44,6 +44,7 @@ FIRST_RECEIPT: Final = 5_000_000_000
 RECEIPT: Final = "01"
 TRANSFER: Final = "04"
 OTHER: Final = "05"
+CONSIGNMENT: Final = "K"
 _EFFECTS: Final = {
     RECEIPT: "goods_receipt.post",
     TRANSFER: "transfer_issue.post",
@@ -75,6 +76,8 @@ def create_document(twin: Twin, request: Asked) -> Reply:
             text(row, "MaterialDocumentItemText", 50)
             if code == OTHER:
                 _book_return(twin, row)
+            elif row.get("InventorySpecialStockType") == CONSIGNMENT:
+                _withdraw(twin, row)
             else:
                 _book(twin, orders, code, row)
         for number, order in orders.items():
@@ -87,8 +90,25 @@ def create_document(twin: Twin, request: Asked) -> Reply:
         document = str(books.next_number(counter, first))
         books.put("goods_movement", document, {"number": document, "reference": reference, "text": about})
         add_to_index(books, "material_document", reference, document)
-        books.journal(_EFFECTS[code], about, document, _detail(rows, header))
+        books.journal(_effect(code, rows), about, document, _detail(rows, header))
     return one(_header(document, reference), 201)
+
+
+def _effect(code: str, rows: list[Fields]) -> str:
+    consigned = any(row.get("InventorySpecialStockType") == CONSIGNMENT for row in rows)
+    return "consignment.withdraw" if consigned else _EFFECTS[code]
+
+
+def _withdraw(twin: Twin, row: Fields) -> None:
+    """A supplier's goods into own unrestricted stock. How many he has here is his business: the twin keeps no such stock."""
+    required(
+        row, "Material", "Plant", "GoodsMovementType", "Supplier", "QuantityInEntryUnit", "EntryUnit"
+    )  # fmt: skip
+    if row["GoodsMovementType"] != "411":
+        raise Problem(
+            400, "M7/001", f"Movement type {row['GoodsMovementType']} takes nothing out of consignment"
+        )
+    move(twin, row["Material"], row["Plant"], "unrestricted", quantity(row, "QuantityInEntryUnit"))
 
 
 def _detail(rows: list[Fields], header: Fields) -> Fields:
@@ -104,7 +124,7 @@ def _detail(rows: list[Fields], header: Fields) -> Fields:
     return {
         "order": rows[0].get("PurchaseOrder") or rows[0].get("SalesOrder", ""), "movement": rows[0]["GoodsMovementType"], "posted_on": header["PostingDate"],
         "quantities": {material: f"{total:f}" for material, total in totals.items()},
-        "types": sorted(kinds),
+        "types": sorted(kinds), "supplier": rows[0].get("Supplier", ""),
         "texts": sorted({row["MaterialDocumentItemText"] for row in rows if row.get("MaterialDocumentItemText")}),
     }  # fmt: skip
 
@@ -199,6 +219,7 @@ def read_order(twin: Twin, request: Asked) -> Reply:
         raise Problem(404, "/IWBEP/CM_MGW_RT/020", "Resource not found for segment 'A_PurchaseOrderType'")
     shown = metadata("A_PurchaseOrder", f"'{request.key}'") | {
         "PurchaseOrder": request.key, "Supplier": order.get("supplier", ""), "SupplyingPlant": order["supplying_plant"],
+        "IncotermsClassification": order.get("incoterms", ""),
         "LastChangeDateTime": f"/Date({order['changed']}+0000)/",
         "to_PurchaseOrderItem": {"results": [_item(request.key, line, item) for line, item in order["items"].items()]},
     }  # fmt: skip

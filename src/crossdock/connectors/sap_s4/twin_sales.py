@@ -140,6 +140,7 @@ def new_item(twin: Twin, row: Fields) -> Fields:
         "NetAmount": f"{wanted * Decimal(material['price']):.2f}",
         "SalesDocumentRjcnReason": "",
         "ProductionPlant": row.get("ProductionPlant", ""),
+        "SalesOrderItemCategory": row.get("SalesOrderItemCategory", "TAN"),
         "StorageLocation": "",
         "confirmed": f"{min(wanted, Decimal(material['available'])):.3f}",
         "delivered": "0.000",

@@ -19,6 +19,7 @@ from crossdock.connect.contract import (
 from crossdock.connect.transport import Answer, NoAnswer, NotSent, Transport
 from crossdock.connectors.signed_webhook.signatures import signed_headers
 from crossdock.errors import Misconfigured
+from crossdock.model.order import CancellationAnswered, OrderReleased
 from crossdock.model.shipment import MilestoneRecorded, Notified
 
 CHECK_SECONDS: Final = 10.0
@@ -78,6 +79,9 @@ def _outcome(answer: Answer, call: Call) -> Outcome:
             return Unknown(reason="408: the receiver lost patience")
         case status if status >= 500:
             return Unknown(reason=f"{status} from the receiver")
+        case 409 if call.kind == "warehouse_order.cancel":
+            reason = _told(answer) or "it is on its way"
+            return Done(document=call.effect, receipt=CancellationAnswered(accepted=False, reason=reason))
         case status if 300 <= status < 400:
             return Refused(code=str(status), reason="the receiver redirects, which is not followed")
         case status:
@@ -89,11 +93,16 @@ def _done(answer: Answer, call: Call) -> Done:
     given = told.get("id") if isinstance(told, dict) else None
     document = str(given) if isinstance(given, str | int) else call.effect
     data = msgspec.json.decode(call.body)["data"]
-    receipt: msgspec.Struct = (
-        Notified(data["about"], document)
-        if call.kind == "customer.notify"
-        else MilestoneRecorded(data["milestone"], document)
-    )
+    receipt: msgspec.Struct
+    match call.kind:
+        case "customer.notify":
+            receipt = Notified(data["about"], document)
+        case "warehouse_order.release":
+            receipt = OrderReleased(document)
+        case "warehouse_order.cancel":
+            receipt = CancellationAnswered(accepted=True)
+        case _:
+            receipt = MilestoneRecorded(data["milestone"], document)
     return Done(document=document, receipt=receipt)
 
 

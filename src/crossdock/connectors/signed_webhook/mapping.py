@@ -12,11 +12,11 @@ from crossdock.errors import Rejected, Unsupported
 from crossdock.model.envelope import NewEvent
 from crossdock.model.party import Party, People
 from crossdock.model.registry import EVENTS, TYPE_PREFIX, decode, short_type
-from crossdock.model.requests import Notify, RecordMilestone
+from crossdock.model.requests import CancelRelease, Notify, RecordMilestone, ReleaseOrder
 from crossdock.model.thread import KEY_LENGTH_MAX
 
 OWN_WORK: Final = (
-    "availability.changed.", "claim.", "effect.", "identifier.", "masterData.", "message.", "order.returnAsked.", "return.matched.", "stock.reconciled.", "thread.", "timer.",
+    "availability.changed.", "claim.", "effect.", "identifier.", "masterData.", "message.", "order.returnAsked.", "return.matched.", "stock.opened.", "stock.reconciled.", "thread.", "timer.",
 )  # fmt: skip
 """Facts that only the hub itself can state; nobody outside may send them."""
 EVENTS_MAX: Final = 1000
@@ -123,10 +123,30 @@ def from_payload(kind: str, payload: msgspec.Struct, people: People, _account: A
             data = _notification(payload, people.buyer)
         case RecordMilestone() if kind == "milestone.record":
             data = msgspec.to_builtins(payload)
+        case ReleaseOrder() if kind == "warehouse_order.release":
+            data = _purchase(payload, people.ship_to)
+        case CancelRelease() if kind == "warehouse_order.cancel":
+            data = msgspec.to_builtins(payload)
         case _:
             raise Unsupported(kind)
-    at = payload.at.isoformat() if payload.at else None
+    when: datetime | None = getattr(payload, "at", None)
+    at = when.isoformat() if when else None
     return msgspec.json.encode({"type": kind, "timestamp": at, "data": data})
+
+
+def _purchase(payload: ReleaseOrder, ship_to: Party) -> dict[str, Any]:
+    """What a supplier is to send where; what our customer pays is none of his business."""
+    told: dict[str, Any] = msgspec.to_builtins(payload)
+    lines = [
+        {
+            "line": x.line,
+            "item": x.item,
+            "quantity": msgspec.to_builtins(x.ordered),
+            "description": x.description,
+        }
+        for x in payload.lines
+    ]
+    return told | {"lines": lines, "release": payload.release, "ship_to": msgspec.to_builtins(ship_to)}
 
 
 def _notification(payload: Notify, buyer: Party) -> dict[str, Any]:

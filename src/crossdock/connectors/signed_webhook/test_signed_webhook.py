@@ -5,6 +5,7 @@ import json
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
@@ -23,9 +24,12 @@ from crossdock.connectors.signed_webhook.connector import CONNECTOR
 from crossdock.connectors.signed_webhook.signatures import signed_headers
 from crossdock.connectors.signed_webhook.twin import build
 from crossdock.errors import Misconfigured, Rejected, Unauthenticated, Unsupported
+from crossdock.model.money import Money
+from crossdock.model.order import CancellationAnswered, OrderLine, OrderReleased
 from crossdock.model.party import Party, People
-from crossdock.model.registry import EVENTS
-from crossdock.model.requests import Notify, RecordMilestone
+from crossdock.model.quantity import Quantity
+from crossdock.model.registry import EFFECTS, EVENTS
+from crossdock.model.requests import CancelRelease, Notify, RecordMilestone, ReleaseOrder
 from crossdock.model.shipment import MilestoneRecorded, Notified
 
 HERE = Path(__file__).parent
@@ -198,9 +202,14 @@ class Stage:
 
     def call(self, payload: msgspec.Struct, *, effect: str = EFFECT, seconds: float = 5.0) -> Call:
         assert CONNECTOR.render
-        kind = "customer.notify" if isinstance(payload, Notify) else "milestone.record"
+        kind = next(kind for kind, shape in EFFECTS.items() if isinstance(payload, shape))
         body = CONNECTOR.render(kind, payload, PEOPLE, self.account)
         return Call(effect=effect, attempt=1, kind=kind, body=body, timeout_seconds=seconds)
+
+
+ORDERED = OrderLine("1", "WID-1", Quantity(Decimal(2)), Money(Decimal("19.90"), "EUR"))
+PURCHASE = ReleaseOrder("shopify-eu/5001", "#1042", "DROP1", (ORDERED,), "standard")
+STOP = CancelRelease("shopify-eu/5001", "DROP1", "changed his mind")
 
 
 async def serve(app: web.Application) -> tuple[web.AppRunner, str]:
@@ -372,3 +381,26 @@ class TestReceive:
             while not stage.messages:
                 await asyncio.sleep(0.01)
         assert stage.messages[0].headers["webhook-id"] == "msg_1"
+
+
+async def test_a_supplier_takes_and_stops_orders(stage: Stage) -> None:
+    """Once each, without what our customer pays; 409 says that it cannot be stopped any more, other refusals are refusals."""
+    taken = await stage.client.send(stage.call(PURCHASE))
+    again = await stage.client.send(stage.call(PURCHASE))
+    assert isinstance(taken, Done)
+    assert taken == again
+    assert taken.receipt == OrderReleased(taken.document)
+    assert b"19.90" not in stage.call(PURCHASE).body
+
+    await stage.quirk(cancel_refused=1.0)
+    refused = await stage.client.send(stage.call(STOP, effect=EFFECT[:-1] + "1"))
+    assert isinstance(refused, Done)
+    assert refused.receipt == CancellationAnswered(accepted=False, reason="it is packed")
+    await stage.quirk(cancel_refused=0.0)
+    stopped = await stage.client.send(stage.call(STOP, effect=EFFECT[:-1] + "2"))
+    assert isinstance(stopped, Done)
+    assert stopped.receipt == CancellationAnswered(accepted=True)
+    assert [effect for effect, _ in await stage.journal()] == [
+        "warehouse_order.release",
+        "warehouse_order.cancel",
+    ]

@@ -24,6 +24,8 @@ RESIGN_SECONDS: Final = 60
 REFERENCES: Final = {
     "customer.notify": ("about", "reference", "shipment"),
     "milestone.record": ("shipment", "reference", "milestone"),
+    "warehouse_order.release": ("reference", "release"),
+    "warehouse_order.cancel": ("reference", "release"),
 }
 """Message type → the fields of the business reference; the first must be there, others may be empty."""
 TYPE_PREFIX: Final = "crossdock.logistics."
@@ -81,6 +83,8 @@ def _receiver(twin: Twin) -> Any:
             return web.json_response({"message": "type and data are needed"}, status=422)
         if not message["data"].get(REFERENCES[message["type"]][0]):
             return web.json_response({"message": f"{REFERENCES[message['type']][0]} is missing"}, status=422)
+        if message["type"] == "warehouse_order.cancel" and twin.quirks.hits("cancel_refused"):
+            return web.json_response({"message": "it is packed"}, status=409)
         document = _take(twin, request.headers["webhook-id"], message, reference)
         if twin.quirks.hits("answer_lost"):
             return await lose_answer(request)
