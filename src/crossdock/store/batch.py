@@ -27,9 +27,9 @@ def lot_mark(item: str, lot: str) -> str:
 
 _STATES = """
 insert into thread_state as t (thread, p, thread_key, kind, version, state, phase, waiting_on, waiting_since, owner, done, parked,
-    first_segment, number, units, lots)
+    first_segment, number, units, lots, master_changed_at)
 select thread, p, thread_key, kind, version, state, phase, waiting_on, waiting_since, owner, done, parked, first_segment, number,
-    string_to_array(units, ' '), string_to_array(lots, E'\\n')
+    string_to_array(units, ' '), string_to_array(lots, E'\\n'), case when kind in ('item', 'location') then clock_timestamp() end
 from unnest($1::bytea[], $2::smallint[], $3::text[], $4::text[], $5::smallint[], $6::bytea[], $7::text[], $8::text[],
     $9::timestamptz[], $10::text[], $11::boolean[], $12::text[], $13::integer[], $14::text[], $15::text[], $16::text[])
     as n (thread, p, thread_key, kind, version, state, phase, waiting_on, waiting_since, owner, done, parked, first_segment, number, units,
@@ -37,8 +37,9 @@ from unnest($1::bytea[], $2::smallint[], $3::text[], $4::text[], $5::smallint[],
 on conflict (thread) do update set version = excluded.version, state = excluded.state, phase = excluded.phase,
     waiting_on = excluded.waiting_on, waiting_since = excluded.waiting_since, owner = excluded.owner,
     done = excluded.done, parked = excluded.parked, number = excluded.number, units = excluded.units, lots = excluded.lots,
-    updated_at = clock_timestamp()
+    master_changed_at = excluded.master_changed_at, updated_at = clock_timestamp()
 """
+"""No index may be on `updated_at`: whatever changes an indexed column is written to every index."""
 
 
 async def write_states(connection: Connection, rows: Sequence[tuple[Any, ...]]) -> None:

@@ -37,15 +37,15 @@ class Codes:
             return
         self._next = monotonic() + READ_EVERY_SECONDS
         rows = await connection.fetch(
-            "select thread_key, state, updated_at from thread_state"
-            " where kind in ('item', 'location') and updated_at > $1 order by updated_at",
+            "select thread_key, state, master_changed_at from thread_state"
+            " where master_changed_at > $1 order by master_changed_at",
             self._since - OVERLAP,
         )
         for row in rows:
             if self._known.get(row["thread_key"]) != row["state"]:
                 self._known[row["thread_key"]] = row["state"]
                 self._learn(row["thread_key"].partition("/")[0], _decode(row["state"]))
-            self._since = max(self._since, row["updated_at"])
+            self._since = max(self._since, row["master_changed_at"])
 
     def _learn(self, kind: str, state: State) -> None:
         """A renamed item keeps the code it had among us: orders and stock under way mean the same thing."""
