@@ -21,8 +21,9 @@ from crossdock.processes.catalogue import OWN, PROCESSES, heard_by
 from crossdock.processes.parallel import silences
 from crossdock.processes.policy import Policy
 from crossdock.processes.routing import consigned
-from crossdock.store.batch import lot_mark
+from crossdock.store.batch import StateRow, lot_mark
 from crossdock.store.log import Row, event_row
+from crossdock.store.pool import as_text
 from crossdock.store.stock import CLAIM_BUCKETS, Wish
 
 SOURCE = "crossdock"
@@ -224,7 +225,7 @@ class Batch:
             )
         )  # fmt: skip
 
-    def finish(self) -> list[tuple[Any, ...]]:
+    def finish(self) -> list[tuple[StateRow, bytes]]:
         """Rows for `thread_state`; to be called once, after the last event."""
         rows = []
         for thread in self.out.threads.values():
@@ -235,12 +236,13 @@ class Batch:
                 self.out.cases.append((thread.hash, thread.key, went_on))
             if summary.waiting_on != thread.waiting_on or thread.waiting_since is None:
                 thread.waiting_on, thread.waiting_since = summary.waiting_on, self.now
-            rows.append((
-                thread.hash, partition_of(thread.hash), thread.key, thread.kind, process.version if process else 0,
-                _ENCODE(thread.state), summary.phase, summary.waiting_on, thread.waiting_since, summary.owner,
-                summary.done, thread.parked, thread.first_segment, summary.number or None, " ".join(summary.units) or None,
+            row = StateRow(
+                as_text(thread.hash), partition_of(thread.hash), thread.key, thread.kind, process.version if process else 0,
+                summary.phase, summary.waiting_on, thread.waiting_since, summary.owner, summary.done, thread.parked,
+                thread.first_segment, summary.number or None, " ".join(summary.units) or None,
                 "\n".join(lot_mark(*x) for x in summary.lots) or None,
-            ))  # fmt: skip
+            )  # fmt: skip
+            rows.append((row, _ENCODE(thread.state)))
         return rows
 
 
