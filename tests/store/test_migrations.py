@@ -2,6 +2,7 @@
 
 import asyncio
 
+import asyncpg
 import pytest
 
 from crossdock.errors import Misconfigured
@@ -77,3 +78,15 @@ async def test_a_failed_migration_leaves_nothing_behind(empty_dsn: str) -> None:
     assert await connection.fetchval("select to_regclass('event')") is None
     assert await connection.fetchval("select count(*) from schema_migration") == 0
     await connection.close()
+
+
+async def test_no_index_follows_what_every_update_changes(connection: asyncpg.Connection) -> None:
+    """Each update of a thread or a balance would be written to all indexes of its table, and none stay in its page."""
+    found = await connection.fetch(
+        "select i.indexrelid::regclass::text from pg_index i join pg_depend d on d.objid = i.indexrelid"
+        " join pg_attribute a on a.attrelid = i.indrelid and a.attnum = d.refobjsubid and d.refobjid = i.indrelid"
+        " where i.indrelid in ('thread_state'::regclass, 'stock_balance'::regclass)"
+        " and a.attname in ('updated_at', 'state', 'version')"
+    )
+
+    assert [row[0] for row in found] == []

@@ -34,7 +34,7 @@ UNPACKED: Final[tuple[Part, ...]] = ("picked",)
 UNRELEASED: Final[tuple[Part, ...]] = ("allocated",)
 
 
-class Line(msgspec.Struct, frozen=True, gc=False):
+class Line(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
     """One order line, or its share at one node, or what was packed in its place; all quantities in `unit`."""
 
     line: str
