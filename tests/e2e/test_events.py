@@ -58,6 +58,7 @@ async def test_one_event_is_appended_and_processed(api: Api) -> None:
     [
         ({"type": "crossdock.logistics.order.teleported.v1"}, "/type"),
         ({"subject": "planet/mars"}, "/subject"),
+        ({"source": "crossdock"}, "/source"),
         ({"id": ""}, "/id"),
         ({"time": "2026-11-20T10:00:00"}, "/time"),
         ({"data": {"place": {"item": 5}}}, "/data/place/item"),

@@ -15,6 +15,7 @@ from crossdock.model.envelope import CloudEvent, NewEvent
 from crossdock.model.registry import EVENTS, decode, short_type
 from crossdock.model.thread import KEY_LENGTH_MAX
 from crossdock.processes.catalogue import PROCESSES
+from crossdock.runtime.batch import SOURCE
 from crossdock.runtime.intake import Raw, Unavailable, subject_named
 from crossdock.store.log import Item
 
@@ -136,6 +137,12 @@ def _read(body: bytes) -> tuple[NewEvent | None, str, dict[str, str]]:
         )
     if not envelope.id or not envelope.source:
         return None, "", {"pointer": "/id", "detail": "id and source are required and not empty", "kept": "1"}
+    if envelope.source == SOURCE:
+        return (
+            None,
+            "",
+            {"pointer": "/source", "detail": f"{SOURCE} is the hub itself: name yourself", "kept": "1"},
+        )
     if envelope.time is not None and envelope.time.tzinfo is None:
         return None, "", {"pointer": "/time", "detail": "needs an offset (RFC 3339)", "kept": "1"}
     try:
