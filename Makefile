@@ -3,8 +3,8 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 SEED ?= 1
-# Hubs of different files run side by side; files in order, so that a directory shares its hub.
-JOBS ?= 2
+# Hubs of different files run side by side (they wait for most of the time); files in order, so that a directory shares its hub.
+JOBS ?= 3
 
 .PHONY: help setup demo test check lock clean
 
