@@ -158,6 +158,33 @@ def test_a_shop_is_not_asked_to_show_more_than_it_sold() -> None:
     assert said in compare(found, set()).lost
 
 
+@pytest.mark.parametrize(("shipped", "lost"), [(2, False), (1, True)])
+def test_a_marketplace_is_not_told_of_more_than_it_sold(shipped: int, lost: bool) -> None:
+    """One package for two parcels is enough where it confirmed all that was sold, and only there."""
+    found, order = books(), "amazon-eu/306-1"
+    sold = [{"sku": "WID-1", "quantity": 2, "shipped": shipped}]
+    found.shop_orders[order] = {"id": "306-1", "status": "Shipped", "lines": sold, "packages": {}}
+    confirmed = {"effect": "fulfilment.create", "reference": f"wms-1/S-7|{order}", "key": "1", "detail": {}}
+    found.journals["amazon-eu"] = [{"id": 1, **confirmed}]
+    for number, key in enumerate(("S-7", "S-8"), 90):
+        left = {"lines": [{"reference": order, "line": "1", "item": "WID-1", "quantity": "2"}]}
+        found.journals["wms-1"].append(
+            {
+                "id": number,
+                "effect": "shipment.departed",
+                "reference": f"wms-1/{key}",
+                "key": key,
+                "detail": left,
+            }
+        )
+    found.journals["amazon-eu"].append(
+        {"id": 2, "effect": "order.placed", "reference": order, "key": "2", "detail": {}}
+    )
+
+    said = f"{order} left in 2 shipments, amazon-eu has 1 packages"
+    assert (said in compare(found, set()).lost) is lost
+
+
 def erp(effect: str) -> Callable[[Books], Any]:
     def change(found: Books) -> None:
         row = next(row for row in found.journals["sap-1"] if row["effect"] == effect)
