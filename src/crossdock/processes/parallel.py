@@ -17,13 +17,11 @@ QUESTIONS: Final = frozenset({"inbound.fetch", "item.fetch"})
 
 def silences(state: msgspec.Struct | None, do: Do, policy: Policy) -> str:
     """Why this is not sent; empty where it is. `state` is that of the thread that wishes it."""
-    parallel = {name: node for name, node in policy.routing.nodes.items() if node.parallel}
-    if not parallel or do.kind in QUESTIONS:
+    if do.kind in QUESTIONS:
         return ""
-    named = getattr(do.payload, "location", "")
-    for name in (named, _home(state)):
-        node = parallel.get(name)
-        if node is not None and do.kind not in node.sends:
+    nodes = policy.routing.nodes
+    for name in (getattr(do.payload, "location", ""), _home(state)):
+        if name in nodes and nodes[name].parallel and do.kind not in nodes[name].sends:
             return f"{name} runs in parallel: nothing is sent for it"
     return ""
 

@@ -234,8 +234,8 @@ def summary(state: State, _policy: Policy) -> Summary:
     return Summary(phase, done=True, number=state.serial)
 
 
-def _tell(item: str, serial: str, **fields: str) -> Tell:
-    return Tell(thread_key(KIND, item, serial), SerialMoved(item, serial, **fields))  # type: ignore[arg-type]
+def _tell(moved: SerialMoved) -> Tell:
+    return Tell(thread_key(KIND, moved.item, moved.serial), moved)
 
 
 def tell(
@@ -243,9 +243,7 @@ def tell(
 ) -> list[Intent]:  # fmt: skip
     """What a movement says of its pieces."""
     return [
-        _tell(
-            x.item, serial, did=did, location=location, thread=thread, document=document, order=order, lot=getattr(x, "lot", "")
-        )
+        _tell(SerialMoved(x.item, serial, did, location, thread, document, order=order, lot=getattr(x, "lot", "")))
         for x in lines
         for serial in x.serials
     ]  # fmt: skip
@@ -254,9 +252,7 @@ def tell(
 def tell_packed(packages: Iterable[Package], did: Did, location: str, thread: str) -> list[Intent]:
     """What a shipment says of the pieces in its packages."""
     return [
-        _tell(
-            x.item, serial, did=did, location=location, thread=thread, sscc=package.sscc, order=x.order, lot=x.lot
-        )
+        _tell(SerialMoved(x.item, serial, did, location, thread, sscc=package.sscc, order=x.order, lot=x.lot))
         for package in packages
         for x in package.lines
         for serial in x.serials

@@ -161,6 +161,7 @@ class Round:
             self.answers[name] = (job.fingerprint, job.answer)
         for job in self.repeated:
             job.repeats(self.answers[job.wanted.claim])
+        self.repeated.clear()
         return names
 
     def _act(self, settled: Settled, job: Acting) -> None:

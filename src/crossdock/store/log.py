@@ -246,7 +246,8 @@ class _Appended(msgspec.Struct, omit_defaults=True, gc=False):
 async def append_at_once(connection: Connection, items: Sequence[Item], segment: int) -> None:
     """As `append`, in a transaction of its own and one round trip; for items few enough that round trips are what counts.
 
-    All goes as three JSON texts: the driver needs three times as long for an array per column. Messages in it have no unmapped fields (`fits_at_once`).
+    All goes as three JSON texts: the driver needs three times as long for an array per column.
+    Messages in it have no unmapped fields (`fits_at_once`).
     """
     first = _first_of(items)
     messages = {id(item.message): item.message for item in first.values() if item.message}
