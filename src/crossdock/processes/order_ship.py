@@ -95,11 +95,13 @@ def update_reservation(state: State, policy: Policy) -> list[Intent]:
 
 
 def _taken(state: State, line: Line) -> Decimal:
-    """How much of it the warehouse has taken: shares as a whole, kits as far as all of their components are."""
+    """How much of it the warehouse has taken: shares but for what was taken off them since, kits as far as all of their
+    components are. What is packed beyond the order the ERP hears when it leaves.
+    """
     if line.kit_of:
         return Decimal(0)
     if line.allocated or line.picked or line.shipped:
-        return line.ordered
+        return line.ordered - line.cancelled - line.short_closed - line.substituted_out
     return whole_kits(state.lines, line.line, lambda x: x.allocated + x.picked + x.shipped)
 
 

@@ -1,9 +1,11 @@
 """What goes wrong with an order's goods: not found on the shelf, sent back, lost; and standing holds."""
 
+from collections.abc import Iterable
+
 import msgspec
 
 from crossdock.model.envelope import Recorded
-from crossdock.model.order import HoldPlaced, LinesShort, LinesUndeliverable
+from crossdock.model.order import HoldPlaced, LineShipped, LinesShort, LinesUndeliverable
 from crossdock.model.stock import StockPlace
 from crossdock.model.thread import reference_of
 from crossdock.processes import order_cancel, order_kits
@@ -24,12 +26,21 @@ def short_picked(state: State, event: Recorded, policy: Policy) -> Step:
     data: LinesShort = event.data
     live = still_worked_on(state, data.lines)
     if not live:
-        return Step(state, _left_the_shelf(state, data))
-    told = [Told(x.line, x.item, x.quantity.value, x.lot) for x in live]
+        return Step(state, _left_the_shelf(state, data.lines, data.location))
+    mine = {(x.line, x.item) for x in state.lines}
+    instead = [x for x in live if (x.line, x.item) not in mine]
+    told = [Told(x.line, x.item, x.quantity.value, x.lot) for x in live if x not in instead]
     target: Part = "short_closed" if policy.short_pick == "cancel" else "backordered"
     state, moves, _ = move_lines(
         state, told, target, location=data.location, goal="outside", ways=("allocated", "reserved")
     )
+    if instead:  # a substitute was looked for: it is missing, what was ordered lies where it was
+        kept = [Told(x.line, "", x.quantity.value) for x in instead]
+        state, freed, _ = move_lines(
+            state, kept, target, location=data.location, ways=("allocated", "reserved")
+        )
+        moves += [*_left_the_shelf(state, instead, data.location), *freed, *published(freed)]
+        told += kept
     if not moves:
         return Step(state, (), "stale")
     if state.cancel in ("waiting_for_warehouse", "agreed"):
@@ -50,13 +61,11 @@ def short_picked(state: State, event: Recorded, policy: Policy) -> Step:
     return Step(roll_up(state), (*moves, *more))
 
 
-def _left_the_shelf(state: State, data: LinesShort) -> tuple[Intent, ...]:
-    """Found missing for work that was stopped: no order lacks it, the shelf does."""
+def _left_the_shelf(state: State, lines: Iterable[LineShipped], location: str) -> tuple[Intent, ...]:
+    """Found missing for work that was stopped, or in place of what was ordered: no order lacks it, the shelf does."""
     moves = tuple(
-        Move(
-            StockPlace(x.item, data.location, x.lot, state.owner), "available", "outside", x.quantity.value, x.quantity.unit, "", x.line
-        )
-        for x in data.lines
+        Move(StockPlace(x.item, location, x.lot, state.owner), "available", "outside", x.quantity.value, x.quantity.unit, "", x.line)
+        for x in lines
     )  # fmt: skip
     return (*moves, *published(moves))
 

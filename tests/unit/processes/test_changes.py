@@ -117,6 +117,11 @@ class House(Floor):
                 assert not self.delivered
                 self.erp = {}
                 self.tell(o.SalesOrderCancelled("4711"), call.object)
+            case "reservation.update":
+                for x in payload.lines:
+                    assert x.quantity.value <= (self.erp or {})[x.item], (
+                        "more would be confirmed than was ordered"
+                    )
             case "goods_issue.post":
                 for x in payload.lines:
                     self.delivered[x.item] = self.delivered.get(x.item, 0) + int(x.quantity.value)
@@ -361,3 +366,31 @@ def test_an_order_that_is_cancelled_while_its_change_is_checked_leaves_no_sales_
     house.end()
 
     assert (house.state.phase, house.erp) == ("cancelled", {})
+
+
+def test_what_was_not_found_is_not_reserved_once_the_sales_order_comes() -> None:
+    """The ERP's answer is late; by then a short pick took a piece off the order, which the ERP hears of first."""
+    policy = msgspec.structs.replace(AT_ONCE, erp="erp", short_pick="cancel")
+    floor = Floor([("WID-1", 3)], {("WID-1", ""): (3, None)}, policy=policy)
+    floor.allocate(("1", "WID-1", 3, ""))
+    floor.say(o.LinesShort((o.LineShipped("shop/1", "1", "WID-1", Quantity(Decimal(1))),), "SITE1"))
+    floor.say(o.SalesOrderPosted("4711"), "shop/1")
+
+    [reserved] = floor.told("reservation.update")
+    assert [x.quantity.value for x in reserved.lines] == [2]
+
+
+def test_a_substitute_that_was_not_found_lets_the_line_wait() -> None:
+    """The warehouse looked for something else: that left its shelf, and what was ordered lies there for whoever is next."""
+    floor = Floor(
+        [("WID-1", 2), ("CBL-1", 1)], {("WID-1", ""): (2, None), ("CBL-1", ""): (1, None)}, policy=AT_ONCE
+    )
+    floor.shelf("WID-2", "", 5, None)
+    floor.allocate(("1", "WID-1", 2, ""), ("2", "CBL-1", 1, ""))
+    floor.say(o.LinesShort((o.LineShipped("shop/1", "1", "WID-2", Quantity(Decimal(2))),), "SITE1"))
+
+    assert floor.part("backordered") == {("WID-1", ""): 2}
+    assert floor.bucket("available") == {("WID-1", ""): 2, ("WID-2", ""): 3}
+    floor.say(TimerFired("backorder"))
+    assert floor.part("reserved") == {("WID-1", ""): 2}
+    assert floor.short == 0
