@@ -198,6 +198,17 @@ class TestFulfilment:
         [shown] = await stage.get("orders")
         assert shown["fulfilment_status"] == "fulfilled"
 
+    async def test_what_the_customer_took_off_too_late_is_left_out(self, stage: Stage) -> None:
+        """It left all the same; the storefront shows the rest with its numbers."""
+        order = await stage.place({"sku": "WID-1", "quantity": 4}, {"sku": "MUG-1", "quantity": 1})
+        async with stage.http.post(
+            f"{stage.url}/_twin/orders/{order['id']}/edit", json={"quantities": {"WID-1": 1, "MUG-1": 0}}
+        ) as told:
+            assert told.status == 200
+        done(await stage.client.send(stage.fulfilment(order)))
+        [shown] = await stage.get("orders")
+        assert [x["quantity"] for f in shown["fulfilments"] for x in f["lines"]] == [1]
+
     async def test_an_unanswered_one_is_found(self, stage: Stage) -> None:
         """The answer is lost, the look-up finds what was done."""
         order = await stage.place()

@@ -137,7 +137,8 @@ class Shop:
                 line["open"] += wanted - line.get("current", line["quantity"])
                 line["current"] = wanted
                 line["quantity"] = max(line["quantity"], wanted)
-        order["lines"] += [self._line(line) for line in wish.get("lines", [])]
+        added = [self._line(line) for line in wish.get("lines", [])]
+        order["lines"] += [line | {"first": 0, "current": line["quantity"]} for line in added]
         order["customer"] |= wish.get("customer", {})
         order["updated_at"] = now()
         self.move_available(order, -1)
