@@ -83,3 +83,39 @@ async def test_nobody_takes_the_load(group: Group) -> None:
 
     assert case["owner"] == "transport"
     assert await group.booked(reference, "goods_issue.post") == {}
+
+
+async def test_a_spoilt_label_is_made_again_and_paid_once(group: Group) -> None:
+    """The old label is voided; what is accrued is the price of the one that travels."""
+    async with group.quirks("wms-1", late_truck=1.0):
+        reference = await group.buy(("WID-1", 1))
+        [thread] = await group.until_shipments(reference, 1, "labelled")
+        event = {
+            "specversion": "1.0", "id": f"again-{thread}", "source": "packing-desk", "subject": thread,
+            "type": "crossdock.logistics.label.reprintRequested.v1", "data": {"by": "packing desk", "reason": "it is torn"},
+        }  # fmt: skip
+        answer = await group.api.post("/v1/events", event)
+        assert answer.status == 202, answer.body
+        await group.until(reference, "completed")
+
+    shipment = thread.partition("/")[2]
+
+    async def keys(effect: str) -> list[str]:
+        return [x["key"] for x in await group.journal("ups-1", effect) if x["reference"] == shipment]
+
+    first, second = await keys("label.create")
+    assert await keys("label.void") == [first]
+    assert [x["tracking"] for x in (await group.story(thread))["packages"]] == [second]
+    assert len(await entries(group, "freight.accrue", thread)) == 1
+
+
+async def test_what_comes_back_was_carried_all_the_same(group: Group) -> None:
+    """A parcel that its receiver refused is not billed to him; its freight stands accrued, once."""
+    async with group.quirks("ups-1", returned=1.0):
+        reference = await group.buy(("WID-1", 1))
+        await group.until_case(f"order/{reference}", "returned")
+
+    [thread] = await group.shipments(reference)
+    assert len(await entries(group, "freight.accrue", thread)) == 1
+    assert await entries(group, "freight.adjust", thread) == []
+    assert await group.booked(reference, "invoice.release") == {}

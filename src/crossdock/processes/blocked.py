@@ -1,13 +1,20 @@
 """What every thread does when one of its effects is refused, unclear, retried or done: open and close the case."""
 
 from crossdock.model.envelope import Recorded
-from crossdock.processes.intents import CloseCase, Intent, OpenCase, Retry
+from crossdock.processes.intents import CloseCase, Intent, OpenCase, Retry, Step
 
 TYPES = ("effect.refused.v1", "effect.unclear.v1", "effect.retryRequested.v1")
 _OWNERS = dict.fromkeys(
     ("goods_issue.post", "invoice.release", "freight.accrue", "goods_receipt.post", "transfer_issue.post", "consignment.withdraw",
      "credit.post"), "finance"
 )  # fmt: skip
+
+
+def follow_ups(event: Recorded, step: Step) -> tuple[Intent, ...]:
+    """Of an event about an effect; no case where the process itself knows that nobody is needed."""
+    found = intents(event)
+    closed = {x.key for x in step.intents if isinstance(x, CloseCase)} if found else ()
+    return tuple(x for x in found if not (isinstance(x, OpenCase) and x.key in closed))
 
 
 def intents(event: Recorded) -> tuple[Intent, ...]:

@@ -17,6 +17,8 @@ from crossdock.processes.policy import Policy
 
 VERSION = 1
 WAITING_MAX = 5000
+ANYBODY: Final = "any"
+"""Issuer of a code that all systems use."""
 replace = msgspec.structs.replace
 _DEFINED: Final[dict[str, str]] = {
     "item.defined.v1": "item", "customer.defined.v1": "customer", "location.defined.v1": "location",
@@ -124,7 +126,10 @@ def _replaced(state: State, event: Recorded, kind: str, now: str, policy: Policy
     if state.now == now:
         return Step(state, (), "duplicate")
     told: tuple[Intent, ...] = tuple(Tell(f"{kind}/{now}", waiting) for waiting in state.waiting)
-    return Step(replace(state, now=now, waiting=()), told)
+    found = (
+        (Bind(f"{kind}-code", ANYBODY, now),) if kind == "item" else ()
+    )  # a customer's other number has a record
+    return Step(replace(state, now=now, waiting=()), (*found, *told))
 
 
 def summary(state: State, _policy: Policy) -> Summary:

@@ -5,36 +5,32 @@ from datetime import datetime
 
 import msgspec
 
-from crossdock.model import requests
 from crossdock.model.envelope import Recorded
 from crossdock.model.order import LinesPacked, LinesShipped, LinesUnpacked
 from crossdock.model.shipment import LabelGenerated, LabelledPackage, LoadAccepted, Package, ShipmentPacked
 from crossdock.model.thread import reference_of
-from crossdock.processes import freight, scans, serial
+from crossdock.processes import freight, label, scans, serial
 from crossdock.processes.authority import not_theirs
 from crossdock.processes.intents import (
     Bind,
     ClearTimer,
     CloseCase,
-    Do,
     Intent,
     OpenCase,
     SetTimer,
     Step,
     Summary,
     Tell,
-    Withdraw,
 )
 from crossdock.processes.policy import Policy
-from crossdock.processes.routing import TransportRoute, route_transport
 from crossdock.processes.shipment_state import (
     RANK,
     VERSION,
+    Label,
     State,
     Track,
     by_order,
     initial,
-    kilograms,
     may_leave,
 )
 
@@ -60,7 +56,7 @@ def _packed(state: State, event: Recorded, policy: Policy) -> Step:
         state, shipment=reference_of(event.thread), location=data.location, service=data.service, destination=data.destination,
         warehouse=policy.source_at(event.source, data.location), packages=data.packages, people=event.sealed, subject=event.subject,
     )  # fmt: skip
-    state, intents = _carry(state, policy)
+    state, intents = label.carry(state, policy)
     intents += _tell_packed(state)
     intents += serial.tell_packed(data.packages, "packed", data.location, event.thread)
     if state.departed_early_at is not None:
@@ -83,8 +79,8 @@ def _packed_again(state: State, event: Recorded, policy: Policy) -> Step:
     if packages == state.packages or state.departed_at is not None or state.cancelled:
         return Step(state, (), "duplicate")
     told = [*_tell_unpacked(state, "packed again"), *_repacked(state, packages)]
-    state, voided = _take_back(state, policy, "packed again")
-    state, carried = _carry(replace(state, packages=packages), policy)
+    state, voided = label.take_back(state, policy, "packed again")
+    state, carried = label.carry(replace(state, packages=packages), policy)
     return Step(state, (*told, *_tell_packed(state), *voided, *carried))
 
 
@@ -96,74 +92,43 @@ def _repacked(state: State, packages: tuple[Package, ...]) -> list[Intent]:
     ]
 
 
-def _carry(state: State, policy: Policy) -> tuple[State, list[Intent]]:
-    """Ask whoever the transport table names: a parcel carrier for labels, or the TMS for a carrier."""
-    route = _route(state, policy)
-    state = replace(state, by=route.by, account=route.system, routed=route.because, labels=state.labels + 1)
-    if route.by == "tms":
-        payload: msgspec.Struct = requests.TenderLoad(
-            state.shipment, state.location, route.service, state.packages, state.destination
-        )
-        kind = "load.tender"
-    else:
-        payload = requests.CreateLabel(
-            state.shipment, state.location, route.service, state.packages, state.destination
-        )
-        kind = "label.create"
-    do = Do(
-        kind, route.system, state.shipment, payload, state.shipment, state.labels - 1, state.people, state.subject, 2
-    )  # fmt: skip
-    return state, [do]
-
-
-def _route(state: State, policy: Policy) -> TransportRoute:
-    given = {
-        "node": state.location, "country": state.destination.country, "region": state.destination.region,
-        "service": state.service,
-    }  # fmt: skip
-    return route_transport(
-        policy.routing, given, kilograms(state.packages), len(state.packages), policy.carrier
-    )
-
-
-def _account(state: State, policy: Policy) -> str:
-    return state.account or policy.carrier
-
-
 def _labelled(state: State, event: Recorded, policy: Policy) -> Step:
     data: LabelGenerated = event.data
-    if state.label or data.shipment_id in state.voided:
+    known = (state.label, state.fresh.id if state.fresh else "", *state.voided)
+    if data.shipment_id in known:
         return Step(state, (), "duplicate")
     if state.cancelled:
-        return Step(*_void(state, data.shipment_id, tuple(x.tracking for x in data.packages), policy))
-    numbers = tuple(x.tracking for x in data.packages)
-    state = replace(
-        state, carrier=data.carrier, label=data.shipment_id, freight=data.freight, labelled_at=event.occurred_at,
-        tracks=tuple(Track(x.tracking, x.sscc) for x in data.packages),
-    )  # fmt: skip
-    subscribe = requests.SubscribeTracking(state.shipment, numbers)
-    generation = max(0, state.labels - 1)
-    intents: list[Intent] = [
-        *(Bind("tracking", data.carrier, number) for number in numbers),
-        _attach(state, data.packages, policy),
-        Do(
-            "tracking.subscribe", _account(state, policy), state.shipment, subscribe, state.shipment, generation, priority=4
-        ),
-    ]  # fmt: skip
+        return Step(*label.void(state, label.of(event, state.labels - 1), policy))
+    if state.label:
+        return label.renewed(state, event, policy)
+    state = label.wearing(state, label.of(event, max(0, state.labels - 1)))
+    intents = [*label.subscribe(state, policy), label.attach(state, data.packages, policy)]
     state, told = _gone_already(state, policy)
     return Step(state, (*intents, *told))
 
 
-def _attach(state: State, packages: tuple[LabelledPackage, ...], policy: Policy) -> Do:
-    warehouse = state.warehouse or policy.warehouse_of(state.location)
-    attach = requests.AttachLabel(state.shipment, state.carrier, packages)
-    generation = max(0, state.labels - 1)
-    return Do("label.attach", warehouse, state.shipment, attach, state.shipment, generation, priority=1)
+def _attached(state: State, event: Recorded, policy: Policy) -> Step:
+    """The warehouse put a label on. That of another label than the last one asked for changes nothing."""
+    if state.fresh is None or event.about != label.again(state):
+        return Step(replace(state, label_attached=True))
+    state, intents = label.put_on(state, policy)
+    state, told = _gone_already(state, policy)
+    return Step(state, (*intents, *told))
+
+
+def _refused(state: State, event: Recorded, policy: Policy) -> Step:
+    """A new label that the warehouse will not put on; every other refusal is only a case."""
+    data = event.data
+    if data.kind != "label.attach" or state.fresh is None or event.about != label.again(state):
+        return Step(state, (), "ignored")
+    state, intents = label.not_put_on(state, data.effect, policy)
+    state, told = _gone_already(state, policy)
+    return Step(state, (*intents, *told))
 
 
 def _gone_already(state: State, policy: Policy) -> tuple[State, list[Intent]]:
-    """The truck left before anybody told us who carries it."""
-    if state.departed_at is None:
+    """The truck left before anybody told us who carries it, or which of two labels is on the parcel."""
+    if state.departed_at is None or not may_leave(state):
         return state, []
     left = [*_tell_shipped(state, state.packages), *freight.accrue(state, policy)]
     state, scanned = scans.catch_up(state)
@@ -176,13 +141,13 @@ def _accepted(state: State, event: Recorded, policy: Policy) -> Step:
     if state.pro or data.load in state.voided:
         return Step(state, (), "duplicate")
     if state.cancelled:
-        return Step(*_void(replace(state, load=data.load), data.load, (), policy))
+        return Step(*label.void(state, Label(data.load, generation=state.labels - 1), policy))
     state = replace(
         state, carrier=data.carrier, load=data.load, pro=data.pro, freight=data.freight, labelled_at=event.occurred_at,
         tracks=(Track(data.pro, ""),),
     )  # fmt: skip
     labels = tuple(LabelledPackage(x.sscc, data.pro) for x in state.packages)
-    intents: list[Intent] = [Bind("tracking", data.carrier, data.pro), _attach(state, labels, policy)]
+    intents: list[Intent] = [Bind("tracking", data.carrier, data.pro), label.attach(state, labels, policy)]
     closed = CloseCase("no carrier", f"{data.carrier} took it")
     state, told = _gone_already(state, policy)
     return Step(state, (*intents, closed, *told))
@@ -228,6 +193,8 @@ def _leave(
     left_out = serial.without(state.packages, packages)
     gone = serial.tell_packed(left_out, "unpacked", state.location, thread)
     gone += serial.tell_packed(packages, "shipped", state.location, thread)
+    state, unwanted = label.no_more(state)
+    gone += unwanted
     state = replace(state, packages=packages, departed_at=at, departed_early=(), departed_early_at=None)
     if not may_leave(state):
         return state, gone
@@ -260,62 +227,8 @@ def _cancelled(state: State, event: Recorded, policy: Policy) -> Step:
         return Step(state, (), "duplicate" if state.cancelled else "stale")
     told = _tell_unpacked(state, event.data.reason)
     told += serial.tell_packed(state.packages, "unpacked", state.location, event.thread)
-    state, voided = _take_back(replace(state, cancelled=True), policy, event.data.reason)
+    state, voided = label.take_back(replace(state, cancelled=True), policy, event.data.reason)
     return Step(state, (*told, *voided))
-
-
-def _take_back(state: State, policy: Policy, reason: str) -> tuple[State, list[Intent]]:
-    """Void the label or cancel the load, whichever there is; one that is still asked for is voided when it comes."""
-    if state.label:
-        state, voided = _void(state, state.label, tuple(x.tracking for x in state.tracks), policy)
-        return state, list(voided)
-    if state.load:
-        payload = requests.CancelLoad(state.shipment, state.load, reason or "cancelled")
-        do = Do(
-            "load.cancel",
-            _account(state, policy),
-            state.shipment,
-            payload,
-            state.shipment,
-            state.labels - 1,
-            priority=1,
-        )
-        taken = replace(state, load="", pro="", tracks=(), voided=(*state.voided, state.load), freight=None)
-        return taken, [do]
-    kind = "load.tender" if state.by == "tms" else "label.create"
-    return state, [Withdraw(kind, state.shipment, state.labels - 1)] if state.labels else []
-
-
-def _void(
-    state: State, label: str, tracking: tuple[str, ...], policy: Policy
-) -> tuple[State, tuple[Intent, ...]]:
-    generation = state.labels - 1
-    if state.by == "tms":
-        payload: msgspec.Struct = requests.CancelLoad(state.shipment, label, "cancelled")
-        kind = "load.cancel"
-    else:
-        payload, kind = requests.VoidLabel(state.shipment, label, tracking), "label.void"
-    do = Do(kind, _account(state, policy), state.shipment, payload, state.shipment, generation, priority=1)
-    state = replace(
-        state,
-        label="",
-        pro="",
-        load="",
-        tracks=(),
-        freight=None,
-        label_attached=False,
-        voided=(*state.voided, label),
-    )
-    return state, (do,)
-
-
-def _reprint(state: State, event: Recorded, policy: Policy) -> Step:
-    """A new label for the same boxes; the spoilt one is voided, so that only one is paid."""
-    if state.departed_at is not None or not state.label or state.by == "tms":
-        return Step(state, (), "stale")
-    state, voided = _take_back(state, policy, event.data.reason)
-    state, carried = _carry(state, policy)
-    return Step(state, (*voided, *carried))
 
 
 def _noted(**fields: object) -> "Handler":
@@ -347,9 +260,10 @@ _HANDLERS: dict[str, Handler] = {
     "shipment.packed.v1": _packed,
     "shipment.cancelled.v1": _cancelled,
     "label.generated.v1": _labelled,
-    "label.attached.v1": _noted(label_attached=True),
+    "label.attached.v1": _attached,
+    "effect.refused.v1": _refused,
     "label.voided.v1": _nothing,
-    "label.reprintRequested.v1": _reprint,
+    "label.reprintRequested.v1": label.reprint,
     "load.tendered.v1": _tendered,
     "load.accepted.v1": _accepted,
     "load.declined.v1": _declined,
@@ -387,7 +301,7 @@ def _stands(state: State, policy: Policy) -> tuple[str, str, str]:
         )
     if state.delivered_at is not None or state.undeliverable:
         return ("delivered" if state.delivered_at else state.told), "", ""
-    carrier = state.carrier or _account(state, policy)
+    carrier = state.carrier or label.account(state, policy)
     warehouse = state.warehouse or policy.warehouse_of(state.location)
     if state.departed_at is not None:
         phase = state.told if state.told != "created" else "departed"
@@ -396,5 +310,5 @@ def _stands(state: State, policy: Policy) -> tuple[str, str, str]:
         return "departed", f"the packing message of {warehouse}", warehouse
     if not may_leave(state):
         what = "a carrier from" if state.by == "tms" else "a label from"
-        return "packed", f"{what} {_account(state, policy)}", _account(state, policy)
+        return "packed", f"{what} {label.account(state, policy)}", label.account(state, policy)
     return "labelled", f"ship confirmation by {warehouse}", warehouse

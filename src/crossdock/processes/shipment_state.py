@@ -44,6 +44,17 @@ class Bill(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
     document: str = ""
 
 
+class Label(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
+    """A carrier's label, or a load of a TMS; `generation` is that of the request that made it."""
+
+    id: str
+    carrier: str = ""
+    freight: Money | None = None
+    tracks: tuple[Track, ...] = ()
+    generation: int = 0
+    at: datetime | None = None
+
+
 class State(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
     shipment: str = ""
     """What other systems know it by: the warehouse's number behind its name, since two warehouses count alike."""
@@ -74,6 +85,12 @@ class State(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
     """Why it travels so."""
     labels: int = 0
     """Labels asked for; the last one counts."""
+    label_no: int | None = None
+    """Which of them `label` is."""
+    renewing: bool = False
+    """Another label was asked for, though there is one."""
+    fresh: Label | None = None
+    """It is there, and the warehouse shall put it on."""
     labelled_at: datetime | None = None
     load: str = ""
     pro: str = ""
@@ -94,8 +111,8 @@ def initial(_thread: str) -> State:
 
 
 def may_leave(state: State) -> bool:
-    """Somebody carries it: it has a label, or a carrier accepted its load."""
-    return bool(state.label or state.pro)
+    """Somebody carries it: it has a label (and it is known which), or a carrier accepted its load."""
+    return bool(state.label or state.pro) and state.fresh is None
 
 
 def by_order(packages: tuple[Package, ...]) -> dict[str, tuple[LineShipped, ...]]:

@@ -22,6 +22,7 @@ STAGES = (*UNPICKED, "picked", "packed", "labelled", "loaded", "departed", "canc
 """The states of an order in their order; it stands where the slowest of its shipments stands."""
 STEPS_PER_TICK_MAX = 200
 MERGE_PACES = 5
+TRUCK_PACES = 20
 REORDER_SECONDS_MAX = 2.0
 TARE_KG = Decimal("0.2")
 PIECE_KG = Decimal("0.5")
@@ -95,7 +96,8 @@ class Floor:
         self.books.put("shipment", shipment["number"], shipment)
         if first:
             self.books.journal("label.attach", reference, shipment["number"])
-            self._advance(shipment, "labelled", next_step="load")
+            late = self.twin.quirks.hits("late_truck")
+            self._advance(shipment, "labelled", next_step="load", paces=TRUCK_PACES if late else 1)
 
     def count(
         self, item: str, quantity: Decimal, *, lot: str, unit: str, serials: list[str] | None = None
@@ -225,7 +227,7 @@ class Floor:
             for line in shipment["lines"]
         ]
 
-    def _advance(self, shipment: Shipment, status: str, next_step: str = "") -> None:
+    def _advance(self, shipment: Shipment, status: str, next_step: str = "", paces: int = 1) -> None:
         """A shipment's new state, and what it means for its orders."""
         self.books.put("shipment", shipment["number"], {**shipment, "status": status})
         for number in shipment["orders"]:
@@ -233,7 +235,7 @@ class Floor:
             states = [self.books.get("shipment", name)["status"] for name in order["shipments"]]
             self._store(order, min(states, key=STAGES.index))
         if next_step:
-            self._later({"shipment": shipment["number"], "step": next_step}, 1)
+            self._later({"shipment": shipment["number"], "step": next_step}, paces)
 
     def _store(self, order: Order, status: str, next_step: str = "", paces: int = 1) -> None:
         self.books.put("order", order["number"], {**order, "status": status})
