@@ -8,6 +8,7 @@ from litestar import Request, Response, get
 from crossdock.api.context import context
 from crossdock.api.problems import Problem
 from crossdock.model.master import KINDS
+from crossdock.processes.master import ANYBODY
 from crossdock.views import master as view
 
 
@@ -26,6 +27,8 @@ async def read_master(
     async with hub.reader.acquire() as connection:
         ours = await view.code_of(connection, kind, system, code) if system else code
         record = await view.read_record(connection, kind, ours) if ours else None
+        if record is None and not system and (ours := await view.code_of(connection, kind, ANYBODY, code)):
+            record = await view.read_record(connection, kind, ours)  # it was renamed to this
         listed = await view.read_list(connection, code, version) if version and kind == "codelist" else None
     if record is None or (version and listed is None):
         of = f" of {system}" if system else ""

@@ -180,6 +180,8 @@ class PostGoodsIssue(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
     lines: tuple[LineShipped, ...]
     departed_at: datetime
     tracking: tuple[str, ...] = ()
+    also_called: dict[str, tuple[str, ...]] = {}
+    """Item → what else it is or was called there: the sales order may be older than its code. Filled when it is rendered."""
 
 
 class AccrueFreight(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):

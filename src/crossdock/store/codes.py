@@ -11,12 +11,14 @@ from typing import Final
 import msgspec
 
 from crossdock.model.recoding import recoded
+from crossdock.model.requests import PostGoodsIssue
 from crossdock.processes.master import State
 from crossdock.store.pool import Connection
 
 READ_EVERY_SECONDS: Final = 3.0
 OVERLAP: Final = timedelta(seconds=10)
 """Rows whose transaction began before the last reading and ended after it are found by reading a little again."""
+replace = msgspec.structs.replace
 _decode = msgspec.msgpack.Decoder(State).decode
 
 
@@ -27,6 +29,7 @@ class Codes:
         self._ours: dict[tuple[str, str, str], str] = {}
         self._theirs: dict[tuple[str, str, str], str] = {}
         self._renamed: dict[tuple[str, str], str] = {}
+        self._items: dict[str, State] = {}
         self._known: OrderedDict[str, bytes] = OrderedDict()
         self._since = datetime(1970, 1, 1, tzinfo=UTC)
         self._next = 0.0
@@ -49,6 +52,8 @@ class Codes:
 
     def _learn(self, kind: str, state: State) -> None:
         """A renamed item keeps the code it had among us: orders and stock under way mean the same thing."""
+        if kind == "item":
+            self._items[state.code] = state
         for text in state.codes:
             system, _, code = text.partition("/")
             self._ours[kind, system, code] = state.code
@@ -70,9 +75,21 @@ class Codes:
         """A request to `system` in its codes."""
         if not self._ours:
             return payload
-        return recoded(
+        sent = recoded(
             payload,
             lambda kind, code: (
                 self._theirs.get((kind, system, code)) or self._renamed.get((kind, code), code)
             ),
         )
+        if isinstance(payload, PostGoodsIssue) and isinstance(sent, PostGoodsIssue):
+            names = zip(payload.lines, sent.lines, strict=True)
+            others = {new.item: self._others(system, old.item, new.item) for old, new in names}
+            return replace(sent, also_called={item: codes for item, codes in others.items() if codes})
+        return sent
+
+    def _others(self, system: str, ours: str, sent: str) -> tuple[str, ...]:
+        record = self._items.get(ours)
+        if record is None:
+            return ()
+        theirs = (code for at, _, code in (x.partition("/") for x in record.codes) if at == system)
+        return tuple(x for x in dict.fromkeys((ours, *theirs, record.now)) if x not in ("", sent))

@@ -136,7 +136,7 @@ def _to_line_check(line: str, unit: str, item: SimulatedItem | None) -> LineChec
 
 
 def item_of(
-    items: Iterable[SalesOrderItem], line: str, *, plant: str = "", material: str = ""
+    items: Iterable[SalesOrderItem], line: str, *, plant: str = "", materials: tuple[str, ...] = ()
 ) -> SalesOrderItem | None:
     """The item of our line id, which SAP keeps as ExternalItemID. A line that is split over plants or was
     substituted has several: an open one, of this material, at this plant goes before the others.
@@ -145,7 +145,7 @@ def item_of(
         (item for item in items if item.external_item_id == line),
         key=lambda x: (
             bool(x.sales_document_rjcn_reason),
-            bool(material) and x.material != material,
+            bool(materials) and x.material not in materials,
             bool(plant) and x.production_plant != plant,
         ),
         default=None,

@@ -74,9 +74,9 @@ def _issued(
     items: list[SalesOrderItem], plan: plans.GoodsIssuePlan, line: plans.IssuedLine
 ) -> SalesOrderItem:
     """A delivery takes its material from the sales order: what was substituted must stand there first."""
-    found = item_of(items, line.line, plant=plan.plant, material=line.material)
-    item = known(found, plan.sales_order, line.line)
-    if item.material and line.material and item.material != line.material:
+    names = (line.material, *line.also) if line.material else ()
+    item = known(item_of(items, line.line, plant=plan.plant, materials=names), plan.sales_order, line.line)
+    if item.material and names and item.material not in names:
         reason = (
             f"sales order {plan.sales_order} has {item.material} for line {line.line}, {line.material} was shipped;"
             " change the sales order first"

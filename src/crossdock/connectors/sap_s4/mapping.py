@@ -176,7 +176,7 @@ def from_goods_issue(
     if point := at_location("shipping_point", payload.location, account):
         header["ShippingPoint"] = point
     lines = tuple(
-        plans.IssuedLine(line, value, sap_unit(unit), item)
+        plans.IssuedLine(line, value, sap_unit(unit), item, payload.also_called.get(item, ()))
         for (line, item, unit), value in quantities.items()
     )
     plant = plant_of(payload.location, account)

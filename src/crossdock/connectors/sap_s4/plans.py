@@ -74,6 +74,8 @@ class IssuedLine(msgspec.Struct, frozen=True):
     unit: str
     material: str = ""
     """Empty in bodies of before: then whatever the sales order has."""
+    also: tuple[str, ...] = ()
+    """Other numbers of the same material."""
 
 
 class GoodsIssuePlan(msgspec.Struct, frozen=True):

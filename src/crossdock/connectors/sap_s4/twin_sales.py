@@ -47,7 +47,7 @@ def simulate(twin: Twin, request: Asked) -> Reply:
         row = {name: item[name] for name in ("SalesOrderItem", "Material", "RequestedQuantity")}
         row["RequestedQuantityUnit"] = item.get("RequestedQuantityUnit", "")
         material = twin.books.get("material", str(item["Material"]))
-        if material is None:
+        if material is None or material.get("deleted"):  # flagged for deletion: sold nowhere any more
             row |= {"ConfdDelivQtyInOrderQtyUnit": None, "NetAmount": None}
             messages.append(_unknown_material(item, order))
         else:
