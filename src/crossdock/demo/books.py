@@ -26,6 +26,8 @@ SECOND_COMPANY = ("woo-us", "wms-2")
 """Its shop's orders, and whatever leaves its warehouse as freight, are booked in the second ERP."""
 BILLS_AT_GOODS_ISSUE = ("sap-2",)
 """Their company's policy does not wait for the delivery; what was lost is billed and credited."""
+DROPS_WHAT_IS_SHORT = ("sap-2",)
+"""Their company's policy takes off the order what the warehouse did not find."""
 
 
 @dataclass
@@ -191,14 +193,16 @@ def _tie_quantities(
             if wanted.get(item, NOTHING) != booked.get(item, NOTHING)
         ]
     order = books.shop_orders[reference]
-    sold = _pieces(max, order)
+    sold, least = _pieces(max, order), _pieces(min, order)
+    if erp in DROPS_WHAT_IS_SHORT:
+        least -= _not_found(books, reference)
     gone = sum(out.values(), NOTHING)
-    if not cancelled and not _pieces(min, order) <= gone <= sold + len(order["lines"]):
+    if not cancelled and not least <= gone <= sold + len(order["lines"]):
         found.differences.append(f"{reference}: {sold} pieces were sold, {gone} left")
     for fulfilment in order.get("fulfilments", ()):
         shown = sum((Decimal(str(x["quantity"])) for x in fulfilment["lines"]), NOTHING)
         carried = sum(left.get(fulfilment["shipment"], {}).values(), NOTHING)
-        if not carried - len(order["lines"]) <= shown <= carried:
+        if not carried - len(order["lines"]) - _taken_off(order) <= shown <= carried:
             found.differences.append(
                 f"{reference}: the shop shows {shown} pieces in {fulfilment['shipment']}, {carried} left"
             )
@@ -211,6 +215,22 @@ def _pieces(among: Callable[..., Any], order: dict[str, Any]) -> Decimal:
         for x in order["lines"]
     )
     return sum((Decimal(str(among(quantities))) for quantities in said), NOTHING)
+
+
+def _taken_off(order: dict[str, Any]) -> Decimal:
+    """What the customer took off again: a shop has no use for it, if it left all the same."""
+    return sum(
+        (Decimal(str(x["quantity"] - x.get("current", x["quantity"]))) for x in order["lines"]), NOTHING
+    )
+
+
+def _not_found(books: Books, reference: str) -> Decimal:
+    """Pieces of an order that its warehouses looked for in vain."""
+    rows = (row for system in books.journals for row in books.rows(system, "order.shortPicked"))
+    lines = (
+        x for row in rows if row["reference"].partition("~")[0] == reference for x in row["detail"]["lines"]
+    )
+    return sum((Decimal(str(x["quantity"])) for x in lines), NOTHING)
 
 
 def _add(amounts: Amounts, pairs: Iterable[tuple[str, Any]]) -> None:

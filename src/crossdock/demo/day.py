@@ -21,6 +21,7 @@ from crossdock.demo import goods_books, landscape, trade
 from crossdock.demo.books import Findings, compare, read_books
 from crossdock.demo.twins import Twins
 from crossdock.errors import Misconfigured
+from crossdock.model.registry import TYPE_PREFIX
 from crossdock.runtime.hub import Hub, load_hub
 
 DRAIN_SECONDS = 60.0
@@ -29,6 +30,9 @@ OPERATE_EVERY = 4
 WAVE = 20
 NOT_LEFT = ("packed", "labelled", "cancelled")
 ARRIVED = ("delivered", "returned", "lost")
+LOOK_SECONDS = 0.3
+HELD_BACK_SECONDS = 0.6
+"""So long a shop's message is under way whose order somebody else must hear of first."""
 ASK_SECONDS = 10.0
 """How often a shop is asked what changed: a day of trade here is a minute."""
 Progress = Callable[[str, int, int], None]
@@ -203,20 +207,57 @@ async def _until_stock(stage: Stage) -> None:
     raise TimeoutError("the opening stock did not arrive")
 
 
+async def until(look: Callable[[], Awaitable[Any]], every_seconds: float = LOOK_SECONDS) -> Any:
+    """What `look` finds, as soon as it finds anything; a system that is away is asked again."""
+    while True:
+        try:
+            if found := await look():
+                return found
+        except Refused as error:
+            if error.status < 500 and error.status != 429:
+                raise
+        except (aiohttp.ClientError, TimeoutError, OSError, Unreachable):
+            pass
+        await asyncio.sleep(every_seconds)
+
+
+async def say(stage: Stage, source: str, thread: str, type_: str, data: dict[str, Any], number: str) -> None:
+    """An event of a system that has no twin, told over the API until it is taken."""
+    event = {
+        "specversion": "1.0", "id": number, "source": source, "type": TYPE_PREFIX + type_, "subject": thread, "data": data,
+    }  # fmt: skip
+
+    async def said() -> Any:
+        return await stage.client.post("/v1/events", event)
+
+    await until(said)
+
+
 async def place(stage: Stage, wish: trade.Wish) -> str:
-    """One order into the shop; returns its reference."""
-    [made] = await stage.twins.send_surely("POST", wish.shop, "/_twin/orders", {"orders": [wish.spec]})
-    reference = f"{wish.shop}/{made['id']}"
+    """One order into the shop, and what happens to it there; returns its reference."""
+    spec = wish.spec if wish.suspected_for is None else wish.spec | {"hold_seconds": HELD_BACK_SECONDS}
+    [made] = await stage.twins.send_surely("POST", wish.shop, "/_twin/orders", {"orders": [spec]})
+    reference, order = f"{wish.shop}/{made['id']}", f"/_twin/orders/{made['id']}"
     stage.placed[reference] = wish
     if wish.cancel_after is not None:
         await asyncio.sleep(wish.cancel_after)
-        await stage.twins.send_surely("POST", wish.shop, f"/_twin/orders/{made['id']}/cancel", {})
-    if wish.edit_after is not None:
-        await asyncio.sleep(wish.edit_after)
-        first = wish.spec["lines"][0]
-        change = {"quantities": {first["sku"]: first["quantity"] + 1}}
-        await stage.twins.send_surely("POST", wish.shop, f"/_twin/orders/{made['id']}/edit", change)
+        await stage.twins.send_surely("POST", wish.shop, f"{order}/cancel", {})
+    if wish.change_after is not None:
+        await asyncio.sleep(wish.change_after)
+        await stage.twins.send_surely("POST", wish.shop, f"{order}/edit", dict(wish.change))
+    if wish.suspected_for is not None:
+        await _suspect(stage, f"order/{reference}", wish.suspected_for)
     return reference
+
+
+async def _suspect(stage: Stage, thread: str, seconds: float) -> None:
+    """The fraud desk hears of it before the hub does, and lets it go later."""
+    number = thread.rpartition("/")[2]
+    doubt = {"hold": "fraud", "reason": "many orders to one address", "owner": "fraud desk"}
+    await say(stage, "fraud-desk", thread, "order.held.v1", doubt, f"{number}-held")
+    await asyncio.sleep(seconds)
+    clear = {"hold": "fraud", "by": "fraud desk"}
+    await say(stage, "fraud-desk", thread, "order.holdReleased.v1", clear, f"{number}-released")
 
 
 async def place_all(stage: Stage, wishes: list[trade.Wish], per_second: float, progress: Progress) -> None:
@@ -238,7 +279,7 @@ async def place_all(stage: Stage, wishes: list[trade.Wish], per_second: float, p
 async def _place_blocked(stage: Stage, wish: trade.Wish) -> None:
     """Credit is refused by customer number's order reference, which the shop tells when it takes the order."""
     [made] = await stage.twins.send_surely(
-        "POST", "shopify-eu", "/_twin/orders", {"orders": [wish.spec | {"hold_seconds": 0.6}]}
+        "POST", "shopify-eu", "/_twin/orders", {"orders": [wish.spec | {"hold_seconds": HELD_BACK_SECONDS}]}
     )
     reference = f"shopify-eu/{made['id']}"
     await stage.twins.send_surely("PUT", "sap-1", "/_twin/credit", {"blocked_references": [reference]})

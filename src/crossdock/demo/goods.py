@@ -4,39 +4,26 @@ Afterwards the night: each warehouse's stock is compared with the hub's ledger.
 """
 
 import asyncio
-import contextlib
-from collections.abc import Awaitable, Callable
 from typing import Any
 
-import aiohttp
-
-from crossdock.client import Refused, Unreachable
-from crossdock.demo.day import Stage, phases_of
-from crossdock.model.registry import TYPE_PREFIX
+from crossdock.demo import trade
+from crossdock.demo.day import Stage, phases_of, say, until
 
 WAIT_SECONDS = 120.0
-LOOK_SECONDS = 0.3
+LISTED_AFTER_SECONDS = 15.0
 NUMBER = 4_500_000_000
 BOUGHT, DAMAGED, ITEM = 240, 6, "MUG-1"
 SENT, LOST, MOVED = 40, 2, "BAG-1"
 WAREHOUSES = ("wms-1", "wms-2")
 
 
-async def trade(stage: Stage, seed: int, wait_seconds: float = WAIT_SECONDS) -> None:
-    """All three at once; each waits for what the systems do with the step before, also for those that are away."""
+async def move(stage: Stage, seed: int, wait_seconds: float = WAIT_SECONDS) -> None:
+    """All at once; each waits for what the systems do with the step before, also for those that are away."""
     async with asyncio.timeout(wait_seconds):
         await asyncio.gather(
-            _buy(stage, NUMBER + seed), _transfer(stage, NUMBER + 10_000_000 + seed), _take_back(stage)
-        )
-
-
-async def _until(look: Callable[[], Awaitable[Any]]) -> Any:
-    """What `look` finds, as soon as it finds anything; a system that is away is asked again."""
-    while True:
-        with contextlib.suppress(aiohttp.ClientError, TimeoutError, OSError, Unreachable, Refused):
-            if found := await look():
-                return found
-        await asyncio.sleep(LOOK_SECONDS)
+            _buy(stage, NUMBER + seed), _transfer(stage, NUMBER + 10_000_000 + seed), _take_back(stage),
+            _list_new_item(stage), _reprint(stage),
+        )  # fmt: skip
 
 
 async def _asn(stage: Stage, wms: str, thread: str) -> dict[str, Any]:
@@ -45,7 +32,7 @@ async def _asn(stage: Stage, wms: str, thread: str) -> dict[str, Any]:
     async def look() -> Any:
         return next((x for x in await stage.twins.get(wms, "/_twin/asns") if x["reference"] == thread), None)
 
-    found = await _until(look)
+    found = await until(look)
     assert isinstance(found, dict)
     return found
 
@@ -54,17 +41,6 @@ async def _dock(stage: Stage, wms: str, what: str, **body: Any) -> dict[str, Any
     found = await stage.twins.send_surely("POST", wms, f"/_twin/{what}", body)
     assert isinstance(found, dict)
     return found
-
-
-async def _say(stage: Stage, thread: str, type_: str, data: dict[str, Any], number: str) -> None:
-    event = {
-        "specversion": "1.0", "id": number, "source": "sap-1", "type": TYPE_PREFIX + type_, "subject": thread, "data": data,
-    }  # fmt: skip
-
-    async def said() -> Any:
-        return await stage.client.post("/v1/events", event)
-
-    await _until(said)
 
 
 async def _order(stage: Stage, erp: str, number: str, line: dict[str, str], supplying: str = "") -> None:
@@ -104,12 +80,12 @@ async def _transfer(stage: Stage, number: int) -> None:
         "sender": {"location": "SITE1", "company": "Acme EU", "order": str(number)},
         "receiver": {"location": "SITE2", "company": "Acme US", "order": theirs}, "lines": [line],
     }  # fmt: skip
-    await _say(stage, thread, "transfer.ordered.v1", order, f"{number}-1")
+    await say(stage, "sap-1", thread, "transfer.ordered.v1", order, f"{number}-1")
 
     async def released() -> bool:
         return any(x["reference"] == thread for x in await stage.twins.get("wms-1", "/_twin/transfers"))
 
-    await _until(released)
+    await until(released)
     await _dock(stage, "wms-1", "send", reference=thread, carrier="RDWY")
     await _asn(stage, "wms-2", thread)
     came = {"line": "10", "quantity": str(SENT - LOST)}
@@ -131,14 +107,14 @@ async def _take_back(stage: Stage) -> None:
         phases = await phases_of(stage)
         return next((r for r in stage.placed if phases.get(r) == "completed" and _returnable(stage, r)), None)
 
-    reference = await _until(delivered)
+    reference = await until(delivered)
 
     async def left() -> Any:
         rows = [x for x in await stage.twins.journal("wms-1") if x["effect"] == "shipment.departed"]
         lines = [line for row in rows for line in row["detail"]["lines"]]
         return next((x["item"] for x in lines if x["reference"].partition("~")[0] == reference), None)
 
-    item, (shop, _, number) = await _until(left), reference.partition("/")
+    item, (shop, _, number) = await until(left), reference.partition("/")
     made = await stage.twins.send_surely(
         "POST", shop, f"/_twin/orders/{number}/return", {"quantities": {item: 1}}
     )
@@ -149,10 +125,36 @@ async def _take_back(stage: Stage) -> None:
     await _dock(stage, "wms-1", "inspect", receipt=receipt, lines=[line])
 
 
+async def _list_new_item(stage: Stage) -> None:
+    """The ERP learns what the shops sell already; whatever waits for it goes on by itself."""
+    await asyncio.sleep(LISTED_AFTER_SECONDS)
+    new = {trade.NEW_ITEM: trade.NEW_PRODUCT}
+    await stage.twins.send_surely("PUT", "sap-1", "/_twin/products", new)
+
+
+async def _reprint(stage: Stage) -> None:
+    """A label is spoilt while its parcel waits for the truck: another is made, and the spoilt one voided."""
+
+    async def labelled() -> Any:
+        found = await stage.client.get("/v1/threads", kind="shipment", done="false", limit="500")
+        return next((x["thread_key"] for x in found["threads"] if x["phase"] == "labelled"), None)
+
+    thread = await until(labelled, every_seconds=0.05)
+    spoilt = {"by": "packing desk", "reason": "the label is torn"}
+    await say(
+        stage,
+        "packing-desk",
+        thread,
+        "label.reprintRequested.v1",
+        spoilt,
+        f"{thread.rpartition('/')[2]}-again",
+    )
+
+
 def _returnable(stage: Stage, reference: str) -> bool:
     """An ordinary order."""
     wish = stage.placed[reference]
-    return reference.startswith("shopify-eu/") and not (wish.credit or wish.edit_after or wish.cancel_after)
+    return reference.startswith("shopify-eu/") and not (wish.credit or wish.change_after or wish.cancel_after)
 
 
 async def night(stage: Stage) -> list[str]:
@@ -165,7 +167,7 @@ async def night(stage: Stage) -> list[str]:
             told = await stage.client.get(f"/v1/reconciliations/{run}")
             return told if told["run"]["ended_at"] else None
 
-        told = await _until(ended)
+        told = await until(ended)
         if told["run"]["failed_because"]:
             found.append(f"{system}: the reconciliation failed: {told['run']['failed_because']}")
         for one in told["differences"]:

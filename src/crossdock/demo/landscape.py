@@ -90,8 +90,9 @@ def group_specs(hub_url: str) -> tuple[SystemSpec, ...]:
 
 
 GROUP_POLICY: dict[str, Any] = {
-    "shortage": "backorder", "address_needed": True,
-    "companies": {"Acme US": {"invoice_needs": ["goods_issue"]}},
+    "shortage": "backorder", "address_needed": True, "unknown_item": "hold", "item_fetch": True,
+    "master_authority": {"item": "sap-1"},
+    "companies": {"Acme US": {"invoice_needs": ["goods_issue"], "unknown_item": "reject", "short_pick": "cancel"}},
 }  # fmt: skip
 GROUP_ROUTING: dict[str, Any] = {
     "nodes": {

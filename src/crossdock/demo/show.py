@@ -76,7 +76,7 @@ async def _day(
             bars.update(tasks[name], completed=done)
 
         first = asyncio.create_task(_first_order(stage, began))
-        others = asyncio.create_task(goods.trade(stage, seed))
+        others = asyncio.create_task(goods.move(stage, seed))
         await stage.twins.quirks(trade.GROUP_FAULTS)
         await place_all(stage, wishes, per_second=max(8.0, orders / 60), progress=progress)
         seconds = await first

@@ -1,17 +1,29 @@
 """A seeded day of trade: what customers order, what they regret, and what goes wrong meanwhile."""
 
 import random
-from dataclasses import dataclass, replace
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
 from decimal import Decimal
 from typing import Any
 
 UNKNOWN_ITEM = "GHOST-9"
+NEW_ITEM, NEW_TITLE = "NEW-1", "Night light"
+"""Shops sell it and it lies on the shelf before the ERP knows it."""
+NEW_PRODUCT: dict[str, Any] = {
+    "price": "24.00",
+    "currency": "EUR",
+    "unit": "EA",
+    "available": "100000",
+    "descriptions": {"EN": NEW_TITLE},
+}
 SECOND_SHOP = "woo-us"
 MARKET = "amazon-eu"
 MARKET_PLANS = {"getOrders": [20, 20], "getOrderItems": [50, 50]}
 """Of a seller who was granted more: a day of trade here is a minute."""
 CURRENCY = "EUR"
 OPENING_STOCK = 100_000
+CANCEL_LATE = 2.5
+"""An order takes so much longer with two companies that cancellations come this much later."""
 _CATALOGUE = {
     "WID-1": ("Widget", "12.50"), "WID-2": ("Widget, large", "19.90"), "GAD-1": ("Gadget", "49.00"),
     "GAD-2": ("Gadget, pocket", "34.95"), "CBL-1": ("Cable, 1 m", "4.20"), "CBL-2": ("Cable, 2 m", "5.80"),
@@ -38,8 +50,12 @@ class Wish:
     cancel_after: float | None = None
     """Seconds after placing until the customer cancels."""
     shop: str = "shopify-eu"
-    edit_after: float | None = None
-    """Seconds after placing until the customer wants one piece more of the first line."""
+    change_after: float | None = None
+    """Seconds after placing until the customer changes it."""
+    change: Mapping[str, Any] = field(default_factory=dict)
+    """To what: other quantities by item, more lines, another address, as the shop's twin takes it."""
+    suspected_for: float | None = None
+    """Seconds for which the fraud desk keeps it from the warehouse."""
 
 
 def materials() -> dict[str, dict[str, str]]:
@@ -58,12 +74,13 @@ def plant_stock() -> dict[str, dict[str, dict[str, str]]]:
 
 def products() -> dict[str, dict[str, str]]:
     """For the shop twin."""
-    return {sku: {"title": title, "price": price} for sku, (title, price) in _CATALOGUE.items()}
+    known = {sku: {"title": title, "price": price} for sku, (title, price) in _CATALOGUE.items()}
+    return known | {NEW_ITEM: {"title": NEW_TITLE, "price": NEW_PRODUCT["price"]}}
 
 
 def stock() -> dict[str, dict[str, str]]:
     """For the warehouse twin."""
-    return {sku: {"quantity": str(OPENING_STOCK), "lot": ""} for sku in _CATALOGUE}
+    return {sku: {"quantity": str(OPENING_STOCK), "lot": ""} for sku in (*_CATALOGUE, NEW_ITEM)}
 
 
 def wishes(count: int, seed: int) -> list[Wish]:
@@ -73,26 +90,55 @@ def wishes(count: int, seed: int) -> list[Wish]:
 
 
 def group_wishes(count: int, seed: int) -> list[Wish]:
-    """As `wishes`, over two shops and a marketplace; some are pallets, and some are changed after they were placed."""
+    """As `wishes`, over two shops and a marketplace, and with more that customers do and shops leave out."""
     rng = random.Random(seed + 7)
-    found = []
-    for number, wish in enumerate(wishes(count, seed)):
-        plain = number > 0 and not wish.unknown_item and not wish.credit and wish.cancel_after is None
-        roll = rng.random()
-        if plain and roll < 0.15:
-            spec = {"lines": wish.spec["lines"], "currency": CURRENCY}
-            found.append(replace(wish, spec=spec, shop=SECOND_SHOP))
-        elif plain and roll < 0.23:
-            first, *rest = wish.spec["lines"]
-            pallet = {**first, "quantity": rng.randrange(80, 200)}
-            found.append(replace(wish, spec=wish.spec | {"lines": [pallet, *rest]}))
-        elif plain and roll < 0.31:
-            found.append(replace(wish, edit_after=rng.uniform(0.0, 2.0)))
-        elif plain and roll < 0.45:
-            found.append(replace(wish, spec={"lines": wish.spec["lines"]}, shop=MARKET))
-        else:
-            found.append(wish)
-    return found
+    return [_of_group(rng, wish, ordinary=number == 0) for number, wish in enumerate(wishes(count, seed))]
+
+
+def _of_group(rng: random.Random, wish: Wish, *, ordinary: bool) -> Wish:
+    roll, soon = rng.random(), rng.uniform(0.0, 2.0)
+    plain = {"lines": wish.spec["lines"], "currency": CURRENCY}
+    first, *rest = wish.spec["lines"]
+    if wish.unknown_item:  # the second company rejects what it does not know
+        return replace(wish, spec=plain, shop=SECOND_SHOP)
+    if wish.cancel_after is not None:  # at any stage: before release, picked, packed, on the road
+        return replace(wish, cancel_after=wish.cancel_after * CANCEL_LATE)
+    if ordinary or wish.credit:
+        return wish
+    if roll < 0.12:
+        return replace(wish, spec=plain, shop=SECOND_SHOP)
+    if roll < 0.20:
+        pallet = {**first, "quantity": rng.randrange(80, 200)}
+        return replace(wish, spec=wish.spec | {"lines": [pallet, *rest]})
+    if roll < 0.34:
+        return replace(wish, change_after=soon, change=_change(rng, first, rest))
+    if roll < 0.37:  # no country to ship to, until the customer says which
+        customer = wish.spec["customer"]
+        change = {"customer": {"country_code": customer["country_code"]}}
+        unaddressed = wish.spec | {"customer": customer | {"country_code": ""}}
+        return replace(wish, spec=unaddressed, change_after=2.0 + soon, change=change)
+    if roll < 0.40:
+        return replace(wish, suspected_for=2.0 + soon)
+    if roll < 0.45:
+        new = {"sku": NEW_ITEM, "quantity": 1, "price": NEW_PRODUCT["price"], "title": NEW_TITLE}
+        return replace(wish, spec=wish.spec | {"lines": [*wish.spec["lines"], new]})
+    if roll < 0.58:
+        return replace(wish, spec={"lines": wish.spec["lines"]}, shop=MARKET)
+    return wish
+
+
+def _change(rng: random.Random, first: Mapping[str, Any], rest: list[dict[str, Any]]) -> dict[str, Any]:
+    """One piece more, another line, a line less, or another address."""
+    roll = rng.random()
+    if roll < 0.25 and rest:
+        return {"quantities": {rest[0]["sku"]: 0}}
+    if roll < 0.5:
+        street, city, code, country = rng.choice(_PLACES)
+        return {"customer": {"address1": street, "city": city, "zip": code, "country_code": country}}
+    if roll < 0.75 and first["sku"] != "PEN-1" and all(x["sku"] != "PEN-1" for x in rest):
+        title, price = _CATALOGUE["PEN-1"]
+        return {"lines": [{"sku": "PEN-1", "quantity": 2, "price": price, "title": title}]}
+    return {"quantities": {first["sku"]: first["quantity"] + 1}}
 
 
 def _wish(rng: random.Random, *, ordinary: bool) -> Wish:
@@ -157,9 +203,11 @@ GROUP_FAULTS: dict[str, dict[str, float]] = FAULTS | {
     "woocommerce": {"answer_lost": 0.05, "unavailable": 0.05},
     "manhattan_wms": FAULTS["manhattan_wms"] | {
         "short_pick": 0.04, "over_pick": 0.03, "substitute": 0.04, "split_packages": 0.10, "split_shipments": 0.06, "merge_orders": 0.05,
+        "cancel_refused": 0.20, "late_truck": 0.05,
     },
     "ups": FAULTS["ups"] | {
-        "attempt_failed": 0.05, "held": 0.04, "returned": 0.02, "lost": 0.02, "local_time_only": 0.10, "reused_number": 0.03,
+        "attempt_failed": 0.05, "held": 0.04, "returned": 0.02, "lost": 0.02, "last_lost": 0.02, "local_time_only": 0.10,
+        "reused_number": 0.03, "future_stamp": 0.05,
     },
     "oracle_otm": {
         "answer_lost": 0.05, "unavailable": 0.05, "throttle_429": 0.03, "token_expired": 0.03, "duplicate_event": 0.15,

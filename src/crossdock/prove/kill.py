@@ -270,7 +270,7 @@ async def run(
         placing = asyncio.create_task(
             place_all(stage, wishes, per_second=max(orders / seconds, 5.0), progress=progress)
         )
-        others = asyncio.create_task(goods.trade(stage, seed, GOODS_SECONDS_MAX))
+        others = asyncio.create_task(goods.move(stage, seed, GOODS_SECONDS_MAX))
         await asyncio.sleep(1.0)
         for number, (what, whom) in enumerate(steps):
             progress("kills and stops", number + 1, len(steps))
