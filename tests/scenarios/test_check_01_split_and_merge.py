@@ -56,4 +56,6 @@ async def test_one_package_with_three_orders(group: Group) -> None:
     for reference, sku in zip(references, ("WID-1", "MUG-1", "PEN-1"), strict=True):
         assert await group.booked(reference, "goods_issue.post") == {sku: Decimal(2)}
         assert await group.booked(reference, "invoice.release") == {sku: Decimal(2)}
-    assert accrual["effect"] == "freight.accrue"
+    borne = {order: Decimal(amount) for order, amount in accrual["detail"]["shares"].items()}
+    assert set(borne) == set(references)
+    assert sum(borne.values()) == Decimal(accrual["detail"]["amount"])

@@ -24,6 +24,22 @@ async def test_a_short_pick_waits_for_stock_and_leaves_later(group: Group) -> No
     assert [x for x in released if x.partition("~")[0] == reference] == [reference, f"{reference}~1"]
 
 
+async def test_a_company_may_take_off_what_was_not_found(group: Group) -> None:
+    """By the second company's policy the customer gets what there is, is told so, and pays for that."""
+    async with group.quirks("wms-2", short_pick=1.0):
+        reference = await group.buy(("US-1", 4), shop="woo-us")
+        await group.until(reference, "completed")
+
+    two = {"US-1": Decimal(2)}
+    assert await group.left(reference) == two
+    assert await group.booked(reference, "goods_issue.post", "sap-2") == two
+    assert await group.booked(reference, "invoice.release", "sap-2") == two
+    line = await group.line(reference, "US-1")
+    assert [line[x] for x in ("ordered", "shipped", "short_closed")] == [4, 2, 2]
+    told = [x["reference"] for x in await group.journal("crm", "customer.notify")]
+    assert sum(x.startswith(f"changed|{reference}") for x in told) == 1
+
+
 async def test_what_was_not_found_is_on_nobodys_shelf(group: Group) -> None:
     """The ledger holds what the warehouse holds: the missing half left the books once."""
     async with group.quirks("wms-1", short_pick=1.0):

@@ -37,25 +37,64 @@ async def test_after_release_the_warehouse_stops_and_the_sales_order_goes(group:
     await nothing_was_booked(group, reference)
 
 
-async def test_after_the_label_it_is_voided_too(group: Group) -> None:
-    """Packed and labelled, but not loaded: the shipment is taken apart and its label voided, so that nothing is paid."""
-    async with group.quirks("ups-1", slow=1.0):  # the label comes late, so the truck waits for it
+async def until_floor(group: Group, reference: str, status: str) -> None:
+    """The warehouse's own books say that the order stands there."""
+
+    async def look() -> bool:
+        orders = await group.twin("wms-1", "/orders")
+        return any(x["reference"] == reference and x["status"] == status for x in orders)
+
+    await eventually(look, what=f"{reference} is {status} in the warehouse")
+
+
+async def test_after_the_pick_the_goods_go_back_to_the_shelf(group: Group) -> None:
+    """What is in the tote is put back, in the warehouse's books and in the ledger alike."""
+    before = (await group.stock("GAD-2"))["SITE1"]["available"]
+    async with group.quirks("wms-1", merge_orders=1.0):  # picked orders wait, so there is time
+        reference = await group.buy(("GAD-2", 3))
+        await until_floor(group, reference, "picked")
+        await group.cancel(reference)
+        await group.until(reference, "cancelled")
+
+    await nothing_was_booked(group, reference)
+    assert await group.line(reference, "GAD-2") == {"ordered": Decimal(3), "cancelled": Decimal(3)}
+    assert (await group.stock("GAD-2"))["SITE1"]["available"] == before
+    assert (await until_effect(group, "sap-1", "sales_order.cancel", reference))["reference"] == reference
+
+
+async def test_a_warehouse_that_will_not_stop_ships_and_bills_it(group: Group) -> None:
+    """Picking is finished and the floor refuses: the order goes on, and customer service hears of it."""
+    async with group.quirks("wms-1", merge_orders=1.0, cancel_refused=1.0):
         reference = await group.buy(("GAD-2", 1))
+        await until_floor(group, reference, "picked")
+        await group.cancel(reference)
+        case = await group.until_case(f"order/{reference}", "cancellation")
+    await group.until(reference, "completed")
+
+    assert case["owner"] == "customer service"
+    assert await group.booked(reference, "goods_issue.post") == {"GAD-2": Decimal(1)}
+    assert await group.booked(reference, "invoice.release") == {"GAD-2": Decimal(1)}
+
+
+async def test_after_the_label_it_is_voided_too(group: Group) -> None:
+    """Packed and labelled, and the truck is not there: the shipment is taken apart, its label voided, and nothing is paid."""
+    async with group.quirks("wms-1", late_truck=1.0):
+        reference = await group.buy(("GAD-2", 1))
+        await until_floor(group, reference, "labelled")
         [thread] = await group.until_shipments(reference, 1)
         await group.cancel(reference)
-        await group.until(reference, "cancelled", "completed")
+        await group.until(reference, "cancelled")
 
     shipment = thread.partition("/")[2]
-    if await group.left(reference):
-        return  # the truck was faster; the race below judges that
     made = [x["key"] for x in await group.journal("ups-1", "label.create") if x["reference"] == shipment]
 
     async def voided() -> bool:
         rows = [x["key"] for x in await group.journal("ups-1", "label.void") if x["reference"] == shipment]
-        return rows == made
+        return bool(rows) and rows == made
 
     await eventually(voided, what="the label that was made is voided, once")
     await nothing_was_booked(group, reference)
+    assert not [x for x in await group.journal("sap-1", "freight.accrue") if x["reference"] == shipment]
 
 
 async def test_after_departure_a_person_is_asked(group: Group) -> None:
