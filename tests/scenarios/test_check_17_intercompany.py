@@ -230,6 +230,13 @@ async def test_price_and_cost_are_carried_as_they_were_given_to_both_companies(g
     assert [(x["price"], x["currency"]) for x in orders] == [("6.20", "EUR"), ("10.31", "USD")]
     [shown] = (await group.story(thread))["lines"]
     assert (shown["price"], shown["currency"]) == ("9.50", "EUR")
+    entries = (await group.api.get("/v1/stock/entries/TR-18", limit="100"))["entries"]
+    moved = [
+        x["cost_layer"]
+        for x in entries
+        if x["thread"] == thread and x["type"].startswith(("transfer.shipped", "inbound.received"))
+    ]
+    assert set(moved) == {"LAYER-18"}
     assert (await erp_stock(group, "sap-2", "TR-18", "2010")).items() >= {
         "unrestricted": "15",
         "blocked": "5",

@@ -1,5 +1,6 @@
 """DOMAIN checks 15 and 18: what customers send back is not for sale until it was judged, and is credited as it was sold."""
 
+import asyncio
 from decimal import Decimal
 from typing import Any
 
@@ -93,6 +94,14 @@ async def test_a_return_is_judged_then_sold_again_and_credited_as_it_was_sold(gr
         if x["detail"]["quantities"] == {"WID-1": "2"} and x["detail"]["movement"] in ("653", "657")
     ]
     assert taken["types"] == ["blocked", "unrestricted"]
+    issues = [
+        x["key"]
+        for x in await group.journal("sap-1", "goods_issue.post")
+        if x["reference"].endswith(f"|{reference}")
+    ]
+    entries = (await group.api.get("/v1/stock/entries/WID-1", limit="100"))["entries"]
+    judged = {x["cost_layer"] for x in entries if x["thread"] == thread and x["from_bucket"] == "returned"}
+    assert judged == set(issues), "they come back at the cost of their original issue"
     assert [x["thread"] for x in story["linked"]] == [f"order/{reference}"]
     order = await group.story(f"order/{reference}")
     assert thread in [x["thread"] for x in order["linked"]]
@@ -132,3 +141,27 @@ async def test_no_more_comes_back_than_left(group: Group) -> None:
 
     assert "left and did not come back" in case["title"]
     assert await credited(group, second) == []
+
+
+async def test_a_receipt_keeps_the_layer_and_the_currency_of_its_cost(group: Group) -> None:
+    """As the source gave them, on the entry that they belong to; nothing is valued here, and other entries name none."""
+    for number, cost in (("1", {"layer": "FIFO-7", "currency": "USD"}), ("2", None)):
+        data = {"place": {"item": "COST-18", "location": "SITE1"}, "quantity": {"value": "5", "unit": "EA"}}
+        event = {
+            "specversion": "1.0", "id": f"cost-18-{number}", "source": "wms-1", "type": "crossdock.logistics.stock.received.v1",
+            "subject": "stock/SITE1/COST-18", "data": data | ({"cost": cost} if cost else {}),
+        }  # fmt: skip
+        answer = await group.api.post("/v1/events", event)
+        assert answer.status == 202, answer.body
+
+    async def there() -> list[tuple[str, str]]:
+        found = await group.api.call("GET", "/v1/stock/entries/COST-18", limit="10")
+        entries = found.json()["entries"] if found.status == 200 else []
+        return [(x["cost_layer"], x["cost_currency"]) for x in entries] if len(entries) == 2 else []
+
+    assert sorted(await eventually(there, what="both receipts are in the ledger")) == [
+        ("", ""),
+        ("FIFO-7", "USD"),
+    ]
+    shown = await asyncio.to_thread(group.api.hub.crossdock, "stock", "show", "COST-18")
+    assert "cost layer FIFO-7 USD" in shown.stdout

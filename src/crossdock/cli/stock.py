@@ -152,7 +152,9 @@ def _entry(entry: dict[str, Any]) -> str:
     what = f"{entry['from_bucket']} → {entry['to_bucket']}"
     late = "" if entry["occurred_at"] == entry["recorded_at"] else f", recorded {entry['recorded_at']}"
     why = f"{entry['type'] or 'event'} {entry['cause']} of {entry['thread']}"
-    return f"{entry['id']:>8} {_number(entry['quantity'])} {entry['unit']} {what}  {entry['occurred_at']}{late}  {why}"
+    layer = " ".join(x for x in (entry["cost_layer"], entry["cost_currency"]) if x)
+    cost = f"  cost layer {layer}" if layer else ""
+    return f"{entry['id']:>8} {_number(entry['quantity'])} {entry['unit']} {what}  {entry['occurred_at']}{late}  {why}{cost}"
 
 
 def _number(text: str) -> str:

@@ -12,6 +12,7 @@ from crossdock.model.classes import DataClass
 from crossdock.model.incoterms import TitlePasses
 from crossdock.model.money import Money
 from crossdock.model.quantity import Quantity
+from crossdock.model.stock import CostLayer
 
 Condition = Literal["good", "quarantine", "damaged"]
 Outcome = Literal["lost", "found", "surplus"]
@@ -94,6 +95,7 @@ class ReceivedLine(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
     on_dock: bool = False
     owner: str = ""
     serials: tuple[str, ...] = ()
+    cost: CostLayer | None = None
 
 
 class InboundReceived(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):

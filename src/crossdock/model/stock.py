@@ -29,6 +29,15 @@ class StockPlace(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
     possessor: str = ""
 
 
+class CostLayer(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
+    """What a source calls the layer of cost that goods belong to, and its currency (ISO 4217). The hub carries it and values nothing."""
+
+    data_class: ClassVar[DataClass] = "commercial"
+
+    layer: str
+    currency: str = ""
+
+
 class StockReceived(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
     data_class: ClassVar[DataClass] = "commercial"
 
@@ -39,6 +48,7 @@ class StockReceived(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
     """The last day on which this lot may be sold."""
     serials: tuple[str, ...] = ()
     """The serial numbers of the pieces, where each has one."""
+    cost: CostLayer | None = None
 
 
 class StockOpened(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
@@ -66,6 +76,7 @@ class StockAdjusted(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
     reason: str
     serials: tuple[str, ...] = ()
     """Of the pieces that were found, or that are gone."""
+    cost: CostLayer | None = None
 
 
 class StockReconciled(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):

@@ -29,6 +29,7 @@ from crossdock.processes.receiving import (
     bucket_of,
     dock,
     moved,
+    with_cost,
     with_document,
 )
 
@@ -95,7 +96,7 @@ def _take(state: State, receipt: str, told: ReceivedLine, policy: Policy) -> tup
         if told.on_dock:
             stays = replace(told, quantity=Quantity(beyond, unit))
             state = replace(state, docked=dock(state.docked, receipt, stays, arrives=False)[0])
-    return with_line(state, line), intents
+    return with_line(state, line), with_cost(intents, told.cost)
 
 
 def _line_for(state: State, told: ReceivedLine) -> Line:

@@ -6,7 +6,7 @@ from typing import Final, Literal
 
 import msgspec
 
-from crossdock.model.stock import Bucket, ClaimLine, StockPlace
+from crossdock.model.stock import Bucket, ClaimLine, CostLayer, StockPlace
 
 Mode = Literal["ordered", "latest", "independent"]
 ClaimKind = Literal["soft", "firm"]
@@ -93,6 +93,8 @@ class Move(msgspec.Struct, frozen=True, gc=False):
     """Until when the goods it brings may be sold."""
     at: datetime | None = None
     """When it happened, where that is another instant than the event's."""
+    cost: CostLayer | None = None
+    """Where the source names it."""
 
 
 class Publish(msgspec.Struct, frozen=True, gc=False):

@@ -8,7 +8,7 @@ from typing import Final
 import msgspec
 
 from crossdock.model.movement import Condition, ReceivedLine
-from crossdock.model.stock import Bucket, StockPlace
+from crossdock.model.stock import Bucket, CostLayer, StockPlace
 from crossdock.processes.intents import CloseCase, Intent, Move, OpenCase
 from crossdock.processes.policy import Policy
 
@@ -72,6 +72,13 @@ def moved(
         Move(here, out, OUTSIDE, quantity, unit, *claimed),
         Move(there, OUTSIDE, into, quantity, unit, expires_on=expires_on),
     ]
+
+
+def with_cost(intents: list[Intent], cost: CostLayer | None) -> list[Intent]:
+    """The entries name the layer of cost that a source gives the goods."""
+    if cost is None:
+        return intents
+    return [replace(x, cost=cost) if isinstance(x, Move) else x for x in intents]
 
 
 def dock(

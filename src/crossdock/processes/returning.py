@@ -23,7 +23,7 @@ from crossdock.model.returning import (
     ReturnDispositioned,
     ReturnLine,
 )
-from crossdock.model.stock import Bucket, StockPlace
+from crossdock.model.stock import Bucket, CostLayer, StockPlace
 from crossdock.processes import serial
 from crossdock.processes.authority import not_theirs
 from crossdock.processes.intents import (
@@ -261,7 +261,13 @@ def _line_for(state: State, told: ReceivedLine) -> Line:
 
 
 def _move(state: State, line: Line, lot: str, way: tuple[Bucket, Bucket], quantity: Decimal) -> Move:
-    return Move(_place(state, line, lot), *way, quantity, line.unit)
+    return Move(_place(state, line, lot), *way, quantity, line.unit, cost=_layer(state, line))
+
+
+def _layer(state: State, line: Line) -> CostLayer | None:
+    """It comes back at the cost of its original issue, which the ERP knows by its document; of several issues nobody can say."""
+    issues = {x.goods_issue for x in state.matched.lines if x.line == line.line} if state.matched else set()
+    return CostLayer(*issues) if len(issues) == 1 and "" not in issues else None
 
 
 def _place(state: State, line: Line, lot: str) -> StockPlace:

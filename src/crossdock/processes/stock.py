@@ -99,7 +99,8 @@ def _moved(state: State, event: Recorded, policy: Policy, change: Quantity, othe
     if count is not None and _before(event, count):
         return _late(state, event, change, other, count)
     expires_on = getattr(event.data, "expires_on", None)
-    move: Intent = Move(place, *way, abs(change.value), change.unit, expires_on=expires_on)
+    cost = getattr(event.data, "cost", None)
+    move: Intent = Move(place, *way, abs(change.value), change.unit, expires_on=expires_on, cost=cost)
     return Step(replace(state, entries=state.entries + 1), (move, Publish(place.item, place.location)))
 
 
@@ -189,8 +190,8 @@ def _late(state: State, event: Recorded, change: Quantity, other: Bucket, count:
     if other != OUTSIDE:
         return Step(state, (), "stale")
     amount = abs(change.value)
-    come = Move(event.data.place, OUTSIDE, AVAILABLE, amount, change.unit)
-    go = Move(event.data.place, AVAILABLE, OUTSIDE, amount, change.unit)
+    come = Move(event.data.place, OUTSIDE, AVAILABLE, amount, change.unit, cost=event.data.cost)
+    go = replace(come, source=AVAILABLE, target=OUTSIDE)
     if change.value > 0:
         moves = (come, replace(go, at=count.settled_at))
     else:

@@ -31,7 +31,7 @@ from crossdock.processes.intents import (
 )
 from crossdock.processes.order_state import Early
 from crossdock.processes.policy import Policy
-from crossdock.processes.receiving import ZERO, moved
+from crossdock.processes.receiving import ZERO, moved, with_cost
 from crossdock.processes.transfer_state import (
     VERSION,
     Issue,
@@ -41,6 +41,7 @@ from crossdock.processes.transfer_state import (
     at_sender,
     initial,
     lawful,
+    layer_of,
     line_of,
     on_the_road,
     outside,
@@ -264,7 +265,7 @@ def _leave(state: State, data: TransferShipped, told: MovedLine) -> tuple[State,
         source = (place, bucket)
         intents += moved(source, outside(place), gone, unit, claimed=name)  # type: ignore[arg-type]
         intents += moved(source, on_the_road(state, leg), part - gone, unit, claimed=name)  # type: ignore[arg-type]
-    return with_leg(state, leg), intents
+    return with_leg(state, leg), with_cost(intents, layer_of(state, told.line, told.item))
 
 
 def _follow(state: State, data: TransferShipped, policy: Policy) -> list[Intent]:

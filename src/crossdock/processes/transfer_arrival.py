@@ -26,12 +26,14 @@ from crossdock.processes.receiving import (
     dock,
     is_elsewhere,
     moved,
+    with_cost,
     with_document,
 )
 from crossdock.processes.transfer_state import (
     Leg,
     State,
     at_receiver,
+    layer_of,
     on_the_road,
     outside,
     terms,
@@ -95,7 +97,7 @@ def _take(state: State, delivery: str, told: ReceivedLine) -> tuple[State, list[
         leg, received=leg.received + quantity, variance=leg.variance - missing - over, settled=leg.settled - given_up,
         damaged=leg.damaged + damaged,
     )  # fmt: skip
-    return with_leg(state, leg), intents
+    return with_leg(state, leg), with_cost(intents, told.cost or layer_of(state, told.line, told.item))
 
 
 def _leg_for(state: State, delivery: str, told: ReceivedLine) -> Leg:

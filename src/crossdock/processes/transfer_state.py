@@ -9,7 +9,7 @@ from decimal import Decimal
 import msgspec
 
 from crossdock.model.movement import LineTerms, MovedLine, ReceivedLine, TransferOrdered
-from crossdock.model.stock import StockPlace
+from crossdock.model.stock import CostLayer, StockPlace
 from crossdock.model.thread import reference_of
 from crossdock.processes.order_state import Early
 from crossdock.processes.receiving import OUTSIDE, ZERO, Docked, Receipt, Stand
@@ -145,6 +145,13 @@ def terms(state: State, lines: Iterable[MovedLine | ReceivedLine]) -> tuple[Line
         for x in state.order.lines
         if (x.line, x.item) in told and (x.price or x.cost_layer)
     )
+
+
+def layer_of(state: State, line: str, item: str) -> CostLayer | None:
+    """What the sending ERP calls what these goods cost it."""
+    assert state.order is not None
+    found = next((x for x in state.order.lines if (x.line, x.item) == (line, item)), None)
+    return CostLayer(found.cost_layer) if found is not None and found.cost_layer else None
 
 
 def outside(place: StockPlace) -> Stand:

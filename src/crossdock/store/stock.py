@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 
 import msgspec
 
-from crossdock.model.stock import Bucket, ClaimLine, TakenApart
+from crossdock.model.stock import Bucket, ClaimLine, CostLayer, TakenApart
 from crossdock.processes.intents import Claim, Move
 from crossdock.processes.publishing import slowed
 from crossdock.store import claims as claim_table
@@ -83,6 +83,7 @@ class Cause(NamedTuple):
     thread: bytes
     occurred_at: datetime
     claim: str | None = None
+    cost: CostLayer | None = None
 
 
 @dataclass(slots=True)
@@ -268,7 +269,7 @@ def _move(settled: Settled, wish: Wish, move: Move) -> None:
     if quantity < move.quantity:
         settled.short.append((wish, move.quantity - quantity))
     if quantity > ZERO:
-        cause = Cause(wish.cause, wish.thread, wish.occurred_at, move.claim or None)
+        cause = Cause(wish.cause, wish.thread, wish.occurred_at, move.claim or None, move.cost)
         enter(settled, balance, (move.source, move.target), quantity, cause)
     if move.expires_on is not None and move.target != "outside":
         balance.expires_on = move.expires_on
@@ -300,8 +301,9 @@ def enter(
     if target != "outside":
         balance.buckets[target] += quantity
     balance.changed = True
+    layer, currency = (cause.cost.layer, cause.cost.currency or None) if cause.cost else (None, None)
     settled.entries.append(
-        (settled.segment, balance.id, source, target, quantity, cause.name, cause.thread, cause.claim, cause.occurred_at)
+        (settled.segment, balance.id, source, target, quantity, cause.name, cause.thread, cause.claim, cause.occurred_at, layer, currency)
     )  # fmt: skip
 
 
@@ -334,7 +336,7 @@ async def write_entries(connection: Connection, entries: Sequence[tuple[Any, ...
     if entries:
         await connection.copy_records_to_table(
             f"stock_entry_{segment}", records=entries,
-            columns=("segment", "balance", "from_bucket", "to_bucket", "quantity", "cause", "thread", "claim", "occurred_at"),
+            columns=("segment", "balance", "from_bucket", "to_bucket", "quantity", "cause", "thread", "claim", "occurred_at", "cost_layer", "cost_currency"),
         )  # fmt: skip
 
 

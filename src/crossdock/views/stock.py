@@ -100,6 +100,8 @@ class Entry(msgspec.Struct, frozen=True):
     claim: str
     occurred_at: datetime
     recorded_at: datetime
+    cost_layer: str
+    cost_currency: str
 
 
 class TooOld(Exception):
@@ -242,4 +244,5 @@ def _entry(row: Any, event: Any) -> Entry:
         row["id"], row["location"], row["lot"], row["owner"], row["possessor"], row["from_bucket"], row["to_bucket"],
         row["quantity"], row["unit"], row["cause"], event["type"] if event else "", event["source"] if event else "",
         row["thread_key"] or "", row["claim"] or "", row["occurred_at"], row["recorded_at"],
+        row["cost_layer"] or "", row["cost_currency"] or "",
     )  # fmt: skip

@@ -29,7 +29,7 @@ from pg_class where relkind = 'r' and relname ~ '^stock_entry_\d+$'
 
 -- name: entries
 select e.id, e.segment, b.location, b.lot, b.owner, b.possessor, b.unit, e.from_bucket, e.to_bucket, e.quantity, e.cause,
-    e.thread, t.thread_key, e.claim, e.occurred_at, e.recorded_at
+    e.thread, t.thread_key, e.claim, e.occurred_at, e.recorded_at, e.cost_layer, e.cost_currency
 from stock_balance b
 cross join lateral (
     select * from stock_entry
