@@ -15,6 +15,8 @@ SOURCES = {"amazon_marketplace": 2.0}
 """Shops whose orders come by asking alone, and how often they are asked in a demo, in seconds."""
 CHANNELS = ("shopify-eu", "amazon-eu")
 """Two channels that sell one stock."""
+NIGHT = "02:00"
+"""Of each site's own time."""
 OWN_URL = "{base_url}"
 """In a setting: where the system itself is."""
 _HEADER = "# A Crossdock landscape. Reference: docs/reference/landscape.md; check it with `crossdock config lint`.\n"
@@ -192,6 +194,14 @@ def ask_shops(folder: Path, every_seconds: float) -> None:
             path.write_text(
                 _HEADER + yaml.safe_dump(document | {"backfill_seconds": seconds}, sort_keys=False)
             )
+
+
+def compare_nightly(folder: Path) -> None:
+    """Have the stock of every warehouse compared with the ledger each night."""
+    for path in sorted((folder / "systems").glob("*.yaml")):
+        document = yaml.safe_load(path.read_text())
+        if document["connector"] == "manhattan_wms":
+            path.write_text(_HEADER + yaml.safe_dump(document | {"snapshot_at": NIGHT}, sort_keys=False))
 
 
 def _secret(folder: Path, spec: SystemSpec, name: str) -> str:

@@ -10,10 +10,11 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
 from crossdock.client import read_status
-from crossdock.demo import goods, trade
+from crossdock.demo import goods, landscape, trade
 from crossdock.demo.books import Findings
 from crossdock.demo.day import Report, Stage, drain, open_stage, phases_of, place_all, prepare, report
 from crossdock.errors import Conflict
+from crossdock.runtime.hub import load_hub
 
 PACE_SECONDS = 0.25
 TRICKLE_SECONDS = 5.0
@@ -33,6 +34,9 @@ async def run(folder: Path, *, orders: int, seed: int, leave: bool, as_json: boo
         )
     fresh = not (folder / "hub.yaml").exists()
     hub = prepare(folder, port=None if leave else 8400, settings={"business_clock_rate": 20.0}, group=True)
+    if fresh:
+        landscape.compare_nightly(folder)
+        hub = load_hub(folder)
     screen.print(f"Starting hub and {len(hub.landscape.systems)} twins in {folder} …")
     stage = await open_stage(hub, seed=seed, pace_seconds=PACE_SECONDS)
     try:
