@@ -1,15 +1,27 @@
-"""An HTTP target that accepts everything at once: `python -m crossdock.bench.sink PORT`."""
+"""An HTTP target that accepts everything at once: `python -m crossdock.bench.sink PORT`.
+
+With `judge` behind the port it refuses what is poisoned, until it is told that the poison is gone, and watches the order
+in which each key's milestones come.
+"""
 
 import asyncio
+import json
 import sys
+from collections.abc import Callable
 from typing import cast
 
 import uvloop
 
-_ANSWER = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\nContent-Type: application/json\r\n\r\n{}"
+from crossdock.bench.lanes import CURED, POISON, TOLD, WAY
+
+_OK = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\nContent-Type: application/json\r\n\r\n{}"
+_REFUSED = b'HTTP/1.1 422 Unprocessable Content\r\nContent-Length: 24\r\nContent-Type: application/json\r\n\r\n{"message":"poisoned  "}'
 
 
 class _Sink(asyncio.Protocol):
+    def __init__(self, reply: Callable[[bytes, bytes], bytes]) -> None:
+        self._reply = reply
+
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self._transport = cast("asyncio.Transport", transport)  # uvloop's transports are not its subclasses
         self._buffer = b""
@@ -25,14 +37,47 @@ class _Sink(asyncio.Protocol):
             length = int(head[at + 15 :].split(b"\r\n", 1)[0]) if at > 0 else 0
             if len(self._buffer) < end + 4 + length:
                 return
+            body = self._buffer[end + 4 : end + 4 + length]
             self._buffer = self._buffer[end + 4 + length :]
-            self._transport.write(_ANSWER)
+            self._transport.write(self._reply(head, body))
 
 
-async def _serve(port: int) -> None:
-    server = await asyncio.get_running_loop().create_server(_Sink, "127.0.0.1", port, backlog=512)
+class _Judge:
+    """Of one target: what it took of each key last, and how often that was earlier than what it had taken."""
+
+    def __init__(self) -> None:
+        self._cured = False
+        self._last: dict[str, int] = {}
+        self._inversions = 0
+
+    def reply(self, head: bytes, body: bytes) -> bytes:
+        path = head.split(b" ", 2)[1].decode()
+        if path == CURED:
+            self._cured = True
+            return _OK
+        if path == TOLD:
+            told = json.dumps({"inversions": self._inversions, "keys": len(self._last)}).encode()
+            return b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\nContent-Type: application/json\r\n\r\n%s" % (
+                len(told),
+                told,
+            )
+        if not self._cured and POISON.encode() in body:
+            return _REFUSED
+        said = json.loads(body)["data"]
+        place = WAY.index((int(said["shipment"].rpartition("-")[2]), said["milestone"]))
+        self._inversions += place < self._last.get(said["reference"], -1)
+        self._last[said["reference"]] = place
+        return _OK
+
+
+async def _serve(port: int, reply: Callable[[bytes, bytes], bytes]) -> None:
+    server = await asyncio.get_running_loop().create_server(
+        lambda: _Sink(reply), "127.0.0.1", port, backlog=512
+    )
     await server.serve_forever()
 
 
 if __name__ == "__main__":
-    uvloop.run(_serve(int(sys.argv[1])))
+    uvloop.run(
+        _serve(int(sys.argv[1]), _Judge().reply if sys.argv[2:] == ["judge"] else lambda _head, _body: _OK)
+    )

@@ -9,7 +9,7 @@ import subprocess
 import sys
 import tempfile
 from base64 import b64encode
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import AsyncExitStack
 from pathlib import Path
 from typing import Any, Self
@@ -36,11 +36,15 @@ class BenchHub:
         *,
         notify: Sequence[str] = ("crm", "portal"),
         sink: bool = False,
+        judge: bool = False,
         workers: int = 1,
+        settle: Callable[[Path], None] | None = None,
     ) -> None:
+        """`sink` answers for all systems; as a `judge` it may refuse. `settle` changes the landscape before the start."""
         self._roles = ",".join(roles) + ","
         self._notify = list(notify)
-        self._sink = sink
+        self._sink = ["judge"] if judge else [] if sink else None
+        self._settle = settle
         self._workers = workers
         self._processes: list[subprocess.Popen[bytes]] = []
         self.keep = False
@@ -62,6 +66,8 @@ class BenchHub:
             settings={"workers": self._workers, "partner_requests_per_second": 1_000_000, "lag_events_max": 100_000_000},
         )  # fmt: skip
         self._point_to_sink()
+        if self._settle is not None:
+            self._settle(self.folder)
         self.hub: Hub = load_hub(self.folder)
         (self.hub.private / "log").mkdir(parents=True)
         log = (self.hub.private / "log" / "supervisor.log").open("ab")
@@ -78,8 +84,8 @@ class BenchHub:
             ],
             log,
         )
-        if self._sink:
-            self._spawn([sys.executable, "-m", "crossdock.bench.sink", str(self.port + 9)], log)
+        if self._sink is not None:
+            self._spawn([sys.executable, "-m", "crossdock.bench.sink", str(self.port + 9), *self._sink], log)
         log.close()
         await self._until_ready()
         self.token = (self.hub.private / "operator.token").read_text().strip()

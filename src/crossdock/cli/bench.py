@@ -12,7 +12,7 @@ from crossdock.cli.hub import JsonOption, note
 if TYPE_CHECKING:
     from crossdock.bench.rows import Row
 
-NAMES = ("append", "pipeline", "deliver", "memory", "claims", "drift", "reconcile", "availability")
+NAMES = ("append", "pipeline", "deliver", "memory", "claims", "drift", "reconcile", "availability", "lanes")
 
 
 def register(app: typer.Typer) -> None:
@@ -22,6 +22,12 @@ def register(app: typer.Typer) -> None:
 def bench(
     name: Annotated[str, typer.Argument(help=f"One of {', '.join(NAMES)}, or all.")] = "all",
     as_json: JsonOption = False,
+    events: Annotated[
+        int,
+        typer.Option(
+            help="lanes: so many events in all; 0 for what ends within a minute.", min=0, max=10_000_000
+        ),
+    ] = 0,
 ) -> None:
     """Measure on a hub of its own; each bench ends within a minute and prints a row per figure."""
     if name not in (*NAMES, "all"):
@@ -32,7 +38,8 @@ def bench(
     async def measure() -> None:
         for one in NAMES if name == "all" else (name,):
             note(f"bench {one}: within a minute …")
-            async for row in import_module(f"crossdock.bench.{one}").bench():
+            scale = {"events": events} if events and one == "lanes" else {}
+            async for row in import_module(f"crossdock.bench.{one}").bench(**scale):
                 sys.stdout.write((row.as_json() if as_json else _line(row)) + "\n")
                 sys.stdout.flush()
 
