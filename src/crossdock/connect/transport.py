@@ -4,6 +4,7 @@ was the request certainly not processed, or may it have been?
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from urllib.parse import urlsplit
 
 import aiohttp
 import msgspec
@@ -78,7 +79,7 @@ class Transport:
                     cookies=tuple(f"{name}={morsel.value}" for name, morsel in response.cookies.items()),
                 )
         except (aiohttp.ClientConnectorError, aiohttp.ConnectionTimeoutError, aiohttp.InvalidURL) as error:
-            raise NotSent(f"no connection: {error}") from None
+            raise NotSent(unreached(url, str(error))) from None
         except TimeoutError:
             raise NoAnswer(f"no answer within {timeout_seconds:g} s") from None
         except (aiohttp.ServerDisconnectedError, ConnectionError):
@@ -98,3 +99,12 @@ async def _whole(content: aiohttp.StreamReader) -> bytes:
         if len(payload) > ANSWER_BYTES_MAX:
             raise NoAnswer(f"answer longer than {ANSWER_BYTES_MAX} bytes")
     return bytes(payload)
+
+
+def unreached(url: str, error: str) -> str:
+    """Whom nobody reached, and why. The library's words hold the reason in brackets, where there is more to say than that
+    nobody listens.
+    """
+    place = urlsplit(url).netloc.rpartition("@")[2]
+    why = error.rpartition(" [")[2].rstrip("]") if error.endswith("]") else error
+    return f"{place} was not reached" if "Connect call failed" in why else f"{place} was not reached: {why}"

@@ -11,7 +11,6 @@ from collections.abc import Callable, Mapping
 from datetime import UTC, datetime, timedelta
 from hashlib import blake2b
 from typing import Any, Final
-from urllib.parse import urlsplit
 from uuid import UUID
 
 import asyncpg
@@ -127,7 +126,7 @@ class Subscriber:
                 "POST", subscription.url, headers=self._headers(message_id(event), body), body=body, timeout_seconds=TIMEOUT_SECONDS
             )  # fmt: skip
         except NotSent as error:
-            return _unreached(subscription.url, str(error)), wait
+            return str(error), wait
         except (NoAnswer, Misconfigured) as error:
             return str(error), wait
         return _refusal(answer, wait)
@@ -155,17 +154,6 @@ def sign(secret: str, place: str, id_: str, at: datetime, body: bytes) -> str:
     if not key:
         raise Misconfigured(place, "a secret is written whsec_ and base64")
     return str(Webhook(key).sign(id_, at, body.decode()))
-
-
-def _unreached(url: str, error: str) -> str:
-    """The library's words hold the reason in brackets, where there is more to say than that nobody listens."""
-    place = urlsplit(url).netloc
-    why = (
-        error.rpartition(" [")[2].rstrip("]")
-        if error.endswith("]")
-        else error.removeprefix("no connection: ")
-    )
-    return f"{place} was not reached" if "Connect call failed" in why else f"{place} was not reached: {why}"
 
 
 def _refusal(answer: Answer, wait: timedelta) -> tuple[str, timedelta | None]:

@@ -5,7 +5,7 @@ from datetime import timedelta
 import pytest
 
 from crossdock.connect.transport import Answer
-from crossdock.runtime.subscriber import SCHEDULE, _refusal, _unreached
+from crossdock.runtime.subscriber import SCHEDULE, _refusal
 
 WAIT = timedelta(seconds=5)
 
@@ -42,16 +42,3 @@ def test_a_wish_for_later_is_granted() -> None:
 def test_the_schedule_is_the_published_one() -> None:
     """From seconds to hours, as docs/howto/feed.md says."""
     assert [wait.total_seconds() for wait in SCHEDULE] == [5, 30, 120, 300, 1800, 7200, 18000, 36000]
-
-
-@pytest.mark.parametrize(
-    ("error", "told"),
-    [
-        ("no connection: Cannot connect to host h:9 ssl:default [Connect call failed ('127.0.0.1', 9)]", "h:9 was not reached"),
-        ("no connection: Cannot connect to host h:9 ssl:default [h resolves to 10.0.0.1, which is not public]", "h:9 was not reached: h resolves to 10.0.0.1, which is not public"),
-        ("no connection: odd", "h:9 was not reached: odd"),
-    ],
-)  # fmt: skip
-def test_who_was_not_reached_is_said_plainly(error: str, told: str) -> None:
-    """Without the library's own words around the reason."""
-    assert _unreached("https://h:9/hook", error) == told
