@@ -12,6 +12,7 @@ from crossdock.cli import (
     bench,
     config,
     connector,
+    day,
     demo,
     doctor,
     find,
@@ -46,6 +47,7 @@ migrate.register(app)
 master.register(app)
 stock.register(app)
 reconcile.register(app)
+day.register(app)
 backup.register(app)
 token.register(app)
 
