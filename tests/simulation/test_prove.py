@@ -81,3 +81,19 @@ def test_claims_survive_kills_of_api_and_database(tmp_path: Path, seed: int) -> 
     assert found["granted"] > 0
     assert found["refused"] > 0
     assert found["granted"] + found["refused"] == 400
+
+
+@pytest.mark.parametrize("seed", [random.randrange(10**6)], ids=["any-seed"])
+def test_lost_answers_lose_and_double_nothing(tmp_path: Path, seed: int) -> None:
+    """A fifth of all answers is lost after the systems did what they were asked: nothing is done twice, and soon it is known."""
+    done = subprocess.run(
+        [sys.executable, "-m", "crossdock.cli.main", "prove", "answers", "--orders", str(ORDERS), "--seed", str(seed), "--json"],
+        cwd=tmp_path, capture_output=True, text=True, timeout=400, check=False,
+    )  # fmt: skip
+
+    told = f"seed {seed}\n{done.stdout[-3000:]}\n{done.stderr[-4000:]}"
+    assert done.returncode == 0, told
+    found = json.loads(done.stdout)
+    assert (found["lost_events"], found["duplicated_effects"], found["order_violations"]) == (0, 0, 0), told
+    assert (found["differences"], found["late"]) == ([], []), told
+    assert found["lost_answers"] > 0

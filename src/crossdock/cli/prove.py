@@ -102,3 +102,34 @@ def claims(
     if not proof.good:
         note(f"The data stays in {proof.data}")
         raise typer.Exit(1)
+
+
+@prove.command()
+def answers(
+    orders: Annotated[int, typer.Option(help="Orders that run meanwhile.", min=1)] = 60,
+    share: Annotated[float, typer.Option(help="Share of answers that are lost.", min=0.0, max=0.9)] = 0.2,
+    seed: Annotated[int, typer.Option(help="The same seed is the same day.")] = 1,
+    as_json: JsonOption = False,
+) -> None:
+    """Lose answers of every twin after it did what it was asked; count what was lost or doubled, and how long it was unclear."""
+    from crossdock.prove.answers import run
+
+    folder = Path(tempfile.mkdtemp(prefix="crossdock-prove-"))
+    note(f"Seed {seed}. Data in {folder} until the end.")
+    with _bars() as progress:
+        proof, findings = run_or_end(run(folder, orders=orders, share=share, seed=seed, progress=progress))
+    flaws = (*findings.lost, *findings.doubled, *findings.violations, *proof.differences, *proof.late)
+    for line in flaws[:100]:
+        note("  " + line)
+    if as_json:
+        sys.stdout.write(proof.as_json() + "\n")
+    else:
+        slowest = max(proof.settle_p99_s.items(), key=lambda x: x[1], default=("", 0.0))
+        sys.stdout.write(
+            f"{proof.orders} orders, {proof.lost_answers} answers lost: {proof.lost_events} lost, {proof.duplicated_effects} doubled,"
+            f" {proof.order_violations} out of order; slowest to settle (p99): {slowest[0]} {slowest[1]} s; seed {seed}\n"
+        )
+    if not proof.good:
+        note(f"The data stays in {folder}")
+        raise typer.Exit(1)
+    remove_hub(folder)

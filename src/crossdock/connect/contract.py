@@ -114,6 +114,9 @@ Outcome = Done | Refused | RetryLater | Unknown
 class Absent:
     """The look-up worked and the effect is not there."""
 
+    half_done: bool = False
+    """True where it was begun and sending it again can only complete it: then nobody has to wait for the lost attempt."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CannotTell:

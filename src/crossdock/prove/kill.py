@@ -24,6 +24,7 @@ from crossdock.demo.day import Stage, drain, open_stage, place_all, prepare, rep
 from crossdock.model.quantity import Quantity
 from crossdock.model.stock import StockAdjusted, StockPlace
 from crossdock.model.thread import stock_thread
+from crossdock.prove import mail
 from crossdock.store.pool import LOST, connect
 
 STOP_SECONDS = 60.0
@@ -209,46 +210,6 @@ class Breaker:
             sys.stderr.write(f"PostgreSQL was killed and the hub still says: {self.last_refusal}\n")
 
 
-_BEHIND = """
-select count(*) from effect e where e.account = $1 and e.state < 5
-    and exists (select 1 from lane l where l.account = e.account and l.lane = e.lane)
-"""
-_UNCLEAR = """
-select thread_key, object from effect e where account = $1 and kind = 'customer.notify' and state < 10
-    and (state = 6 or exists (select 1 from lane l where l.account = e.account and l.lane = e.lane))
-"""
-
-
-async def _behind_unclear_mail(stage: Stage) -> int:
-    """Mails that wait behind one of which nobody can tell whether it went out."""
-    return sum([await _ask(stage, _BEHIND, name) for name in _mail(stage)])
-
-
-async def _unclear_mail(stage: Stage) -> list[str]:
-    """What the books miss of mails that are with a person, in the words in which they miss it."""
-    found: list[str] = []
-    connection = await connect(stage.hub.dsn)
-    for name in _mail(stage):
-        for row in await connection.fetch(_UNCLEAR, name):
-            _, _, shipment = row["object"].partition("/")
-            reference = row["thread_key"].partition("/")[2]
-            found.append(f"{reference} left as {shipment}, and {name} has no customer.notify")
-    await connection.close()
-    return found
-
-
-async def _ask(stage: Stage, sql: str, *arguments: str) -> int:
-    connection = await connect(stage.hub.dsn)
-    try:
-        return int(await connection.fetchval(sql, *arguments))
-    finally:
-        await connection.close()
-
-
-def _mail(stage: Stage) -> list[str]:
-    return [name for name, process in stage.twins.processes.items() if process.connector == "email"]
-
-
 async def run(
     folder: Path, *, orders: int, kills: int, stops: int, seed: int, progress: Progress
 ) -> tuple[Proof, Findings]:
@@ -282,10 +243,10 @@ async def run(
         await stage.until_ready()
         await stage.twins.calm()
         await others
-        await drain(stage, progress, DRAIN_SECONDS, lambda: _behind_unclear_mail(stage))
+        await drain(stage, progress, DRAIN_SECONDS, lambda: mail.behind_unclear(stage))
         differing = await goods.night(stage)
         made, findings = await report(stage, began, seed)
-        unclear = await _unclear_mail(stage)
+        unclear = await mail.unclear(stage)
         findings.lost = [x for x in findings.lost if x not in unclear]
         made.differences += differing
     finally:

@@ -82,7 +82,7 @@ class Judge:
         match found:
             case Done():
                 return self._done(tried, found)
-            case Absent() if started < certain_at:
+            case Absent(half_done=False) if started < certain_at:
                 return self._outcome(
                     tried,
                     State.OUTCOME_UNKNOWN,
