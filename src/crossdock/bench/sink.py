@@ -1,6 +1,6 @@
 """An HTTP target that accepts everything at once: `python -m crossdock.bench.sink PORT`.
 
-With `judge` behind the port it refuses what is poisoned, until it is told that the poison is gone, and watches the order
+With `count` behind the port it tells its calls by the second; with `judge` it refuses what is poisoned, until it is told that the poison is gone, and watches the order
 in which each key's milestones come.
 """
 
@@ -8,6 +8,7 @@ import asyncio
 import json
 import sys
 from collections.abc import Callable
+from time import time
 from typing import cast
 
 import uvloop
@@ -56,11 +57,7 @@ class _Judge:
             self._cured = True
             return _OK
         if path == TOLD:
-            told = json.dumps({"inversions": self._inversions, "keys": len(self._last)}).encode()
-            return b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\nContent-Type: application/json\r\n\r\n%s" % (
-                len(told),
-                told,
-            )
+            return _json({"inversions": self._inversions, "keys": len(self._last)})
         if not self._cured and POISON.encode() in body:
             return _REFUSED
         said = json.loads(body)["data"]
@@ -68,6 +65,29 @@ class _Judge:
         self._inversions += place < self._last.get(said["reference"], -1)
         self._last[said["reference"]] = place
         return _OK
+
+
+class _Counter:
+    def __init__(self) -> None:
+        self._calls: dict[int, int] = {}
+
+    def reply(self, head: bytes, _body: bytes) -> bytes:
+        if head.split(b" ", 2)[1].decode() == TOLD:
+            return _json({"calls": list(self._calls.values())})
+        second = int(time())
+        self._calls[second] = self._calls.get(second, 0) + 1
+        return _OK
+
+
+def _json(document: object) -> bytes:
+    body = json.dumps(document).encode()
+    head = b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\nContent-Type: application/json\r\n\r\n"
+    return head % len(body) + body
+
+
+_REPLIES: dict[str, Callable[[], Callable[[bytes, bytes], bytes]]] = {
+    "": lambda: lambda _head, _body: _OK, "judge": lambda: _Judge().reply, "count": lambda: _Counter().reply,
+}  # fmt: skip
 
 
 async def _serve(port: int, reply: Callable[[bytes, bytes], bytes]) -> None:
@@ -78,6 +98,4 @@ async def _serve(port: int, reply: Callable[[bytes, bytes], bytes]) -> None:
 
 
 if __name__ == "__main__":
-    uvloop.run(
-        _serve(int(sys.argv[1]), _Judge().reply if sys.argv[2:] == ["judge"] else lambda _head, _body: _OK)
-    )
+    uvloop.run(_serve(int(sys.argv[1]), _REPLIES["".join(sys.argv[2:])]()))

@@ -133,3 +133,27 @@ def answers(
         note(f"The data stays in {folder}")
         raise typer.Exit(1)
     remove_hub(folder)
+
+
+@prove.command()
+def dead(
+    seconds: Annotated[int, typer.Option(help="How long the target is dead.", min=10, max=3600)] = 60,
+    as_json: JsonOption = False,
+) -> None:
+    """Let one target be dead and come back; say what the others lost, and how it was called."""
+    from crossdock.prove.dead import run
+
+    with _bars() as progress:
+        proof = run_or_end(run(seconds=seconds, progress=progress))
+    for line in proof.flaws:
+        note("  " + line)
+    if as_json:
+        sys.stdout.write(proof.as_json() + "\n")
+    else:
+        sys.stdout.write(
+            f"Dead for {proof.seconds} s: the other target kept {proof.kept:.1%} of its rate; {proof.waited} effects waited and were"
+            f" gone {proof.drained_s} s after the return, {proof.calls_per_effect} calls each, {proof.calls_per_second_max} calls a"
+            f" second at most of {proof.budget_per_second:g} (burst {proof.burst}), {proof.passed} overtaken\n"
+        )
+    if not proof.good:
+        raise typer.Exit(1)
