@@ -10,6 +10,7 @@ import typer
 from crossdock.cli import (
     backup,
     bench,
+    cases,
     config,
     connector,
     demo,
@@ -46,6 +47,7 @@ migrate.register(app)
 master.register(app)
 stock.register(app)
 reconcile.register(app)
+cases.register(app)
 backup.register(app)
 token.register(app)
 

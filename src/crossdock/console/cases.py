@@ -12,7 +12,7 @@ from crossdock.api.story import names_of
 from crossdock.console.now import open_cases
 from crossdock.console.render import headers, page
 from crossdock.console.sessions import acting, entered
-from crossdock.store import access
+from crossdock.store import access, casework
 from crossdock.views import cases as view
 from crossdock.views import retry as retry_view
 
@@ -27,9 +27,9 @@ async def list_cases(
     hub, session = context(request), await entered(request)
     names = names_of(hub.hub)
     async with hub.reader.acquire() as connection:
-        rows = await view.list_cases(connection, before=before, limit=PAGE, owner=owner)
+        rows = await view.list_cases(connection, view.Filter(owner=owner), before=before, limit=PAGE)
         plans = await retry_view.plans(connection, [row["id"] for row in rows], names)
-        closed = await view.list_cases(connection, state="closed", limit=5)
+        closed = await view.list_cases(connection, view.Filter(state="closed"), limit=5)
     told = [row | {"title": names.plain(row["title"]), "detail": names.plain(row["detail"])} for row in rows]
     return page(
         request, "cases.html", session, cases=told, plans=plans, closed=closed, done=done, names=names,
@@ -55,6 +55,7 @@ async def retry(request: Request[Any, Any, Any], number: int) -> Response[bytes]
         raise Problem(409, "nothing-to-retry", f"case C-{number} has nothing that a retry could move")
     await actions._say(hub, session.who.id, said)
     async with hub.pool.acquire() as connection:
+        await casework.note(connection, number, session.who.name, "retry", f"{len(said)} things: {reason}")
         await access.note_action(
             connection, session.who.name, "retry", f"case C-{number}", reason, count=len(said)
         )

@@ -45,7 +45,7 @@ async def write(connection: asyncpg.Connection, batch: Batch, journal: Journal, 
     async with connection.transaction():
         await table.lock_epochs(connection, frame.epochs)
         if out.cases:
-            await cases.apply(connection, out.cases)
+            await cases.apply(connection, out.cases, batch.policy)
         await _timers(connection, batch, frame)
         await table.write_states(connection, states)
         if out.binds:
@@ -147,7 +147,7 @@ async def _stock(connection: asyncpg.Connection, batch: Batch, journal: Journal,
     await stock.write(connection, settled, segment)
     opened = [_short_case(wish, missing) for wish, missing in settled.short] + uneven
     if opened:
-        await cases.apply(connection, opened)
+        await cases.apply(connection, opened, batch.policy)
 
 
 def _short_case(wish: stock.Wish, missing: Any) -> cases.Change:
