@@ -48,9 +48,8 @@ def list_(
     async def all_of(client: Client) -> list[dict[str, Any]]:
         rows: list[dict[str, Any]] = []
         for _ in range(PAGES_MAX):
-            page = (await client.get("/v1/cases", **query, before=str(rows[-1]["id"] if rows else 0)))[
-                "cases"
-            ]
+            asked = query | {"before": str(rows[-1]["id"] if rows else 0)}
+            page = (await client.request("GET", "/v1/cases", query=asked))["cases"]
             rows += page
             if len(page) < int(query["limit"]):
                 break

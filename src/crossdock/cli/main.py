@@ -15,6 +15,7 @@ from crossdock.cli import (
     connector,
     demo,
     doctor,
+    effects,
     find,
     hub,
     master,
@@ -48,6 +49,7 @@ master.register(app)
 stock.register(app)
 reconcile.register(app)
 cases.register(app)
+effects.register(app)
 backup.register(app)
 token.register(app)
 

@@ -3,11 +3,16 @@
 from crossdock.model.envelope import Recorded
 from crossdock.processes.intents import CloseCase, Intent, OpenCase, Retry
 
-TYPES = ("effect.refused.v1", "effect.unclear.v1", "effect.retryRequested.v1")
-_OWNERS = dict.fromkeys(
-    ("goods_issue.post", "invoice.release", "freight.accrue", "goods_receipt.post", "transfer_issue.post", "consignment.withdraw",
-     "credit.post"), "finance"
-)  # fmt: skip
+FINANCE = frozenset({
+    "goods_issue.post", "invoice.release", "freight.accrue", "freight.adjust", "goods_receipt.post", "transfer_issue.post",
+    "consignment.withdraw", "credit.post",
+})  # fmt: skip
+"""What moves value in an ERP's books: to send it again blindly, two people must agree."""
+FORGOABLE = frozenset({
+    "label.attach", "label.void", "load.cancel", "tracking.subscribe", "milestone.record", "customer.notify", "availability.publish",
+})  # fmt: skip
+"""What no thread waits for: a person may give it up."""
+_OWNERS = dict.fromkeys(FINANCE, "finance")
 
 
 def intents(event: Recorded) -> tuple[Intent, ...]:
@@ -34,6 +39,8 @@ def intents(event: Recorded) -> tuple[Intent, ...]:
             )  # fmt: skip
         case "effect.retryRequested.v1":
             return (Retry(data.effect),)
+        case "effect.decided.v1" if data.decision != "sent again":
+            return (CloseCase(data.effect, f"{data.by}: {data.decision} {data.document}".rstrip()),)
         case _:
             return (CloseCase(event.effect, "it was done"),) if event.effect else ()
 
