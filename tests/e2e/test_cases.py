@@ -5,8 +5,13 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import uuid4
 
+import pytest
+
+from e2e.browser import CHROMIUM, Page
 from e2e.running import Answer, Api, eventually
 from e2e.trading import Trade
+
+needs_browser = pytest.mark.skipif(CHROMIUM is None, reason="no chromium on this machine")
 
 
 async def message_case(api: Api) -> dict[str, Any]:
@@ -59,9 +64,13 @@ async def test_a_case_says_what_settles_it(trading: Trade) -> None:
     await trading.twin("sap-1", "/credit/release", {"reference": reference}, "POST")
     assert (await trading.api.post(f"/v1/cases/{row['id']}/retry", {"reason": "released"})).status == 202
     await trading.until(reference, "completed")
-    closed = await trading.api.get(f"/v1/cases/{row['id']}")
-    assert closed["state"] == "closed"
-    assert [x["action"] for x in closed["history"]] == ["retry"]
+
+    async def settled() -> bool:
+        links = (await trading.api.get(f"/v1/cases/{row['id']}"))["links"]
+        return all(x["closed_at"] for x in links if x["thread"] == f"order/{reference}")
+
+    await eventually(settled, what="nothing of the order is blocked any more")
+    assert "retry" in [x["action"] for x in (await trading.api.get(f"/v1/cases/{row['id']}"))["history"]]
 
 
 async def test_a_change_names_what_it_was_decided_on(api: Api) -> None:
@@ -131,3 +140,43 @@ async def test_cases_on_the_command_line(api: Api) -> None:
     assert "Closed because:" in hub.crossdock("cases", "show", f"C-{number}").stdout
     assert hub.crossdock("cases", "show", "nonsense").returncode == 2
     assert hub.crossdock("cases", "show", "C-999999").returncode == 1
+
+
+@needs_browser
+@pytest.mark.page
+async def test_a_case_is_worked_on_in_the_console(trading: Trade, page: Page) -> None:
+    """Its page says what to do; it is given to somebody, put off and closed there, and the list follows its filters."""
+    number = (await message_case(trading.api))["id"]
+    url = trading.api.hub.url
+    await page.open(f"{url}/cases/C-{number}")
+    assert "must settle this" in await page.text(".sentence")
+    assert "extend the mapping" in await page.text("main")
+    assert await page.js("document.documentElement.scrollWidth <= innerWidth"), "the page scrolls sideways"
+
+    await page.js("document.querySelector('input[name=assignee]').value = 'ann'")
+    await page.js("document.querySelector('input[name=assignee]').form.submit()")
+    await page.until("document.querySelector('.sentence')?.innerText.includes('(ann)')", "ann has it")
+    await page.js("document.querySelector('select[name=hours]').form.submit()")
+    await page.until(
+        "document.querySelector('.sentence')?.innerText.includes('Snoozed until')", "it is snoozed"
+    )
+    await page.open(f"{url}/cases")
+    assert await page.js(f"document.getElementById('c-{number}') === null")
+    await page.open(f"{url}/cases?snoozed=only&assignee=ann")
+    assert "snoozed until" in await page.text(f"#c-{number}")
+    assert await page.js("document.documentElement.scrollWidth <= innerWidth"), "the list scrolls sideways"
+
+    await page.js(f"document.querySelector('#c-{number} input[name=n]').checked = true")
+    await page.js("document.querySelector('#assign input[name=assignee]').value = 'bob'")
+    await page.js("document.getElementById('assign').submit()")
+    await page.until(
+        "document.querySelector('[role=status]')?.innerText.includes('1 given to bob')", "bob has it"
+    )
+    assert (await trading.api.get(f"/v1/cases/{number}"))["assignee"] == "bob"
+
+    await page.open(f"{url}/cases/C-{number}")
+    await page.js("document.querySelector('input[value=resolve]').form.reason.value = 'a test of ours'")
+    await page.js("document.querySelector('input[value=resolve]').form.submit()")
+    await page.until(
+        "document.querySelector('.sentence')?.innerText.includes('a test of ours')", "it is closed"
+    )

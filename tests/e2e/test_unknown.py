@@ -5,9 +5,13 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any
 
+import pytest
+
+from e2e.browser import CHROMIUM, Page
 from e2e.running import Api, eventually
 from e2e.trading import Trade
 
+needs_browser = pytest.mark.skipif(CHROMIUM is None, reason="no chromium on this machine")
 GOODS_ISSUE, ACCRUAL = "goods_issue.post", "freight.accrue"
 
 
@@ -123,6 +127,25 @@ async def test_posting_again_needs_two_people(trading: Trade) -> None:
     assert len(await posted(trading, GOODS_ISSUE, reference)) == 1
     story = await trading.api.get(f"/v1/threads/story/order/{reference}")
     assert any("bob had" in x["text"] and "asked: looked too" in x["text"] for x in story["timeline"])
+
+
+@needs_browser
+@pytest.mark.page
+async def test_a_person_decides_in_the_console(trading: Trade, page: Page) -> None:
+    """The page says what was sent, what look-ups said and what each button would do; looking again is safe."""
+    async with silent_erp(trading) as (reference, found):
+        await page.open(f"{trading.api.hub.url}/unknown")
+        assert "may or may not have been done" in await page.text(".sentence")
+        assert "looked up" in await page.text("main table")
+        assert await page.js("document.documentElement.scrollWidth <= innerWidth"), (
+            "the page scrolls sideways"
+        )
+        form = f'document.querySelector(\'form[action="/unknown/{found["effect"]}"] input[value="look-up"]\').form'
+        await page.js(f"{form}.submit()")
+        await page.until(
+            "document.querySelector('[role=status]')?.innerText.includes('asked now')", "it is asked"
+        )
+    await trading.until(reference, "completed")
 
 
 async def test_looking_again_finds_what_was_done(trading: Trade) -> None:
