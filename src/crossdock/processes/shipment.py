@@ -41,6 +41,8 @@ from crossdock.processes.shipment_state import (
 __all__ = ["KIND", "RANK", "VERSION", "State", "initial", "step", "summary"]
 
 KIND = "shipment"
+LABELS_MAX = 5
+"""Labels of one shipment that may be on their way at once."""
 replace = msgspec.structs.replace
 
 
@@ -266,9 +268,10 @@ def _cancelled(state: State, event: Recorded, policy: Policy) -> Step:
 
 def _take_back(state: State, policy: Policy, reason: str) -> tuple[State, list[Intent]]:
     """Void the label or cancel the load, whichever there is; one that is still asked for is voided when it comes."""
+    moot = _unneeded(state, state.labels)
     if state.label:
         state, voided = _void(state, state.label, tuple(x.tracking for x in state.tracks), policy)
-        return state, list(voided)
+        return state, [*moot, *voided]
     if state.load:
         payload = requests.CancelLoad(state.shipment, state.load, reason or "cancelled")
         do = Do(
@@ -281,9 +284,26 @@ def _take_back(state: State, policy: Policy, reason: str) -> tuple[State, list[I
             priority=1,
         )
         taken = replace(state, load="", pro="", tracks=(), voided=(*state.voided, state.load), freight=None)
-        return taken, [do]
+        return taken, [*moot, do]
     kind = "load.tender" if state.by == "tms" else "label.create"
     return state, [Withdraw(kind, state.shipment, state.labels - 1)] if state.labels else []
+
+
+def _unneeded(state: State, labels: int) -> list[Intent]:
+    """What was asked for with so many labels, of which none will be used."""
+    because = "the shipment was cancelled" if state.cancelled else "it gets another label"
+    return [
+        Withdraw(kind, state.shipment, n, because)
+        for n in range(max(0, labels - LABELS_MAX), labels)
+        for kind in ("label.attach", "tracking.subscribe")
+    ]
+
+
+def _refused(state: State, event: Recorded, _policy: Policy) -> Step:
+    """Of a label that is not used it does not matter."""
+    if event.data.kind not in ("label.attach", "tracking.subscribe"):
+        return Step(state, (), "ignored")
+    return Step(state, tuple(_unneeded(state, state.labels if state.cancelled else state.labels - 1)))
 
 
 def _void(
@@ -348,6 +368,7 @@ _HANDLERS: dict[str, Handler] = {
     "shipment.cancelled.v1": _cancelled,
     "label.generated.v1": _labelled,
     "label.attached.v1": _noted(label_attached=True),
+    "effect.refused.v1": _refused,
     "label.voided.v1": _nothing,
     "label.reprintRequested.v1": _reprint,
     "load.tendered.v1": _tendered,
