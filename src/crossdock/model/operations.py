@@ -39,6 +39,8 @@ class EffectRefused(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
     account: str
     code: str
     reason: str
+    cause: str = ""
+    """The business cause, where the connector knows it."""
 
 
 class EffectUnclear(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):

@@ -1,5 +1,6 @@
 """What every thread does when one of its effects is refused, unclear, retried or done: open and close the case."""
 
+from crossdock.model.causes import CAUSES
 from crossdock.model.envelope import Recorded
 from crossdock.processes.intents import CloseCase, Intent, OpenCase, Retry
 
@@ -12,6 +13,9 @@ FORGOABLE = frozenset({
     "label.attach", "label.void", "load.cancel", "tracking.subscribe", "milestone.record", "customer.notify", "availability.publish",
 })  # fmt: skip
 """What no thread waits for: a person may give it up."""
+REFUSED = "refused by target"
+"""What a connector cannot say more of."""
+_CLASSES = {"authorisation": "authorisation", "master data": "missing"}
 _OWNERS = dict.fromkeys(FINANCE, "finance")
 
 
@@ -21,11 +25,13 @@ def intents(event: Recorded) -> tuple[Intent, ...]:
     match event.type:
         case "effect.refused.v1":
             title = f"{data.account} refused {words(data.kind)}: {data.reason}"
+            cause = data.cause if data.cause in CAUSES else REFUSED
+            owner = _OWNERS.get(data.kind, "operations") if cause == REFUSED else CAUSES[cause].owner
             return (
                 OpenCase(
-                    f"refused/{data.account}/{data.kind}/{data.code}/{data.reason}", "value", "refused by target", title[:200],
+                    f"refused/{data.account}/{data.kind}/{data.code}/{data.reason}", _CLASSES.get(cause, "value"), cause, title[:200],
                     f"Settle the reason in {data.account}, then retry the case: it is the same effect, it cannot be done twice.",
-                    _OWNERS.get(data.kind, "operations"), data.effect,
+                    owner, data.effect,
                 ),
             )  # fmt: skip
         case "effect.unclear.v1":

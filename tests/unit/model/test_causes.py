@@ -5,10 +5,16 @@ from collections.abc import Iterator
 
 import pytest
 
+from crossdock.connectors.sap_s4 import session
 from crossdock.errors import Rejected
 from crossdock.model.causes import CAUSES, CLASSES, HOLD, CauseRule, merged
+from crossdock.model.envelope import Recorded
+from crossdock.model.operations import EffectRefused
+from crossdock.processes import blocked
+from crossdock.processes.intents import OpenCase
 from crossdock.processes.order_check import CAUSES as OF_CHECKS
 from style.tree import SOURCE, parsed
+from unit.processes.goods import NOW
 
 NOT_LITERAL = {
     "order_check.py", "order_trouble.py", "message.py", "receiving.py", "blocked.py",
@@ -70,6 +76,35 @@ def test_causes_that_are_values_exist_too() -> None:
     }
 
     assert words <= set(CAUSES)
+
+
+def test_what_connectors_call_a_refusal_exists() -> None:
+    """Whatever they say of a refusal's business cause is in the table."""
+    refused = [
+        ("Posting period 010 2026 is not open for account type M", "period closed"),
+        ("Posting only possible in periods 2026/01 and 2025/12", "period closed"),
+        ("Credit limit of customer 17 exceeded", "credit"), ("No authorization for plant 1010", "authorisation"),
+        ("Material X does not exist in plant 1010", "master data"), ("Enter a shipping point", ""),
+    ]  # fmt: skip
+
+    for reason, cause in refused:
+        assert session._refused("M7/053", reason).cause == cause
+        assert cause in {*CAUSES, ""}
+    assert session._refused("X", "Forbidden", 403).cause == "authorisation"
+
+
+def test_a_refusal_is_a_case_of_its_cause() -> None:
+    """With that cause's owner and class; what the connector cannot tell stays a refusal."""
+    for cause, owner, problem in (
+        ("period closed", "finance", "value"), ("master data", "master data", "missing"), ("", "operations", "value"),
+    ):  # fmt: skip
+        data = EffectRefused("e", "warehouse_order.release", "wms-1", "1", "no", cause)
+        event = Recorded(
+            thread="order/x/1", type="effect.refused.v1", data=data, id="1", source="wms-1", occurred_at=NOW, recorded_at=NOW
+        )  # fmt: skip
+        [case] = blocked.intents(event)
+        assert isinstance(case, OpenCase)
+        assert (case.cause, case.owner, case.problem) == (cause or "refused by target", owner, problem)
 
 
 @pytest.mark.parametrize("name", CAUSES)
