@@ -245,7 +245,8 @@ class AccountRunner:
         """Write first, then let the lane go on."""
         now = asyncio.get_running_loop().time()
         self._budget.ended()
-        self._allowance.heard(answer, outcome.reason, now)
+        if self._allowance.heard(answer, outcome.reason, now):
+            self._lanes.hurry()
         try:
             await self._outcomes.write(outcome)
         finally:

@@ -154,6 +154,12 @@ class Lanes:
             entry.state = state
             self.again(entry, 0.0)
 
+    def hurry(self) -> None:
+        """The target is back: what it failed at is tried now, so that the oldest goes first. Look-ups keep their time."""
+        for _, _, entry in list(self._later):
+            if entry.state is State.RETRY and entry.not_before > 0 and not entry.in_flight:
+                self.again(entry, 0.0)
+
     def again(self, entry: Entry, not_before: float) -> None:
         """Not settled: the entry stays the head of its lane and is offered again later."""
         entry.in_flight = False

@@ -168,6 +168,21 @@ def test_what_a_person_wants_now_does_not_wait() -> None:
     assert lanes.take(5, 20.0) == [one]
 
 
+def test_when_the_target_is_back_the_oldest_goes_first() -> None:
+    """What failed and was put off is before what came since; a look-up waits for its own time."""
+    lanes = Lanes()
+    for seq in (1, 2, 3):
+        lanes.add(entry(seq, bytes([seq])))
+    first, second = lanes.take(2, 0.0)
+    first.state, second.state = State.RETRY, State.OUTCOME_UNKNOWN
+    for one in (first, second):
+        lanes.again(one, 30.0)
+
+    lanes.hurry()
+
+    assert [one.seq for one in lanes.take(5, 1.0)] == [1, 3]
+
+
 def test_the_next_moment_is_the_earliest_retry() -> None:
     """Delivery sleeps until then and no longer."""
     lanes = Lanes()
