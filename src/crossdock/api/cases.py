@@ -2,6 +2,7 @@
 
 import re
 from typing import Any, Literal, TypeVar, cast
+from urllib.parse import urlencode
 
 import msgspec
 from litestar import Request, Response, get, post
@@ -34,7 +35,7 @@ async def list_cases(
         rows = await view.list_cases(connection, wanted(query, case_state), before=before, limit=limit)
     headers = {}
     if rows and len(rows) == min(limit, view.PAGE_MAX):
-        kept = "".join(f"&{k}={query[k]}" for k in FILTERS if k in query)
+        kept = "".join(f"&{urlencode({k: query[k]})}" for k in FILTERS if k in query)
         headers["Link"] = (
             f'</v1/cases?case_state={case_state}&before={rows[-1]["id"]}&limit={limit}{kept}>; rel="next"'
         )
