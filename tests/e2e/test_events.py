@@ -20,7 +20,7 @@ def adjustment(item: str = "") -> dict[str, object]:
     [
         ("POST", "/v1/events"), ("POST", "/v1/events/batch"), ("POST", "/v1/orders"), ("GET", "/v1/cases"), ("GET", "/v1/threads"),
         ("GET", "/v1/threads/counts"), ("GET", "/v1/find"), ("GET", "/v1/threads/story/order/shopify-eu/1"), ("GET", "/metrics"),
-        ("GET", "/v1/lineage/1"), ("POST", "/v1/cases/1/retry"), ("POST", "/v1/threads/resume/order/shopify-eu/1"),
+        ("GET", "/v1/lineage/1"), ("POST", "/v1/cases/1/retry"), ("GET", "/v1/cases/1"), ("GET", "/v1/effects"), ("POST", "/v1/effects/1/post-now"), ("POST", "/v1/cases/1/resolve"), ("POST", "/v1/threads/resume/order/shopify-eu/1"),
     ],
 )  # fmt: skip
 @pytest.mark.parametrize("token", ["", "Bearer ", "Bearer xdk_nobody_0000", "Basic b3BlcmF0b3I6"])

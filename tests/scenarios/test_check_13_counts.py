@@ -156,7 +156,7 @@ async def test_what_the_erp_was_not_told_is_named(group: Group) -> None:
     async with group.quirks("sap-1", period_closed=1.0):
         reference = await group.buy(("RC-ERP", 3))
         await group.until_left(reference)
-        case = await group.until_case(f"order/{reference}", "refused by target")
+        case = await group.until_case(f"order/{reference}", "period closed")
         found = await differing(group, "sap-1")
     one = found["RC-ERP"]
     assert (Decimal(one["good"]), one["cause"], one["state"]) == (3, "not_told", "open")

@@ -188,7 +188,7 @@ async def test_what_the_erp_refused_to_book_is_named(group: Group) -> None:
     await eventually(booked, what="the first receipt is booked")
     async with group.quirks("sap-1", period_closed=1.0):
         receipt = (await at_dock(group, "wms-1", "receive", reference=thread))["receipt"]
-        case = await group.until_case(thread, "refused by target")
+        case = await group.until_case(thread, "period closed")
         found = await differing(group, "sap-1")
     one = found["IN-7"]
     assert (Decimal(one["good"]), one["cause"]) == (-10, "not_told")

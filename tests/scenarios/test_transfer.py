@@ -85,7 +85,7 @@ async def test_it_waits_for_stock_and_the_period(group: Group) -> None:
     await released(group, thread)
     async with group.quirks("sap-1", period_closed=1.0):
         await at_dock(group, "wms-1", "send", reference=thread, carrier="RDWY")
-        case = await group.until_case(thread, "refused by target")
+        case = await group.until_case(thread, "period closed")
         assert case["owner"] == "finance"
         await announced(group, thread, "wms-2")
         await at_dock(group, "wms-2", "receive", reference=thread)

@@ -1,13 +1,22 @@
 """The exception queue: one open case per cause, closed when nothing is blocked by it any more."""
 
 import asyncio
+from datetime import UTC, datetime, timedelta
 
 import asyncpg
+import pytest
 
+from crossdock.model.causes import CAUSES, CauseRule
 from crossdock.model.thread import hash16
-from crossdock.processes.intents import CloseCase, OpenCase
-from crossdock.store import cases
+from crossdock.processes.intents import CloseCase, OpenCase, Withdraw
+from crossdock.processes.policy import Policy
+from crossdock.runtime import commit
+from crossdock.runtime.batch import Output
+from crossdock.store import cases, casework, effects
+from crossdock.store.effects import State
+from crossdock.store.segments import current_segment
 from store.conftest import Connect
+from store.entries import effect
 
 
 def opened(thread: str, fingerprint: str = "credit/sap-1", key: str = "hold") -> cases.Change:
@@ -90,6 +99,70 @@ async def test_the_last_word_of_a_batch_counts(connection: asyncpg.Connection) -
     await apply(connection, closed("order/a/1"))
     await apply(connection, opened("order/a/1", "third"), closed("order/a/1"))
     assert await states(connection) == [("closed", 1)] * 4
+
+
+async def test_a_snoozed_case_wakes_when_its_cause_comes_again(connection: asyncpg.Connection) -> None:
+    """Not before: closing another thread's link changes nothing."""
+    await apply(connection, opened("order/a/1"), opened("order/a/2"))
+    [number] = await connection.fetchrow("select id from cases")
+    later = datetime.now(UTC) + timedelta(days=1)
+    assert await casework.act(connection, number, 0, "ann", casework.Snooze(later))
+
+    await apply(connection, closed("order/a/1"))
+    assert await connection.fetchval("select snoozed_until from cases") == later
+    await apply(connection, opened("order/a/3"))
+
+    assert await connection.fetchval("select snoozed_until from cases") is None
+
+
+async def test_the_landscape_says_whose_a_cause_is_and_for_how_long(connection: asyncpg.Connection) -> None:
+    """Its owner and hours win; what it does not say is the process's owner and the table's hours."""
+    policy = Policy(causes={"credit": CauseRule(owner="credit desk", hours=2)})
+    async with connection.transaction():
+        await cases.apply(connection, [opened("order/a/1")], policy)
+        await cases.apply(connection, [opened("order/a/2", "another")])
+
+    rows = await connection.fetch("select owner, due_at - opened_at as span from cases order by id")
+
+    assert [row["owner"] for row in rows] == ["credit desk", "finance"]
+    assert [round(row["span"] / timedelta(hours=1)) for row in rows] == [2, CAUSES["credit"].hours]
+
+
+async def test_a_change_of_what_was_seen_otherwise_is_refused(connection: asyncpg.Connection) -> None:
+    """Nothing of it is done; a case that nobody knows is none."""
+    await apply(connection, opened("order/a/1"))
+    [number] = await connection.fetchrow("select id from cases")
+    assert await casework.act(connection, number, 0, "ann", casework.Assign(assignee="ann"))
+
+    with pytest.raises(casework.Stale):
+        await casework.act(connection, number, 0, "bob", casework.Assign(assignee="bob"))
+
+    assert await connection.fetchval("select assignee from cases") == "ann"
+    assert await connection.fetchval("select count(*) from case_note") == 1
+    assert not await casework.act(connection, number + 1, 0, "ann", casework.Comment("hm"))
+
+
+async def test_what_a_process_takes_back_closes_its_case(connection: asyncpg.Connection) -> None:
+    """A refused effect that is withdrawn closes the case with the reason; news of it that comes late opens none."""
+    thread = "shipment/wms-1/S-1"
+    one = effect(thread, "label.attach", "wms-1/S-1")
+    one.state = State.REFUSED
+    async with connection.transaction():
+        await effects.journal(connection, [one], current_segment())
+    refusal = OpenCase("refused/x", "value", "refused by target", "Refused", "", "warehouse", str(one.id))
+    await apply(connection, (hash16(thread), thread, refusal))
+
+    async def batch(out: Output) -> list[str]:
+        async with connection.transaction():
+            moot = await commit._moot(connection, out)
+            await cases.apply(connection, out.cases)
+            await effects.withdraw(connection, [one.id], moot)
+        rows = await connection.fetch("select coalesce(closed_because, state) as said from cases order by id")
+        return [row["said"] for row in rows]
+
+    taken = Withdraw("label.attach", "wms-1/S-1", because="the shipment was cancelled")
+    assert await batch(Output(withdrawn=[(thread, taken)])) == ["the shipment was cancelled"]
+    assert await batch(Output(cases=[(hash16(thread), thread, refusal)])) == ["the shipment was cancelled"]
 
 
 async def test_many_at_once_are_still_one_case(another: Connect) -> None:

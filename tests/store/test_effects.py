@@ -237,3 +237,24 @@ async def test_a_late_commit_is_not_passed_over_by_delivery(another: Connect) ->
 
     assert not look.hidden
     assert [row["id"] for row in look.rows] == [first.id, second.id]
+
+
+async def test_what_was_refused_is_taken_back_and_its_lane_is_free(connection: asyncpg.Connection) -> None:
+    """Only what is named as refused and is; what is under way or done stays, and what ended opens no case."""
+    lost, busy = (effect("order/shopify-eu/1", "sales_order.change", str(n)) for n in range(2))
+    await journal(connection, lost, busy)
+    for one in (lost, busy):
+        await try_once(connection, one)
+    await write(connection, outcome(lost, 1, State.REFUSED))
+    assert await connection.fetchval("select count(*) from lane") == 1
+
+    async with connection.transaction():
+        moot = await effects.refused_among(connection, [lost.id, busy.id])
+        assert moot == [lost.id]
+        await effects.withdraw(connection, [lost.id, busy.id], moot)
+
+    assert (await state_of(connection, lost))[0] is State.WITHDRAWN
+    assert (await state_of(connection, busy))[0] is State.SENDING
+    assert await connection.fetchval("select count(*) from lane") == 0
+    assert await effects.ended_among(connection, [lost.id, busy.id]) == {lost.id}
+    assert await delivery.settled_by_people(connection, [lost.id, busy.id]) == [lost.id]

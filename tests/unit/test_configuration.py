@@ -272,3 +272,43 @@ def test_a_channel_that_cannot_be_told_right_is_refused(policy: Policy, counts: 
     with pytest.raises(Misconfigured, match=told):
         check_channels(policy, {"a": meant}, Path("hub"))
     check_channels(Policy(channels=("a",)), {"a": Availability("available", 1.0)}, Path("hub"))
+
+
+HOW_TO = Path(__file__).parents[2] / "docs" / "howto" / "cases.md"
+
+
+def with_policy(folder: Path, **more: object) -> Path:
+    path = folder / "hub.yaml"
+    hub = yaml.safe_load(path.read_text())
+    hub["policy"] = hub.get("policy", {}) | more
+    path.write_text(yaml.safe_dump(hub))
+    return folder
+
+
+def test_the_how_tos_causes_are_taken(group: Path) -> None:
+    """What docs/howto/cases.md tells people to write works as it stands there."""
+    text = HOW_TO.read_text().partition("```yaml\n")[2].partition("```")[0]
+
+    policy = load_hub(with_policy(group, **yaml.safe_load(text)["policy"])).policy
+
+    assert policy.causes["credit"].owner == "credit desk"
+    assert policy.causes["fraud check"].hours == 4
+    assert policy.desk.time_zone == "Europe/Berlin"
+
+
+@pytest.mark.parametrize(
+    ("policy", "place"),
+    [
+        ({"causes": {"fraud": {"title": "Fraud"}}}, r"policy\.causes\.fraud"),
+        ({"causes": {"credit": {"hours": -1}}}, r"policy\.causes\.credit\.hours"),
+        ({"causes": {"credit": {"who": "me"}}}, "who"),
+        ({"desk": {"calendar": "nowhere"}}, r"policy\.desk\.calendar"),
+        ({"desk": {"time_zone": "Mars/Crater"}}, r"policy\.desk\.time_zone"),
+        ({"desk": {"opens": "18:00", "closes": "08:00"}}, r"policy\.desk"),
+        ({"desk": {"opens": "8"}}, "opens"),
+    ],
+)
+def test_a_wrong_cause_or_desk_is_named(group: Path, policy: dict, place: str) -> None:
+    """`crossdock config lint` says where."""
+    with pytest.raises(Misconfigured, match=place):
+        load_hub(with_policy(group, **policy))

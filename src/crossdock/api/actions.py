@@ -17,7 +17,7 @@ from crossdock.model.operations import EffectRetryRequested, ThreadResumed
 from crossdock.model.order import CreditReleased, HoldReleased
 from crossdock.model.shipment import FreightApproved
 from crossdock.processes.receiving import ACCEPT
-from crossdock.store import access
+from crossdock.store import access, casework
 from crossdock.views.retryable import EFFECT_KEY_LENGTH, FREIGHT, HOLD
 
 RETRY_MAX = 1000
@@ -64,6 +64,7 @@ async def retry_case(request: Request[Any, Any, Any], number: int) -> Response[b
     said = [event for event in events if event is not None]
     await _say(hub, who.id, said)
     async with hub.reader.acquire() as connection:
+        await casework.note(connection, number, who.name, "retry", f"{len(said)} things: {reason}")
         await access.note_action(connection, who.name, "retry", f"case C-{number}", reason, count=len(said))
     body = {"case": number, "retried": len(said), "skipped": len(events) - len(said)}
     return Response(msgspec.json.encode(body), status_code=202, media_type="application/json")

@@ -10,11 +10,13 @@ import typer
 from crossdock.cli import (
     backup,
     bench,
+    cases,
     config,
     connector,
     day,
     demo,
     doctor,
+    effects,
     find,
     hub,
     master,
@@ -48,6 +50,8 @@ master.register(app)
 stock.register(app)
 reconcile.register(app)
 day.register(app)
+cases.register(app)
+effects.register(app)
 backup.register(app)
 token.register(app)
 

@@ -81,11 +81,15 @@ class Done:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Refused:
-    """The target said no for good (a business rule, bad data): trying again as it stands is useless."""
+    """The target said no for good (a business rule, bad data): trying again as it stands is useless.
+
+    `cause` is the business cause where the connector knows it: a name of `model.causes.CAUSES`.
+    """
 
     code: str
     reason: str
     answer: bytes = b""
+    cause: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -56,10 +56,11 @@ def lines(minutes: list[float | None]) -> list[str]:
 
 
 async def open_cases(hub: Context) -> int:
-    """For the top bar; counted up to 1000."""
+    """For the top bar, without those that are snoozed; counted up to 1000."""
     async with hub.reader.acquire() as connection:
         found = await connection.fetchval(
-            "select count(*) from (select 1 from cases where state = 'open' limit 1000) n"
+            "select count(*) from (select 1 from cases where state = 'open'"
+            " and not coalesce(snoozed_until > clock_timestamp(), false) limit 1000) n"
         )
     assert isinstance(found, int)
     return found

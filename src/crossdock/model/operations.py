@@ -1,6 +1,6 @@
 """Events about the hub's own work: identifiers, messages, effects, timers, operators."""
 
-from typing import ClassVar
+from typing import ClassVar, Literal
 
 import msgspec
 
@@ -39,6 +39,8 @@ class EffectRefused(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
     account: str
     code: str
     reason: str
+    cause: str = ""
+    """The business cause, where the connector knows it."""
 
 
 class EffectUnclear(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
@@ -60,6 +62,22 @@ class EffectRetryRequested(msgspec.Struct, frozen=True, gc=False, omit_defaults=
     effect: str
     by: str
     reason: str
+
+
+class EffectDecided(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
+    """A person decided about an effect that no machine could settle: it was done, is sent once more, or is given up."""
+
+    data_class: ClassVar[DataClass] = "internal"
+
+    effect: str
+    kind: str
+    account: str
+    decision: Literal["posted", "sent again", "given up"]
+    by: str
+    reason: str
+    document: str = ""
+    asked_by: str = ""
+    """Who asked for it, where two people must agree."""
 
 
 class TimerFired(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):

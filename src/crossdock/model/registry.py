@@ -107,6 +107,7 @@ EVENTS: Final[dict[str, type[msgspec.Struct]]] = {
     "effect.refused.v1": operations.EffectRefused,
     "effect.unclear.v1": operations.EffectUnclear,
     "effect.retryRequested.v1": operations.EffectRetryRequested,
+    "effect.decided.v1": operations.EffectDecided,
     "timer.fired.v1": operations.TimerFired,
     "thread.resumed.v1": operations.ThreadResumed,
 }

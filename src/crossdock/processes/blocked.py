@@ -1,20 +1,22 @@
 """What every thread does when one of its effects is refused, unclear, retried or done: open and close the case."""
 
+from crossdock.model.causes import CAUSES
 from crossdock.model.envelope import Recorded
-from crossdock.processes.intents import CloseCase, Intent, OpenCase, Retry, Step
+from crossdock.processes.intents import CloseCase, Intent, OpenCase, Retry
 
-TYPES = ("effect.refused.v1", "effect.unclear.v1", "effect.retryRequested.v1")
-_OWNERS = dict.fromkeys(
-    ("goods_issue.post", "invoice.release", "freight.accrue", "goods_receipt.post", "transfer_issue.post", "consignment.withdraw",
-     "credit.post"), "finance"
-)  # fmt: skip
-
-
-def follow_ups(event: Recorded, step: Step) -> tuple[Intent, ...]:
-    """Of an event about an effect; no case where the process itself knows that nobody is needed."""
-    found = intents(event)
-    closed = {x.key for x in step.intents if isinstance(x, CloseCase)} if found else ()
-    return tuple(x for x in found if not (isinstance(x, OpenCase) and x.key in closed))
+FINANCE = frozenset({
+    "goods_issue.post", "invoice.release", "freight.accrue", "freight.adjust", "goods_receipt.post", "transfer_issue.post",
+    "consignment.withdraw", "credit.post",
+})  # fmt: skip
+"""What moves value in an ERP's books: to send it again blindly, two people must agree."""
+FORGOABLE = frozenset({
+    "label.attach", "label.void", "load.cancel", "tracking.subscribe", "milestone.record", "customer.notify", "availability.publish",
+})  # fmt: skip
+"""What no thread waits for: a person may give it up."""
+REFUSED = "refused by target"
+"""What a connector cannot say more of."""
+_CLASSES = {"authorisation": "authorisation", "master data": "missing"}
+_OWNERS = dict.fromkeys(FINANCE, "finance")
 
 
 def intents(event: Recorded) -> tuple[Intent, ...]:
@@ -23,11 +25,13 @@ def intents(event: Recorded) -> tuple[Intent, ...]:
     match event.type:
         case "effect.refused.v1":
             title = f"{data.account} refused {words(data.kind)}: {data.reason}"
+            cause = data.cause if data.cause in CAUSES else REFUSED
+            owner = _OWNERS.get(data.kind, "operations") if cause == REFUSED else CAUSES[cause].owner
             return (
                 OpenCase(
-                    f"refused/{data.account}/{data.kind}/{data.code}/{data.reason}", "value", "refused by target", title[:200],
+                    f"refused/{data.account}/{data.kind}/{data.code}/{data.reason}", _CLASSES.get(cause, "value"), cause, title[:200],
                     f"Settle the reason in {data.account}, then retry the case: it is the same effect, it cannot be done twice.",
-                    _OWNERS.get(data.kind, "operations"), data.effect,
+                    owner, data.effect,
                 ),
             )  # fmt: skip
         case "effect.unclear.v1":
@@ -41,6 +45,8 @@ def intents(event: Recorded) -> tuple[Intent, ...]:
             )  # fmt: skip
         case "effect.retryRequested.v1":
             return (Retry(data.effect),)
+        case "effect.decided.v1" if data.decision != "sent again":
+            return (CloseCase(data.effect, f"{data.by}: {data.decision} {data.document}".rstrip()),)
         case _:
             return (CloseCase(event.effect, "it was done"),) if event.effect else ()
 

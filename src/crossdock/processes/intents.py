@@ -136,11 +136,12 @@ class CloseCase(msgspec.Struct, frozen=True, gc=False):
 
 
 class Withdraw(msgspec.Struct, frozen=True, gc=False):
-    """Take back an effect that was not sent yet; one that is under way answers as usual."""
+    """Take back an effect that was not sent yet, or was refused: its case is closed. One that is under way answers as usual."""
 
     kind: str
     object: str
     generation: int = 0
+    because: str = "it is not wanted any more"
 
 
 class Retry(msgspec.Struct, frozen=True, gc=False):

@@ -8,12 +8,14 @@ import msgspec
 from crossdock.model import requests
 from crossdock.model.envelope import Recorded
 from crossdock.model.shipment import LabelGenerated, LabelledPackage
-from crossdock.processes.intents import Bind, CloseCase, Do, Intent, Step, Withdraw
+from crossdock.processes.intents import Bind, Do, Intent, Step, Withdraw
 from crossdock.processes.policy import Policy
 from crossdock.processes.routing import TransportRoute, route_transport
 from crossdock.processes.shipment_state import Label, State, Track, kilograms
 
 replace = msgspec.structs.replace
+LABELS_MAX = 5
+"""Labels of one shipment that may be on their way at once."""
 
 
 def carry(state: State, policy: Policy) -> tuple[State, list[Intent]]:
@@ -115,16 +117,27 @@ def put_on(state: State, policy: Policy) -> tuple[State, list[Intent]]:
     return state, [*subscribe(state, policy), *voided]
 
 
-def not_put_on(state: State, effect: str, policy: Policy) -> tuple[State, list[Intent]]:
+def not_put_on(state: State, policy: Policy) -> tuple[State, list[Intent]]:
     """The warehouse refused the new label: the parcel keeps the one it wears, the new one is voided."""
     assert state.fresh is not None
-    moot: list[Intent] = [
-        Withdraw("label.attach", again(state), state.labels - 1),
-        CloseCase(effect, "the parcel keeps the label it has; the new one is voided"),
-    ]
-    fresh = state.fresh
-    state, voided = void(replace(state, fresh=None, renewing=False), fresh, policy)
-    return state, [*moot, *voided]
+    state, voided = void(replace(state, fresh=None, renewing=False), state.fresh, policy)
+    return state, [*unneeded(state), *voided]
+
+
+def unneeded(state: State) -> list[Intent]:
+    """What was asked for with labels of which none is used; where it was refused, nobody has to settle that."""
+    used = {state.label_no if state.label_no is not None else state.labels - 1} if state.label else set()
+    if state.fresh or state.renewing:
+        used.add(state.labels - 1)
+    because = "the shipment was cancelled" if state.cancelled else "it has another label"
+    unused = [n for n in range(max(0, state.labels - LABELS_MAX), state.labels) if n not in used]
+    return [
+        Withdraw(kind, object_, n, because)
+        for n in unused
+        for kind, object_ in (
+            ("label.attach", state.shipment), ("label.attach", f"{state.shipment}~{n}"), ("tracking.subscribe", state.shipment),
+        )
+    ]  # fmt: skip
 
 
 def no_more(state: State) -> tuple[State, list[Intent]]:
@@ -166,18 +179,18 @@ def take_back(state: State, policy: Policy, reason: str) -> tuple[State, list[In
     if state.label:
         worn = [worn_by(state), *([state.fresh] if state.fresh else [])]
         state, unwanted = no_more(state)
-        voided: list[Intent] = list(unwanted)
-        if state.fresh:
-            voided.append(Withdraw("label.attach", again(state), state.labels - 1))
+        state, voided = bare(state), list(unwanted)
+        voided += unneeded(state)
         for label in worn:
             state, done = void(state, label, policy)
             voided += done
-        return bare(state), voided
+        return state, voided
     if state.load:
         payload = requests.CancelLoad(state.shipment, state.load, reason or "cancelled")
         do = Do(
             "load.cancel", account(state, policy), state.shipment, payload, state.shipment, state.labels - 1, priority=1
         )  # fmt: skip
-        return bare(replace(state, voided=(*state.voided, state.load))), [do]
+        state = bare(replace(state, voided=(*state.voided, state.load)))
+        return state, [*unneeded(state), do]
     kind = "load.tender" if state.by == "tms" else "label.create"
     return state, [Withdraw(kind, state.shipment, state.labels - 1)] if state.labels else []

@@ -2,6 +2,7 @@
 
 import msgspec
 
+from crossdock.model.causes import known_class
 from crossdock.model.envelope import Recorded
 from crossdock.model.operations import MessageNotTranslated
 from crossdock.processes.intents import OpenCase, Step, Summary
@@ -28,7 +29,7 @@ def step(state: State, event: Recorded, _policy: Policy) -> Step:
     where = f" at {data.path}" if data.path else ""
     case = OpenCase(
         fingerprint=f"message/{data.system}/{data.channel}/{data.problem}/{_shape(data.path)}/{data.reason}",
-        problem=data.problem,
+        problem=known_class(data.problem),
         cause="contract change" if data.problem == "unsupported" else "message content",
         title=f"{data.system} sent a message we cannot read{where}",
         detail=f"{data.reason}. The message is kept; correct it at the sender, or extend the mapping, and send it again.",

@@ -391,6 +391,7 @@ HANDLERS: dict[str, Handler] = {
     "order.undeliverable.v1": order_trouble.undeliverable,
     "invoice.released.v1": order_ship.invoiced,
     "order.returnAsked.v1": order_return.asked,
+    "effect.refused.v1": order_ship.refused,
     "fulfilment.created.v1": order_ship.fulfilment_created,
     "reservation.updated.v1": _noted(reservation="document"),
     "stock.recalled.v1": order_recall.recalled,

@@ -9,7 +9,7 @@ from crossdock.processes.intents import ClearTimer, CloseCase, Do, Intent, OpenC
 from crossdock.processes.lines import ZERO, settled
 from crossdock.processes.order_lines import Told, move_lines, published
 from crossdock.processes.order_release import ask_to_stop, live, note_answer, number_of, object_of, unanswered
-from crossdock.processes.order_ship import notify, roll_up, tell_erp_lines
+from crossdock.processes.order_ship import notify, roll_up, tell_erp_lines, unsent
 from crossdock.processes.order_state import BEFORE_RELEASE, CLOSED, State, erp_of, gone
 from crossdock.processes.policy import Policy
 
@@ -54,8 +54,7 @@ def _nothing_to_stop(state: State, policy: Policy) -> Step:
 
 def _refuse(state: State, *before: Intent) -> Step:
     """It left, or nobody can stop it any more: the customer gets it, and somebody talks to them."""
-    unsent = tuple(Withdraw("fulfilment.create", x.shipment) for x in state.parts if not x.fulfilment)
-    return Step(replace(state, cancel="refused"), (*before, too_late(state), *unsent))
+    return Step(replace(state, cancel="refused"), (*before, too_late(state), *unsent(state)))
 
 
 def too_late(state: State) -> OpenCase:

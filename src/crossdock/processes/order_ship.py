@@ -20,7 +20,7 @@ from crossdock.model.order import (
 from crossdock.model.quantity import Quantity
 from crossdock.model.shipment import MilestoneReached
 from crossdock.processes import order_drop_ship, order_return
-from crossdock.processes.intents import ClearTimer, Do, Intent, Move, Step
+from crossdock.processes.intents import ClearTimer, Do, Intent, Move, Step, Withdraw
 from crossdock.processes.lines import Line, settled, whole_kits
 from crossdock.processes.order_kits import as_sold
 from crossdock.processes.order_lines import Told, box, move_lines, published, unbox
@@ -240,7 +240,42 @@ def tell_erp_lines(state: State, policy: Policy) -> tuple[State, list[Intent]]:
         "sales_order.change", erp_of(state, policy), state.reference, payload, state.reference, state.erp_changes,
         priority=3,
     )  # fmt: skip
-    return replace(state, erp_lines=says, erp_changes=state.erp_changes + 1), [do]
+    return replace(state, erp_lines=says, erp_changes=state.erp_changes + 1), [
+        *older_changes(state, state.erp_changes),
+        do,
+    ]
+
+
+CHANGES_MAX = 5
+"""Changes of one sales order that may be on their way at once."""
+
+
+def older_changes(state: State, newest: int) -> list[Intent]:
+    """A change says all lines: those before it are not wanted any more, unsent or refused."""
+    because = "a newer change of the sales order takes its place"
+    return [
+        Withdraw("sales_order.change", state.reference, n, because)
+        for n in range(max(0, newest - CHANGES_MAX), newest)
+    ]
+
+
+def refused(state: State, event: Recorded, _policy: Policy) -> Step:
+    """What was refused may be pointless by now: an older change, or a fulfilment of a cancelled order."""
+    match event.data.kind:
+        case "sales_order.change" if state.erp_changes > 1:
+            return Step(state, tuple(older_changes(state, state.erp_changes - 1)))
+        case "fulfilment.create" if state.cancel in ("refused", "agreed"):
+            return Step(state, unsent(state))
+        case _:
+            return Step(state, (), "ignored")
+
+
+def unsent(state: State) -> tuple[Intent, ...]:
+    """The channel shows the order as cancelled: it is told of no fulfilment any more."""
+    because = "the order is cancelled in the channel"
+    return tuple(
+        Withdraw("fulfilment.create", x.shipment, because=because) for x in state.parts if not x.fulfilment
+    )
 
 
 def post_goods_issue(state: State, part: Part, policy: Policy) -> list[Intent]:

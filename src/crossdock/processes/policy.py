@@ -5,6 +5,8 @@ from typing import Final, Literal
 
 import msgspec
 
+from crossdock.model.causes import CauseRule
+from crossdock.processes.desk import Desk
 from crossdock.processes.routing import Routing
 
 Shortage = Literal["hold", "backorder", "cancel"]
@@ -82,6 +84,10 @@ class Policy(msgspec.Struct, frozen=True, gc=False, forbid_unknown_fields=True):
     """Settings of the company's own processes, by whatever names they use."""
     parent_wait_seconds: int = 900
     """How long an event may wait for the one that should have come before it."""
+    causes: dict[str, CauseRule] = {}
+    """What this company says otherwise of the causes of cases, and causes of its own."""
+    desk: Desk = Desk()
+    """When somebody is there to settle cases."""
     clock_ahead_seconds: int = 300
     """How far a partner's clock may run ahead before its time is not believed."""
 

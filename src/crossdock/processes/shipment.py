@@ -117,11 +117,13 @@ def _attached(state: State, event: Recorded, policy: Policy) -> Step:
 
 
 def _refused(state: State, event: Recorded, policy: Policy) -> Step:
-    """A new label that the warehouse will not put on; every other refusal is only a case."""
+    """A label that the warehouse will not put on, or a number that nobody can follow: of one that is not used it does not matter."""
     data = event.data
-    if data.kind != "label.attach" or state.fresh is None or event.about != label.again(state):
+    if data.kind not in ("label.attach", "tracking.subscribe"):
         return Step(state, (), "ignored")
-    state, intents = label.not_put_on(state, data.effect, policy)
+    if data.kind == "tracking.subscribe" or state.fresh is None or event.about != label.again(state):
+        return Step(state, tuple(label.unneeded(state)))
+    state, intents = label.not_put_on(state, policy)
     state, told = _gone_already(state, policy)
     return Step(state, (*intents, *told))
 

@@ -124,7 +124,7 @@ def _wrong(order: TransferOrdered) -> str:
 
 def _changed(state: State) -> OpenCase:
     return OpenCase(
-        f"transfer-changed/{state.reference}", "conflict", "transfer changed",
+        f"transfer-changed/{state.reference}", "duplicate", "transfer changed",
         f"Transfer {state.reference} was ordered again, and otherwise", "The first order stands. Cancel it and order under another number.",
         "purchasing", "changed",
     )  # fmt: skip

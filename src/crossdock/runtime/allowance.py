@@ -46,22 +46,27 @@ class Allowance:
         """Only what is under way is spent: calls that were counted and never began are given back."""
         self.budget.in_flight, self._breaker.probing = under_way, False
 
-    def heard(self, answer: object, reason: str, now: float) -> None:
-        """What the answer to a call says of the account; the call itself is `budget.ended`."""
+    def heard(self, answer: object, reason: str, now: float) -> bool:
+        """What the answer to a call says of the account; the call itself is `budget.ended`. True: the target is back."""
         if isinstance(answer, RetryLater) and answer.throttled:
             self.budget.pause(now + min(answer.after_seconds or 0.25, PAUSE_SECONDS_MAX))
             self._breaker.probing = False
-            return
+            return False
         if isinstance(answer, CannotTell) and answer.for_ever:
             # Nobody can say what became of that one effect: no word of how the target is.
             self._breaker.probing = False
-            return
+            return False
         if isinstance(answer, Unknown | RetryLater | CannotTell):
             if self._breaker.failed(now):
                 _log.warning("target_failing", account=self.name, reason=reason)
                 self._outcomes.note_health(self.name, failing=True, reason=reason)
-        elif self._breaker.succeeded() or not self._succeeded:
+            return False
+        back = self._breaker.succeeded()
+        if back:
+            self.budget.come_back(now)
+        if back or not self._succeeded:
             # The first success tells as well: the account may have been failing when its last owner ended.
             _log.info("target_answers", account=self.name)
             self._outcomes.note_health(self.name, failing=False, reason="")
             self._succeeded = True
+        return back

@@ -134,7 +134,7 @@ class Batch:
             event = _recorded(row)
             process = PROCESSES[thread.kind]
             step = process.step(thread.state, event, self.policy)
-            follow_ups = (*step.intents, *blocked.follow_ups(event, step))
+            follow_ups = (*step.intents, *blocked.intents(event))
             _check(follow_ups)
         except Exception as error:
             self._park(thread, f"{row['type']}: {type(error).__name__}: {error}"[:500])

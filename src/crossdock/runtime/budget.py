@@ -6,6 +6,8 @@ Pure: the instant (monotonic seconds) is an argument.
 from dataclasses import dataclass
 
 BREAKER_FAILURES = 5
+RAMP_SECONDS = 0.5
+"""How long a target that came back is called with so many calls at once before it gets twice as many."""
 PROBE_SECONDS_MAX = 15.0
 
 
@@ -20,10 +22,12 @@ class Budget:
     tokens: float = 0.0
     at: float = 0.0
     paused_until: float = 0.0
+    ramped_since: float | None = None
+    """Since when the target is back; None once it gets all of its budget."""
 
     def allowed(self, now: float) -> int:
         """How many calls may start now."""
-        free = self.concurrency - self.in_flight
+        free = self._at_once(now) - self.in_flight
         if free <= 0 or now < self.paused_until:
             return 0
         if self.rate <= 0:
@@ -31,6 +35,21 @@ class Budget:
         self.tokens = min(self.burst, self.tokens + (now - self.at) * self.rate)
         self.at = now
         return min(free, int(self.tokens))
+
+    def _at_once(self, now: float) -> int:
+        """One call at first, then twice as many every half second: a target that comes back is not run over."""
+        if self.ramped_since is None:
+            return self.concurrency
+        doublings = int((now - self.ramped_since) / RAMP_SECONDS)
+        if doublings < self.concurrency.bit_length():
+            return min(self.concurrency, 1 << doublings)
+        self.ramped_since = None
+        return self.concurrency
+
+    def come_back(self, now: float) -> None:
+        """The target answers again: what was saved up meanwhile is not called at once."""
+        self.ramped_since = now
+        self.tokens = min(self.tokens, 1.0)
 
     def spend(self, calls: int) -> None:
         self.in_flight += calls

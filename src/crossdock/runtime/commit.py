@@ -9,8 +9,9 @@ import asyncpg
 
 from crossdock.model.operations import TimerFired
 from crossdock.model.stock import ClaimGranted, ClaimRefused
+from crossdock.model.thread import hash16
 from crossdock.processes.demand import taken_apart
-from crossdock.processes.intents import Claim, OpenCase
+from crossdock.processes.intents import Claim, CloseCase, OpenCase
 from crossdock.processes.routing import below_zero
 from crossdock.runtime.availability import Showcase
 from crossdock.runtime.batch import Batch, Output
@@ -19,6 +20,9 @@ from crossdock.runtime.units import booked_in
 from crossdock.store import batch as table
 from crossdock.store import cases, claims, effects, log, stock
 from crossdock.store.items import Items
+
+EFFECT_KEY_LENGTH = 36
+"""A case is linked to an effect by its id."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,8 +48,9 @@ async def write(connection: asyncpg.Connection, batch: Batch, journal: Journal, 
     states = batch.finish()
     async with connection.transaction():
         await table.lock_epochs(connection, frame.epochs)
+        moot = await _moot(connection, out)
         if out.cases:
-            await cases.apply(connection, out.cases)
+            await cases.apply(connection, out.cases, batch.policy)
         await _timers(connection, batch, frame)
         await table.write_states(connection, states)
         if out.binds:
@@ -56,7 +61,7 @@ async def write(connection: asyncpg.Connection, batch: Batch, journal: Journal, 
             await table.park(connection, out.parked)
         if rendered:
             await _journal(connection, batch, rendered, frame.segment)
-        await _take_back(connection, batch, journal)
+        await _take_back(connection, batch, journal, moot)
         if out.wishes or out.publish:
             await _stock(connection, batch, journal, frame)
         if out.events:
@@ -82,10 +87,29 @@ async def _timers(connection: asyncpg.Connection, batch: Batch, frame: Frame) ->
         await table.write_timers(connection, batch.out.timers)
 
 
-async def _take_back(connection: asyncpg.Connection, batch: Batch, journal: Journal) -> None:
+async def _moot(connection: asyncpg.Connection, out: Output) -> list[UUID]:
+    """Refused effects that their processes take back: their cases are closed. What has ended meanwhile opens none."""
+    keys = [(n, x.key) for n, (_, _, x) in enumerate(out.cases) if isinstance(x, OpenCase)]
+    named = {UUID(key): n for n, key in keys if len(key) == EFFECT_KEY_LENGTH}
+    if named:
+        ended = {named[x] for x in await effects.ended_among(connection, list(named))}
+        out.cases = [x for n, x in enumerate(out.cases) if n not in ended]
+    wanted = {
+        effects.effect_id(key, w.kind, w.object, w.generation, ""): (key, w) for key, w in out.withdrawn
+    }
+    moot = await effects.refused_among(connection, list(wanted)) if wanted else []
+    for effect in moot:
+        key, w = wanted[effect]
+        out.cases.append((hash16(key), key, CloseCase(str(effect), w.because)))
+    return moot
+
+
+async def _take_back(
+    connection: asyncpg.Connection, batch: Batch, journal: Journal, moot: Sequence[UUID]
+) -> None:
     if batch.out.withdrawn:
         ids = [effects.effect_id(key, w.kind, w.object, w.generation, "") for key, w in batch.out.withdrawn]
-        await effects.withdraw(connection, ids)
+        await effects.withdraw(connection, ids, moot)
     if batch.out.retried:
         wanted = {UUID(effect) for effect in batch.out.retried}
         for row in await effects.unrendered(connection, list(wanted)):
@@ -147,7 +171,7 @@ async def _stock(connection: asyncpg.Connection, batch: Batch, journal: Journal,
     await stock.write(connection, settled, segment)
     opened = [_short_case(wish, missing) for wish, missing in settled.short] + uneven
     if opened:
-        await cases.apply(connection, opened)
+        await cases.apply(connection, opened, batch.policy)
 
 
 def _short_case(wish: stock.Wish, missing: Any) -> cases.Change:

@@ -23,6 +23,7 @@ from crossdock.runtime.hub import Hub
 from crossdock.runtime.intake import Intake
 from crossdock.runtime.lanes import Entry, Lanes, entry_of
 from crossdock.runtime.outcomes import Outcomes
+from crossdock.runtime.parked import Parked
 from crossdock.runtime.reconciliation import Reconciliations
 from crossdock.runtime.resuming import IN_DOUBT
 from crossdock.runtime.subscriber import Subscribers
@@ -65,6 +66,7 @@ class AccountRunner:
         self.client = target.client
         self._calls: set[asyncio.Task[Any]] = set()
         self._hidden = False
+        self._parked = Parked(name)
         self._reset()
 
     def _reset(self) -> None:
@@ -114,8 +116,9 @@ class AccountRunner:
         """Follow the journal."""
         async with self._pool.acquire() as connection:
             if self._fresh:
-                self._lanes.parked = await table.parked_lanes(connection, self.name)
+                await self._parked.read(connection, self._lanes)
                 self._fresh = False
+            await self._parked.free(connection, self._lanes, asyncio.get_running_loop().time())
             found = await table.open_effects(connection, self.name, self._cursor, LOAD_MAX)
             doubted = await self._doubt(connection, found.rows)
         self._hidden = found.hidden
@@ -127,6 +130,8 @@ class AccountRunner:
                 if entry.id in doubted:
                     entry.state, entry.deadline_at = State.OUTCOME_UNKNOWN, self.resumed_at
                 self._lanes.add(entry)
+            elif State(row["state"]) in (State.RETRY, State.OUTCOME_UNKNOWN):  # somebody wants it now
+                self._lanes.now(row["id"], State(row["state"]))
         return len(found.rows)
 
     async def _doubt(self, connection: Connection, rows: Sequence[Any]) -> set[UUID]:
@@ -199,6 +204,7 @@ class AccountRunner:
         async with self._pool.acquire() as connection:
             state = await connection.fetchval("select state from effect where id = $1", entry.id)
         if state in (State.PENDING, State.RETRY):
+            entry.state = State(state)
             self._lanes.again(entry, asyncio.get_running_loop().time() + LOOK_AGAIN_SECONDS)
         else:
             self._lanes.settle(entry)
@@ -215,9 +221,9 @@ class AccountRunner:
         found = {row["id"]: row for row in rows}
         for entry in entries:
             row = found.get(entry.id)
-            if row is None:  # settled by late evidence
+            if row is None:  # settled by late evidence, or a person wants it sent
                 self._budget.not_made()
-                self._lanes.settle(entry)
+                await self._recheck(entry)
                 continue
             entry.attempts = row["attempts"]
             self._spawn(self._look_up(entry, row))
@@ -239,7 +245,8 @@ class AccountRunner:
         """Write first, then let the lane go on."""
         now = asyncio.get_running_loop().time()
         self._budget.ended()
-        self._allowance.heard(answer, outcome.reason, now)
+        if self._allowance.heard(answer, outcome.reason, now):
+            self._lanes.hurry()
         try:
             await self._outcomes.write(outcome)
         finally:

@@ -13,7 +13,7 @@ from crossdock.connect import addresses
 from crossdock.connect.contract import Account, Connector
 from crossdock.connect.discovery import installed
 from crossdock.connect.manifest import Availability, Manifest
-from crossdock.errors import Misconfigured
+from crossdock.errors import Misconfigured, Rejected
 from crossdock.landscape import (
     Documents,
     Landscape,
@@ -24,6 +24,7 @@ from crossdock.landscape import (
     recordable,
     resolve_secret,
 )
+from crossdock.model.causes import merged
 from crossdock.model.registry import EVENTS, short_type
 from crossdock.processes.policy import PER_COMPANY, Policy
 from crossdock.processes.routing import Routing, consigned, owner_of, suppliers, zone
@@ -180,7 +181,25 @@ def _read_policy(values: dict[str, Any], routing: Routing, place: str) -> Policy
     for name in ("price_tolerance", "over_ship_tolerance", "freight_tolerance"):
         if getattr(policy, name) < 0:
             raise Misconfigured(f"{place}.{name}", "must not be negative")
+    _check_casework(policy, routing, place)
     return msgspec.structs.replace(policy, routing=routing)
+
+
+def _check_casework(policy: Policy, routing: Routing, place: str) -> None:
+    try:
+        merged(policy.causes)
+    except Rejected as error:
+        raise Misconfigured(f"{place}.causes{error.path.replace('/', '.')}", error.reason) from None
+    if policy.desk.calendar and policy.desk.calendar not in routing.calendars:
+        raise Misconfigured(f"{place}.desk.calendar", f"there is no calendar {policy.desk.calendar}")
+    if policy.desk.opens >= policy.desk.closes:
+        raise Misconfigured(f"{place}.desk", "opens must come before closes, both in one day")
+    try:
+        zone(policy.desk.time_zone)
+    except (KeyError, ValueError):
+        raise Misconfigured(
+            f"{place}.desk.time_zone", f"{policy.desk.time_zone} is no IANA time zone"
+        ) from None
 
 
 def _companies(landscape: Landscape, place: str) -> Iterator[tuple[str, Any]]:

@@ -56,6 +56,8 @@ class Lanes:
     lines: dict[bytes, list[Entry]] = field(default_factory=dict)
     known: dict[UUID, Entry] = field(default_factory=dict)
     parked: dict[bytes, int] = field(default_factory=dict)
+    parkers: dict[bytes, UUID] = field(default_factory=dict)
+    """The effect that parked each lane."""
     _ready: list[tuple[int, int, Entry]] = field(default_factory=list)
     _later: list[tuple[float, int, Entry]] = field(default_factory=list)
 
@@ -64,6 +66,7 @@ class Lanes:
         if entry.id in self.known:
             return
         if self.parked.get(entry.lane) == entry.seq:
+            self.parkers.pop(entry.lane, None)
             del self.parked[entry.lane]
         self.known[entry.id] = entry
         if entry.mode == MODES["independent"]:
@@ -100,7 +103,9 @@ class Lanes:
     def take(self, count: int, now: float) -> list[Entry]:
         """Up to `count` entries that may go now, most urgent first; each is in flight until `settle` or `again`."""
         while self._later and self._later[0][0] <= now:
-            _, _, entry = heappop(self._later)
+            at, _, entry = heappop(self._later)
+            if entry.not_before != at:
+                continue  # it was put off again, or called forward, since
             entry.not_before = 0.0
             heappush(self._ready, (entry.priority, entry.since, entry))
         taken: list[Entry] = []
@@ -131,9 +136,29 @@ class Lanes:
         if not line:
             self.lines.pop(entry.lane, None)
         if park:
-            self.parked[entry.lane] = entry.seq
+            self.parked[entry.lane], self.parkers[entry.lane] = entry.seq, entry.id
         else:
             self._offer_head(entry.lane)
+
+    def free(self, effect: UUID) -> None:
+        """A person settled the effect that parked its lane: what waits behind it may go."""
+        for lane in [lane for lane, parker in self.parkers.items() if parker == effect]:
+            del self.parkers[lane]
+            self.parked.pop(lane, None)
+            self._offer_head(lane)
+
+    def now(self, effect: UUID, state: State) -> None:
+        """A person wants it done now, whatever it waited for; one that is under way comes back by itself."""
+        entry = self.known[effect]
+        if not entry.in_flight:
+            entry.state = state
+            self.again(entry, 0.0)
+
+    def hurry(self) -> None:
+        """The target is back: what it failed at is tried now, so that the oldest goes first. Look-ups keep their time."""
+        for _, _, entry in list(self._later):
+            if entry.state is State.RETRY and entry.not_before > 0 and not entry.in_flight:
+                self.again(entry, 0.0)
 
     def again(self, entry: Entry, not_before: float) -> None:
         """Not settled: the entry stays the head of its lane and is offered again later."""

@@ -59,8 +59,8 @@ class Judge:
         match answer:
             case Done():
                 return self._done(tried, answer)
-            case Refused(code=code, reason=reason):
-                data = EffectRefused(str(entry.id), entry.kind, self._account, code, reason)
+            case Refused(code=code, reason=reason, cause=cause):
+                data = EffectRefused(str(entry.id), entry.kind, self._account, code, reason, cause)
                 event = self._event(entry, data, "refused")
                 return self._outcome(tried, State.REFUSED, "refused", reason, event=event)
             case RetryLater(reason=reason, after_seconds=after):

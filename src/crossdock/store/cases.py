@@ -1,20 +1,27 @@
 """Cases: one open row per fingerprint, a link per blocked thread and thing, closed when nothing is blocked any more."""
 
 from collections.abc import Sequence
+from datetime import datetime
 from hashlib import blake2b
 
+from crossdock.model.causes import CAUSES, HOLD
+from crossdock.processes.desk import due
 from crossdock.processes.intents import CloseCase, OpenCase
+from crossdock.processes.policy import Policy
 from crossdock.store.pool import Connection
 
 Change = tuple[bytes, str, OpenCase | CloseCase]
 """(thread hash, thread key, what)"""
 
 
+_USUAL = Policy()
+
+
 def fingerprint_of(text: str) -> bytes:
     return blake2b(text.encode(), digest_size=16).digest()
 
 
-async def apply(connection: Connection, changes: Sequence[Change]) -> None:
+async def apply(connection: Connection, changes: Sequence[Change], policy: Policy = _USUAL) -> None:
     """Close what is opened anew, open, link, close, in the order of the fingerprints; few per batch, so one statement each."""
     before, opened, after = _last_words(changes)
     for thread, close in before:
@@ -25,9 +32,11 @@ async def apply(connection: Connection, changes: Sequence[Change]) -> None:
     )
     for fingerprint, thread, thread_key, case in ordered:
         number = await connection.fetchval(
-            "insert into cases as c (fingerprint, class, cause, title, detail, owner) values ($1, $2, $3, $4, $5, $6)"
-            " on conflict (fingerprint) where state = 'open' do update set recurrences = c.recurrences + 1 returning id",
-            fingerprint, case.problem, case.cause, case.title, case.detail, case.owner,
+            "insert into cases as c (fingerprint, class, cause, title, detail, owner, due_at) values ($1, $2, $3, $4, $5, $6, $7)"
+            " on conflict (fingerprint) where state = 'open' do update set recurrences = c.recurrences + 1, snoozed_until = null"
+            " returning id",
+            fingerprint, case.problem, case.cause, case.title, case.detail, _owner(case, policy),
+            await _due(connection, case, policy),
         )  # fmt: skip
         await connection.execute(
             "insert into case_link (case_id, thread, thread_key, key) values ($1, $2, $3, $4)"
@@ -36,6 +45,27 @@ async def apply(connection: Connection, changes: Sequence[Change]) -> None:
         )  # fmt: skip
     for thread, close in after:
         await _close(connection, thread, close)
+
+
+def _owner(case: OpenCase, policy: Policy) -> str:
+    """Whoever the landscape names for the cause, else whoever the process does."""
+    rule = policy.causes.get(case.cause)
+    return rule.owner if rule and rule.owner else case.owner
+
+
+async def _due(connection: Connection, case: OpenCase, policy: Policy) -> datetime:
+    """When it should be settled: hours of the desk on the business clock, told as an instant of the real one."""
+    rule = policy.causes.get(case.cause)
+    hours = rule.hours if rule and rule.hours else CAUSES.get(case.cause, CAUSES[HOLD]).hours
+    now = await connection.fetchrow(
+        "select clock_timestamp() as real, clock_rate as rate,"
+        " clock_business_at + (clock_timestamp() - clock_real_at) * clock_rate as business from hub"
+    )
+    assert now is not None
+    calendar = policy.routing.calendars.get(policy.desk.calendar)
+    ends = due(now["business"], hours, policy.desk, calendar)
+    found: datetime = now["real"] + (ends - now["business"]) / now["rate"]
+    return found
 
 
 Closing = tuple[bytes, CloseCase]

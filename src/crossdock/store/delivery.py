@@ -24,13 +24,22 @@ async def open_effects(connection: Connection, account: str, after: tuple[int, i
     return readable(await connection.fetch(_OPEN, account, *after, limit))
 
 
-async def parked_lanes(connection: Connection, account: str) -> dict[bytes, int]:
-    """Lanes that wait for a person, with the sequence number of the effect that parked each."""
+async def parked_lanes(connection: Connection, account: str) -> dict[bytes, tuple[int, UUID]]:
+    """Lanes that wait for a person, with the sequence number and the id of the effect that parked each."""
     rows = await connection.fetch(
-        "select lane, min(seq) as seq from effect where account = $1 and state in (5, 6) and mode <> 3 group by lane",
+        "select distinct on (lane) lane, seq, id from effect where account = $1 and state in (5, 6) and mode <> 3"
+        " order by lane, seq",
         account,
     )
-    return {row["lane"]: row["seq"] for row in rows}
+    return {row["lane"]: (row["seq"], row["id"]) for row in rows}
+
+
+async def settled_by_people(connection: Connection, ids: Sequence[UUID]) -> list[UUID]:
+    """Those of these refused or unclear effects that a person (or a later event) has settled since: they end for good."""
+    return [
+        row["id"]
+        for row in await connection.fetch("select id from effect where id = any($1) and state >= 10", ids)
+    ]
 
 
 _DOUBT = """

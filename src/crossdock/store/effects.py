@@ -123,13 +123,29 @@ def _row(e: NewEffect) -> dict[str, Any]:
     }  # fmt: skip
 
 
-async def withdraw(connection: Connection, ids: Sequence[UUID]) -> None:
-    """Take back what was not sent yet."""
+async def refused_among(connection: Connection, ids: Sequence[UUID]) -> list[UUID]:
+    """Locked, so that they stay refused until this transaction ends."""
+    rows = await connection.fetch(
+        "select id from effect where id = any($1) and state = 5 order by id for update", ids
+    )
+    return [row["id"] for row in rows]
+
+
+async def ended_among(connection: Connection, ids: Sequence[UUID]) -> set[UUID]:
+    """What was done or taken back by now: it blocks nothing."""
+    rows = await connection.fetch("select id from effect where id = any($1) and state >= 10", ids)
+    return {row["id"] for row in rows}
+
+
+async def withdraw(connection: Connection, ids: Sequence[UUID], refused: Sequence[UUID] = ()) -> None:
+    """Take back what was not sent yet, and those of `refused`, which free their lanes."""
     await connection.execute(
         "update effect set state = 11, settled_at = clock_timestamp(), reason = 'withdrawn by its process'"
-        " where id in (select id from effect where id = any($1) and state = 0 order by id for update)",
-        ids,
-    )
+        " where id in (select id from effect where id = any($1) and (state = 0 or id = any($2)) order by id for update)",
+        ids, refused,
+    )  # fmt: skip
+    if refused:
+        await connection.execute("delete from lane where effect = any($1)", refused)
 
 
 async def unrendered(connection: Connection, ids: Sequence[UUID]) -> list[Any]:

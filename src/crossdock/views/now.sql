@@ -34,7 +34,9 @@ order by f.oldest
 
 -- name: owners
 select owner, count(*) as count, min(opened_at) as oldest, min(id) as first
-from (select owner, opened_at, id from cases where state = 'open' limit $1) open
+from (
+    select owner, opened_at, id from cases where state = 'open' and not coalesce(snoozed_until > clock_timestamp(), false) limit $1
+) open
 group by owner order by count(*) desc, owner
 
 -- name: waiting
@@ -69,6 +71,8 @@ select not exists (select 1 from thread_state) as empty
 -- name: stamp
 select (select max(tick) from throughput) as tick, (select max(processed_at) from partition) as processed_at,
     (select max(id) from cases) as last_case,
-    (select count(*) from (select 1 from cases where state = 'open' limit 1000) n) as cases,
+    (select count(*) from (
+        select 1 from cases where state = 'open' and not coalesce(snoozed_until > clock_timestamp(), false) limit 1000
+    ) n) as cases,
     (select md5(string_agg(name || coalesce(failing_since::text, ''), ' ' order by name)) from account) as accounts,
     (select md5(string_agg(name || coalesce(failing_since::text, ''), ' ' order by name)) from subscription) as subscribers

@@ -134,6 +134,15 @@ def _judged(who: str, data: Any) -> str:
     return f"{who} judged what came back: {said}"
 
 
+def _decided(data: Any) -> str:
+    asked = f", as {data.asked_by} asked" if data.asked_by else ""
+    return {
+        "posted": f"{data.by} found that {data.account} did it: document {data.document}",
+        "sent again": f"{data.by} had {data.account} asked once more to {ask(data.kind)}{asked}",
+        "given up": f"{data.by} gave up asking {data.account} to {ask(data.kind)}",
+    }[data.decision] + _because(data.reason)
+
+
 def _because(reason: str) -> str:
     return f": {reason}" if reason else ""
 
@@ -303,6 +312,7 @@ EVENTS: Final[dict[str, Say]] = {
     "effect.refused.v1": lambda who, d: f"{who} refused to {ask(d.kind)}: {d.reason}",
     "effect.unclear.v1": lambda who, d: f"Nobody can tell whether {who} did {ask(d.kind)}: {d.reason}",
     "effect.retryRequested.v1": lambda _, d: f"{d.by} asked to try again: {d.reason}",
+    "effect.decided.v1": lambda _, d: _decided(d),
     "timer.fired.v1": lambda _, d: f"A deadline passed: {_TIMERS.get(d.name, d.name)}",
     "thread.resumed.v1": lambda _, d: f"{d.by} let it go on: {d.reason}",
 }

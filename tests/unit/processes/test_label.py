@@ -53,8 +53,10 @@ class Dock:
         )  # fmt: skip
         step = shipment.step(self.state, event, POLICY)
         self.state = step.state
-        for intent in (*step.intents, *blocked.follow_ups(event, step)):
+        self.withdrawn: set[str] = set()
+        for intent in (*step.intents, *blocked.intents(event)):
             self.carry_out(intent)
+        self.cases -= self.withdrawn
 
     def carry_out(self, intent: Intent) -> None:
         match intent:
@@ -62,6 +64,9 @@ class Dock:
                 self.asked.append(intent)
             case Withdraw():
                 wanted = (intent.kind, intent.object, intent.generation)
+                self.withdrawn.add(
+                    f"effect of {intent.object}"
+                )  # refused ones too: the runtime closes their cases
                 self.asked = [x for x in self.asked if (x.kind, x.object, x.generation) != wanted]
             case Tell() if isinstance(intent.data, LinesShipped):
                 self.told.append(intent.data)

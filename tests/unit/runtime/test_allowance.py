@@ -2,11 +2,11 @@
 
 from typing import Any
 
-from crossdock.connect.contract import CannotTell, Unknown
+from crossdock.connect.contract import CannotTell, Done, Unknown
 from crossdock.connect.manifest import Limits
 from crossdock.landscape import System
 from crossdock.runtime.allowance import Allowance
-from crossdock.runtime.budget import BREAKER_FAILURES, PROBE_SECONDS_MAX
+from crossdock.runtime.budget import BREAKER_FAILURES, PROBE_SECONDS_MAX, RAMP_SECONDS, Budget
 from crossdock.runtime.outcomes import Outcomes
 
 NOBODY_KNOWS = CannotTell(reason="mail servers cannot be asked what they took", for_ever=True)
@@ -44,3 +44,30 @@ def test_a_probe_that_says_nothing_of_the_target_is_followed_by_another() -> Non
     assert mail.for_effects(later) == 0
     heard(mail, NOBODY_KNOWS, later)
     assert mail.for_effects(later) == 1
+
+
+def test_a_target_that_comes_back_is_not_run_over() -> None:
+    """One call at first, twice as many every half second, and soon all of its budget; also by rate."""
+    mail = account()
+    for _ in range(BREAKER_FAILURES):
+        heard(mail, Unknown(reason="no answer"), 100.0)
+    back = 100.0 + PROBE_SECONDS_MAX
+    assert mail.for_effects(back) == 1
+    mail.budget.spend(1)
+    mail.budget.ended()
+    assert mail.heard(Done(document="1"), "", back)
+
+    allowed = [mail.for_effects(back + seconds) for seconds in (0.0, RAMP_SECONDS, 2 * RAMP_SECONDS, 60.0)]
+
+    assert allowed == [1, 2, 4, 4]
+    assert not mail.heard(Done(document="2"), "", back + 60), "it comes back once"
+
+
+def test_tokens_saved_while_it_was_away_are_not_spent_at_once() -> None:
+    """A burst is for a target that is well."""
+    budget = Budget(10, rate=10.0, burst=50.0, tokens=50.0)
+
+    budget.come_back(100.0)
+
+    budget.at = 100.0
+    assert budget.allowed(100.0) == 1

@@ -138,6 +138,51 @@ def test_a_reopened_effect_frees_its_parked_lane() -> None:
     assert [one.seq for one in lanes.take(5, 0.0)] == [2]
 
 
+def test_a_settled_parker_frees_its_lane() -> None:
+    """A person said that it was done: its followers go, and nothing of another lane changes."""
+    lanes = Lanes()
+    first, second, other = entry(1), entry(2), entry(3, LANES[1])
+    for one in (first, second, other):
+        lanes.add(one)
+    lanes.take(5, 0.0)
+    lanes.settle(first, park=True)
+    lanes.settle(other, park=True)
+
+    lanes.free(first.id)
+
+    assert [one.seq for one in lanes.take(5, 0.0)] == [2]
+    assert lanes.parked == {LANES[1]: 3}
+
+
+def test_what_a_person_wants_now_does_not_wait() -> None:
+    """An effect that was put off goes at once, and only once; its old moment means nothing any more."""
+    lanes = Lanes()
+    lanes.add(entry(1, not_before=7.0))
+
+    lanes.now(UUID(int=1), State.RETRY)
+
+    [one] = lanes.take(5, 1.0)
+    assert one.state is State.RETRY
+    lanes.again(one, 20.0)
+    assert lanes.take(5, 8.0) == []
+    assert lanes.take(5, 20.0) == [one]
+
+
+def test_when_the_target_is_back_the_oldest_goes_first() -> None:
+    """What failed and was put off is before what came since; a look-up waits for its own time."""
+    lanes = Lanes()
+    for seq in (1, 2, 3):
+        lanes.add(entry(seq, bytes([seq])))
+    first, second = lanes.take(2, 0.0)
+    first.state, second.state = State.RETRY, State.OUTCOME_UNKNOWN
+    for one in (first, second):
+        lanes.again(one, 30.0)
+
+    lanes.hurry()
+
+    assert [one.seq for one in lanes.take(5, 1.0)] == [1, 3]
+
+
 def test_the_next_moment_is_the_earliest_retry() -> None:
     """Delivery sleeps until then and no longer."""
     lanes = Lanes()

@@ -156,13 +156,13 @@ class Session:
             return _failed(errand, f"SAP answered HTTP {answer.status}", booked=ask.may_book)
         if answer.status < 400:
             return _failed(errand, f"SAP answered HTTP {answer.status} instead of the resource")
-        return Unknown(reason=reason) if errand.effective else Refused(code=code, reason=reason)
+        return Unknown(reason=reason) if errand.effective else _refused(code, reason, answer.status)
 
     def refusal(self, errand: Errand, code: str, reason: str) -> Refused | RetryLater | Unknown:
         """A business error that came in an answer of status 200."""
         if _LOCKED.search(reason):
             return _failed(errand, "another user is processing the document in SAP", after=LOCK_WAIT_SECONDS)
-        return Refused(code=code, reason=reason)
+        return _refused(code, reason)
 
     async def _guarded(self, errand: Errand, ask: Ask) -> Answer:
         """Writes carry token and cookies; a refused token is fetched again once."""
@@ -245,6 +245,30 @@ def _failed(
 
 def _wants_token(answer: Answer) -> bool:
     return answer.status == 403 and answer.headers.get("x-csrf-token", "").lower() == "required"
+
+
+_CAUSES = (
+    (
+        re.compile(
+            r"posting period|only possible in periods|period .* (is )?(not open|closed)", re.IGNORECASE
+        ),
+        "period closed",
+    ),
+    (re.compile(r"\bcredit (limit|check|block)", re.IGNORECASE), "credit"),
+    (re.compile(r"authori[sz]ation", re.IGNORECASE), "authorisation"),
+    (
+        re.compile(
+            r"\b(material|customer|supplier|plant)\b.* (does not exist|is not defined|unknown)", re.IGNORECASE
+        ),
+        "master data",
+    ),
+)
+"""What SAP's messages say in words; its message numbers differ by release and by customer."""
+
+
+def _refused(code: str, reason: str, status: int = 200) -> Refused:
+    cause = next((cause for pattern, cause in _CAUSES if pattern.search(reason)), "")
+    return Refused(code=code, reason=reason, cause=cause or ("authorisation" if status == 403 else ""))
 
 
 def _error_of(answer: Answer) -> tuple[str, str]:
