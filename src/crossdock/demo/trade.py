@@ -203,7 +203,7 @@ GROUP_FAULTS: dict[str, dict[str, float]] = FAULTS | {
     "woocommerce": {"answer_lost": 0.05, "unavailable": 0.05},
     "manhattan_wms": FAULTS["manhattan_wms"] | {
         "short_pick": 0.04, "over_pick": 0.03, "substitute": 0.04, "split_packages": 0.10, "split_shipments": 0.06, "merge_orders": 0.05,
-        "cancel_refused": 0.20, "late_truck": 0.05,
+        "cancel_refused": 0.20,
     },
     "ups": FAULTS["ups"] | {
         "attempt_failed": 0.05, "held": 0.04, "returned": 0.02, "lost": 0.02, "last_lost": 0.02, "local_time_only": 0.10,

@@ -14,6 +14,7 @@ from crossdock.connectors.ups.scans import read_scans, utc_offset
 
 STEPS_PER_TICK_MAX = 200
 HAND_OVER_PACES = 3
+LATE_PICKUP_PACES = 40
 LATE_SECONDS_MAX = 3.0
 EARLIER_LIFE_DAYS = 400
 WAY = (
@@ -106,7 +107,8 @@ class Parcels:
             self.books.put("parcel", parcel["tracking"], {**parcel, "subscribed": True})
             self.books.put("followed", parcel["shipment"], True)
             at_once = self.twin.setup.settings.get("start_scans") == "on_subscription"
-            waits = 0 if at_once or self.twin.quirks.hits("early_scan") else HAND_OVER_PACES
+            late = LATE_PICKUP_PACES if self.twin.quirks.hits("late_pickup") else HAND_OVER_PACES
+            waits = 0 if at_once or self.twin.quirks.hits("early_scan") else late
             self._later(parcel["tracking"], waits * self.twin.setup.pace_seconds)
         return sorted(followed)
 
