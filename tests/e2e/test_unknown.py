@@ -5,6 +5,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any
 
+import aiohttp
 import pytest
 
 from e2e.browser import CHROMIUM, Page
@@ -39,18 +40,31 @@ async def silent_erp(trading: Trade, kind: str = GOODS_ISSUE) -> AsyncIterator[t
         return await unknown_of(trading.api, reference, kind)
 
     await eventually(lost, what=f"the answer to {kind} is lost", seconds=30)
-    await trading.twin("sap-1", "/quirks", {"answer_lost": 0.0, "unavailable": 1.0}, "PUT")
+    books = await trading.journal("sap-1", kind)
+    sap = trading.twins.processes["sap-1"]
+    assert sap.process is not None
+    sap.process.kill()  # whoever cannot be reached cannot be asked; it comes back with its books
+    sap.process.wait()
 
     async def asked() -> dict[str, Any] | None:
         found = await lost()
         tried = found is not None and any(x["purpose"] == "look_up" for x in found["tries"])
         return found if tried or kind == ACCRUAL else None  # what is less urgent may wait for a breaker
 
-    found = await eventually(asked, what="a look-up was tried", seconds=30)
+    async def back() -> bool:
+        try:
+            return bool(await trading.twin("sap-1", "/health"))
+        except aiohttp.ClientError:
+            return False
+
     try:
+        found = await eventually(asked, what="a look-up was tried", seconds=30)
+        found["booked"] = [x for x in books if found["object"] in str(x)]
         yield reference, found
     finally:
-        await trading.twin("sap-1", "/quirks", {"unavailable": 0.0}, "PUT")
+        sap.start()
+        await eventually(back, what="the ERP is back")
+        await trading.twin("sap-1", "/quirks", {"answer_lost": 0.0}, "PUT")
 
 
 async def decide(
@@ -68,7 +82,7 @@ async def test_a_person_says_that_it_was_posted(trading: Trade) -> None:
         assert (found["called"], found["attempts"], found["looking"]) == ("SAP", 1, True)
         assert found["tries"][0]["purpose"] == "send"
         assert found["asks"] == ["amount"]
-        [booked] = await posted(trading, ACCRUAL, found["object"])
+        [booked] = found["booked"]
         effect, document = found["effect"], booked["key"]
         for body, status, code in (
             ({"document": "", "reason": "x"}, 400, "bad-query"),
