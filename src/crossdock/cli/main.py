@@ -15,6 +15,7 @@ from crossdock.cli import (
     demo,
     doctor,
     find,
+    holds,
     hub,
     master,
     migrate,
@@ -46,6 +47,7 @@ migrate.register(app)
 master.register(app)
 stock.register(app)
 reconcile.register(app)
+holds.register(app)
 backup.register(app)
 token.register(app)
 

@@ -20,7 +20,7 @@ select f.*
 from unnest($1::bytea[]) as t (thread)
 cross join lateral (
     select id, thread, thread_key, kind, account, object, generation, state, attempts, next_at, journaled_at, settled_at,
-        document, reason, segment, seq
+        document, reason, segment, seq, lane
     from effect
     where effect.thread = t.thread and ($2::timestamptz is null or journaled_at <= $2)
     order by seq desc limit $3

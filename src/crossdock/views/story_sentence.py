@@ -7,6 +7,7 @@ from crossdock.processes.order_state import State as Order
 from crossdock.processes.receiving import ACCEPT
 from crossdock.processes.serial import State as Serial
 from crossdock.processes.shipment import State as Shipment
+from crossdock.views.holds import because
 from crossdock.views.names import Names
 from crossdock.views.retryable import FREIGHT, HOLD
 from crossdock.views.story_material import Material
@@ -23,7 +24,7 @@ def sentence(
     if m.row["done"] and not cases and m.row["parked"] is None:
         return "done", _ended(m)
     trouble = sorted((f for f in m.effects if f["state"] in (5, 6)), key=lambda f: f["seq"])
-    pieces = [*_waits(m, names)]
+    pieces = [*_waits(m, names), *(because(m.holds[0], names) if m.holds else [])]
     if m.row["parked"] is not None:
         pieces += _parked(m)
     if trouble:
@@ -32,6 +33,8 @@ def sentence(
         pieces += _cased(cases, trouble, names)
     if trouble or cases or m.row["parked"] is not None:
         return "blocked", tuple(pieces)
+    if m.holds:
+        return "waiting", tuple(pieces)
     pieces += _moving(m, names)
     pieces += _then(line)
     under_way = any(f["state"] in (0, 1) for f in m.effects)
