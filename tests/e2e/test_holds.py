@@ -3,6 +3,9 @@
 import json
 from typing import Any
 
+import pytest
+
+from e2e.browser import CHROMIUM, Page
 from e2e.running import Answer, eventually, rows
 from e2e.trading import Trade
 
@@ -148,3 +151,67 @@ async def test_holds_on_the_command_line(trading: Trade) -> None:
     assert lifted.returncode == 0, lifted.stderr
     assert hub.crossdock("hold", "list").stdout == ""
     assert "prices are right" in hub.crossdock("hold", "list", "--ended").stdout
+
+
+async def test_the_systems_as_a_list(trading: Trade) -> None:
+    """Each with what waits and what it allows; a shop's hold stands at the shop."""
+    made = await trading.api.post(
+        "/v1/holds", {"scope": "system", "name": "shopify-eu", "reason": "fraud wave", "for_seconds": 9000}
+    )
+    number = made.json()["hold"]["id"]
+    found = {x["name"]: x for x in (await trading.api.get("/v1/systems"))["systems"]}
+    assert set(found) == set(trading.api.hub.configured.landscape.systems)
+    assert found["sap-1"]["stands"] == "answers"
+    assert found["sap-1"]["allowed"]["concurrency"] > 0
+    assert found["sap-1"]["last_success_at"]
+    assert [x["id"] for x in found["shopify-eu"]["holds"]] == [number]
+    text = trading.api.hub.crossdock("target", "list").stdout
+    assert f"hold {number} by operator: fraud wave" in text
+    assert (await delete(trading, number)).status == 200
+
+
+@pytest.mark.skipif(CHROMIUM is None, reason="no chromium on this machine")
+@pytest.mark.page
+@pytest.mark.parametrize(("width", "dark"), [(1280, False), (1920, True)])
+async def test_a_system_is_paused_and_resumed_on_its_page(
+    trading: Trade, page: Page, width: int, dark: bool
+) -> None:
+    """The form says what it will do; afterwards the first sentence says who paused it and why; nothing is cut off."""
+    await page.look(width, dark=dark)
+    await page.open(f"{trading.api.hub.url}/systems")
+    assert "nothing is held" in await page.text(".sentence")
+    form = "document.querySelector('form[action=\"/systems/ups-1/{}\"]')"
+    pause = form.format("pause")
+    await page.js(f"{pause}.closest('details').open = true")
+    assert "Calls that have begun end" in await page.js(f"{pause}.innerText")
+    await page.js(f"{pause}.elements.reason.value = 'strike at the depot'; {pause}.requestSubmit()")
+    await page.until(
+        "(document.querySelector('.sentence')?.innerText ?? '').includes('strike at the depot')",
+        "it is paused",
+    )
+    assert await page.js("document.documentElement.scrollWidth <= innerWidth"), "the page scrolls sideways"
+    resume = form.format("resume")
+    await page.js(f"{resume}.elements.reason.value = 'they drive again'; {resume}.requestSubmit()")
+    await page.until(
+        "(document.querySelector('.sentence')?.innerText ?? '').includes('nothing is held')", "it goes on"
+    )
+
+
+@pytest.mark.skipif(CHROMIUM is None, reason="no chromium on this machine")
+@pytest.mark.page
+async def test_a_hold_is_placed_and_lifted_on_the_page(trading: Trade, page: Page) -> None:
+    """Placed by a form, it is listed with its reason and its lift says what goes on; lifted, it stands under what ended."""
+    await page.open(f"{trading.api.hub.url}/systems")
+    form = "document.querySelector('form[action=\"/holds\"]')"
+    await page.js(f"{form}.elements.name.value = 'order/shopify-eu/77'; {form}.elements.hours.value = '2'")
+    await page.js(f"{form}.elements.reason.value = 'address is wrong'; {form}.requestSubmit()")
+    await page.until(
+        "(document.querySelector('[data-live=holds]')?.innerText ?? '').includes('address is wrong')",
+        "it is held",
+    )
+    lift = "document.querySelector('form[action$=\"/lift\"]')"
+    assert "oldest first" in await page.js(f"{lift}.querySelector('.will').textContent")
+    await page.js(f"{lift}.elements.reason.value = 'address was corrected'; {lift}.requestSubmit()")
+    await page.until(
+        "(document.querySelector('main')?.innerText ?? '').includes('address was corrected')", "it is lifted"
+    )

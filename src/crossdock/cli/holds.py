@@ -32,6 +32,7 @@ def register(app: typer.Typer) -> None:
     holds.command("lift")(lift)
     app.add_typer(holds, name="hold")
     target = typer.Typer(help="Pause, drain and resume what is sent to one system.", no_args_is_help=True)
+    target.command("list")(list_targets)
     for command in (pause, drain, resume):
         target.command()(command)
     app.add_typer(target, name="target")
@@ -88,6 +89,31 @@ def place(
         | {"reason": reason, "owner": owner}
     )
     _tell(_asking(hub, "POST", "/v1/holds", body), as_json)
+
+
+def list_targets(hub: HubOption = Path(), *, as_json: JsonOption = False) -> None:
+    """Every system: how it stands, what waits for it, what it allows; the worst first."""
+    found = _asking(hub, "GET", "/v1/systems", None)
+    if as_json:
+        sys.stdout.write(json.dumps(found) + "\n")
+        return
+    for one in found["systems"]:
+        sys.stdout.write("\n".join(system_lines(one)) + "\n")
+
+
+def system_lines(one: dict[str, Any]) -> Iterator[str]:
+    """A system as text."""
+    more = "+" if one["capped"] else ""
+    oldest = f", the oldest since {_clock(one['oldest'])}" if one["oldest"] else ""
+    waits = f"{one['waiting']}{more} waiting{oldest}" if one["allowed"] else "nothing is sent to it"
+    people = f", {one['parked']} need a person" if one["parked"] else ""
+    since = f" since {_clock(one['since'])}" if one["since"] else ""
+    yield f"{one['name']:16} {one['stands']}{since}; {waits}{people}"
+    if one["failure"]:
+        yield f"{'':16} {one['failure']}"
+    for hold in (one["stopped"], *one["holds"]):
+        if hold:
+            yield f"{'':16} hold {hold['id']} by {hold['who']}: {hold['reason']}"
 
 
 def lift(

@@ -3,7 +3,7 @@
 from litestar import Router
 
 from crossdock.api.problems import Problem
-from crossdock.console import cases, login, now, pages
+from crossdock.console import cases, login, now, pages, systems
 from crossdock.console.sessions import LoginNeeded
 
 
@@ -13,7 +13,8 @@ def router() -> Router:
         path="/",
         route_handlers=[
             login.login_form, login.login, login.logout, now.now, now.stamp, pages.find, pages.story, pages.lineage, pages.reveal,
-            pages.stamp, pages.static, cases.list_cases, cases.retry,
+            pages.stamp, pages.static, cases.list_cases, cases.retry, systems.list_systems, systems.act, systems.place,
+            systems.lift,
         ],
         exception_handlers={Problem: login.on_problem, LoginNeeded: login.to_login},
     )  # fmt: skip

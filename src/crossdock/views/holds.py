@@ -149,13 +149,23 @@ def over(hold: Any, names: Names) -> str:
             return f"retries of what was stopped by “{hold.name}”"
 
 
-def because(hold: Hold | Held, names: Names) -> list[Said]:
-    """`Held by Kim since … until …, because …`: for a story, to be read out."""
-    said = [Said(f"Held by {names.of(hold.who)} since"), Said(at=hold.placed_at)]
+def because(holds: Sequence[Hold], names: Names) -> list[Said]:
+    """`Held by Kim since … until …, because …`: for a story, to be read out. The first speaks, others are counted."""
+    if not holds:
+        return []
+    hold = holds[0]
+    word = {
+        "hold": "Held",
+        "pause": f"{names.of(hold.name)} is paused",
+        "drain": f"{names.of(hold.name)} is drained",
+    }
+    said = [Said(f"{word[hold.mode]} by {names.of(hold.who)} since"), Said(at=hold.placed_at)]
     said += (
         [Said("until"), Said(at=hold.ends_at)] if hold.ends_at is not None else [Said("until it is lifted")]
     )
-    return [*said, Said(f", because {hold.reason.rstrip('.')}.")]
+    more = len(holds) - 1
+    others = f" {more} more {'hold is' if more == 1 else 'holds are'} on it." if more else ""
+    return [*said, Said(f", because {hold.reason.rstrip('.')}.{others}")]
 
 
 async def read_ended(

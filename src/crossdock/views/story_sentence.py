@@ -24,7 +24,7 @@ def sentence(
     if m.row["done"] and not cases and m.row["parked"] is None:
         return "done", _ended(m)
     trouble = sorted((f for f in m.effects if f["state"] in (5, 6)), key=lambda f: f["seq"])
-    pieces = [*_waits(m, names), *(because(m.holds[0], names) if m.holds else [])]
+    pieces = [*_waits(m, names), *because(m.holds, names)]
     if m.row["parked"] is not None:
         pieces += _parked(m)
     if trouble:
