@@ -1,6 +1,6 @@
 -- name: threads
 select thread, thread_key, kind, version, state, phase, waiting_on, waiting_since, owner, done, parked, first_segment,
-    updated_at, clock_timestamp() as now
+    updated_at, clock_timestamp() as now, (select clock_rate from hub) as clock_rate
 from thread_state where thread = any($1)
 
 -- name: events

@@ -3,6 +3,7 @@
 from datetime import UTC, datetime
 from typing import Any, Final
 
+from crossdock.processes.clocks import KEY
 from crossdock.processes.order_state import State as Order
 from crossdock.processes.receiving import ACCEPT
 from crossdock.processes.serial import State as Serial
@@ -111,6 +112,8 @@ def _cased(cases: list[Case], trouble: list[Any], names: Names) -> list[Said]:
         then = "Retry the case to accept the bill."
     elif case.key.startswith(ACCEPT):
         then = "Retry the case to accept it as it came."
+    elif case.key.startswith(KEY):
+        then = "It closes by itself when that comes."
     elif case.key.startswith(HOLD):
         then = "Retry the case to release the hold."
     else:

@@ -22,3 +22,6 @@ create table hold (
 create index hold_current on hold (id) where lifted_at is null;
 -- A target is paused or drained once.
 create unique index hold_paused on hold (name) where lifted_at is null and mode in ('pause', 'drain');
+
+-- Since when and until when the next thing is expected of a thread that must come in time; null: nothing is.
+alter table thread_state add column expects_since timestamptz, add column expects_at timestamptz;
