@@ -88,7 +88,7 @@ async def test_a_warehouse_that_does_not_take_an_order(watched: Group) -> None:
         case = await watched.until_case(thread, "warehouse acknowledgement overdue")
         assert case["owner"] == "warehouse"
         assert "no day was promised" in case["title"]
-        assert await missing(watched, thread) == {"released": "overdue: warehouse acknowledgement"}
+        assert await missing(watched, thread) == {"released": "clock: warehouse acknowledgement"}
         assert "closes by itself" in (await watched.story(thread))["sentence"]
 
     await until_closed(watched, thread, "warehouse acknowledgement overdue")
@@ -106,7 +106,7 @@ async def test_a_carrier_that_gives_no_label(watched: Group, days: int, words: s
         case = await watched.until_case(thread, "label overdue")
         assert words in case["title"]
         [shipment] = await watched.until_shipments(reference, 1)
-        assert (await missing(watched, shipment))["labelled"] == "overdue: label"
+        assert (await missing(watched, shipment))["labelled"] == "clock: label"
 
     await until_closed(watched, thread, "label overdue")
     assert "labelled" not in await missing(watched, shipment)
@@ -133,7 +133,7 @@ async def test_a_carrier_that_shows_nothing(watched: Group) -> None:
         thread = f"order/{reference}"
         await watched.until_case(thread, "first scan overdue")
         await watched.until_case(thread, "proof of delivery overdue")
-        assert (await missing(watched, thread))["delivered"] == "overdue: proof of delivery"
+        assert (await missing(watched, thread))["delivered"] == "clock: proof of delivery"
 
     await until_closed(watched, thread, "first scan overdue")
     await until_closed(watched, thread, "proof of delivery overdue")

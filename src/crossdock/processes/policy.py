@@ -1,13 +1,14 @@
 """What a company decides and a process obeys; compiled from the landscape, given to every step."""
 
 from decimal import Decimal
-from typing import Final, Literal
+from typing import Annotated, Final, Literal
 
 import msgspec
 
 from crossdock.processes.routing import Routing
 
 Shortage = Literal["hold", "backorder", "cancel"]
+Minutes = Annotated[int, msgspec.Meta(ge=0, le=366 * 24 * 60)]
 PER_COMPANY: Final = frozenset({
     "notify", "follow", "erp_check", "claim_when", "approvals", "address_needed", "unknown_item", "price_tolerance",
     "shortage", "short_pick", "over_ship_tolerance", "substitution", "recheck_seconds", "rechecks_max", "invoice_needs", "supplier_invoice_needs",
@@ -19,19 +20,19 @@ PER_COMPANY: Final = frozenset({
 class Clocks(msgspec.Struct, frozen=True, gc=False, forbid_unknown_fields=True):
     """How long what should come may stay away before somebody hears of it; 0: for ever."""
 
-    acknowledgement_minutes: int = 240
+    acknowledgement_minutes: Minutes = 240
     """The warehouse's word that it has a release; working time of the node."""
-    label_minutes: int = 60
+    label_minutes: Minutes = 60
     """A carrier's label, or a carrier that takes the load, after packing; working time of the node."""
-    first_scan_minutes: int = 24 * 60
+    first_scan_minutes: Minutes = 24 * 60
     """The carrier's first scan, after departure."""
-    goods_issue_minutes: int = 120
+    goods_issue_minutes: Minutes = 120
     """The goods issue's document number, after departure."""
-    delivery_minutes: int = 24 * 60
+    delivery_minutes: Minutes = 24 * 60
     """Proof of delivery, after the end of the promised day; and after departure."""
-    transit_minutes: int = 10 * 24 * 60
+    transit_minutes: Minutes = 10 * 24 * 60
     """Proof of delivery after departure, where no day was promised."""
-    freight_bill_minutes: int = 0
+    freight_bill_minutes: Minutes = 0
     """The carrier's bill, after departure. Off: many carriers bill once a month, on paper."""
 
 

@@ -222,7 +222,7 @@ def _classified(m: Material, known: Sequence[Known]) -> list[Milestone]:
         if name in out:
             classifier, when = "missing", out[name].due_at
         since = m.row["waiting_since"] if standing and when is None else when
-        told = f"overdue: {out[name].clock}" if name in out else note
+        told = f"clock: {out[name].clock}" if name in out else note
         found.append(Milestone(name, label, classifier, since, standing=standing, note=told))  # type: ignore[arg-type]
     return found
 
