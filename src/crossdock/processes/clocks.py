@@ -149,13 +149,16 @@ def running(state: Order | Shipment, policy: Policy) -> Iterator[Overdue]:
     """Every clock that runs, with the instant at which it runs out. None runs for what others do: see `Policy.is_watched`."""
     for clock in _table(state):
         for thing, since, node in clock.open(state):
-            minutes = getattr(policy.clocks, clock.minutes)
-            if minutes and policy.is_watched(node):
-                yield Overdue(clock.name, thing, since, _due(clock, state, since, node, policy))
+            at = _due(clock, state, since, node, policy) if policy.is_watched(node) else None
+            if at is not None:
+                yield Overdue(clock.name, thing, since, at)
 
 
-def _due(clock: Clock, state: Any, since: datetime, node: str, policy: Policy) -> datetime:
+def _due(clock: Clock, state: Any, since: datetime, node: str, policy: Policy) -> datetime | None:
+    """When it runs out; None where this clock is off."""
     minutes = getattr(policy.clocks, clock.minutes)
+    if not minutes:
+        return None
     if clock.working:
         return due(policy.routing, node, since, minutes)
     if clock.name != "proof of delivery":
@@ -176,11 +179,13 @@ _day_ends_at = lru_cache(maxsize=4096)(day_ends_at)
 def next_out(state: Order | Shipment, policy: Policy) -> tuple[datetime, datetime] | None:
     """(since, due) of the clock that runs out first, of those that have not yet. Asked at every step of a thread."""
     found: tuple[datetime, datetime] | None = None
-    for x in running(state, policy):
-        if (found is None or x.due_at < found[1]) and not (
-            state.overdue and _is_out(state, x.clock, x.thing)
-        ):
-            found = x.since, x.due_at
+    for clock in _table(state):
+        for thing, since, node in clock.open(state):
+            if not policy.is_watched(node) or (state.overdue and _is_out(state, clock.name, thing)):
+                continue
+            at = _due(clock, state, since, node, policy)
+            if at is not None and (found is None or at < found[1]):
+                found = since, at
     return found
 
 
