@@ -27,11 +27,13 @@ POLICY = {
 
 @contextmanager
 def trading(
-    directory: Path, routing: Callable[[dict[str, Any]], None] = lambda _: None
+    directory: Path,
+    routing: Callable[[dict[str, Any]], None] = lambda _: None,
+    policy: dict[str, Any] | None = None,
 ) -> Iterator[tuple[RunningHub, Twins]]:
-    """A hub with its twins, books opened; `routing` changes the tables before. Their logs hold no stack trace when they end."""
+    """A hub with its twins, books opened; `routing` changes the tables before, `policy` the rules. Their logs hold no stack trace when they end."""
     prepare(directory, settings={"business_clock_rate": 20.0}, group=True)
-    _edit(directory / "hub.yaml")
+    _edit(directory / "hub.yaml", policy or {})
     _hand_over(directory / "routing.yaml", routing)
     hub = start(directory)
     twins = Twins(hub.configured, hub.url, seed=1, pace_seconds=0.05)
@@ -60,10 +62,10 @@ def own_hub(tmp_path: Path) -> Iterator[tuple[RunningHub, Twins]]:
         yield made
 
 
-def _edit(path: Path) -> None:
+def _edit(path: Path, policy: dict[str, Any]) -> None:
     """The marketplace, which keeps pieces back from the shop, has tests of its own."""
     hub = yaml.safe_load(path.read_text())
-    hub["policy"] |= POLICY
+    hub["policy"] |= POLICY | policy
     hub["roles"]["channels"].remove(MARKET)
     path.write_text(yaml.safe_dump(hub))
     (path.parent / "systems" / f"{MARKET}.yaml").unlink()

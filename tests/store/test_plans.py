@@ -75,6 +75,8 @@ HOT: dict[str, tuple[str, tuple[Any, ...], str]] = {
     "now: cases": (blocks("now.sql")["owners"], (10_000,), "cases"),
     "now: what is waited for": (blocks("now.sql")["waiting"], (["order", "shipment"], 50_000), "thread_state"),
     "now: what is not processed": (blocks("now.sql")["lag"], (10_000,), "event"),
+    "clocks that ran out": (batch._RUN_OUT, (list(range(PARTITIONS)), 500), "thread_state"),
+    "what is open under holds": (blocks("holds.sql")["open"], ("", 1000), "effect"),
     "now: its stamp": (blocks("now.sql")["stamp"], (), "cases"),
     "a story's events": (blocks("story.sql")["events"], ([_THREAD], 0, None, 50), "event"),
     "a story's effects": (blocks("story.sql")["effects"], ([_THREAD], None, 50), "effect"),

@@ -158,6 +158,7 @@ def test_a_company_has_the_common_rules_but_for_its_own(group: Path) -> None:
         ({"Acme US": {"location": "SITE2"}}, "policy.companies.Acme US.location", "cannot differ by company"),
         ({"Acme US": {"shortage": "wait"}}, "policy.companies.Acme US", "shortage"),
         ({"Acme US": {"price_tolerance": "-1"}}, "policy.companies.Acme US.price_tolerance", "must not be negative"),
+        ({"Acme US": {"clocks": {"label_minutes": -1}}}, "policy.companies.Acme US", ">= 0"),
         ({"Acme US": {"notify": ["fax"]}}, "policy.companies.Acme US.notify", "fax is not among"),
         ({"Acme US": "backorder"}, "policy.companies.Acme US", "must be a mapping"),
         (["Acme US"], "policy.companies", "must name companies"),

@@ -110,22 +110,23 @@ def status(hub: HubOption = Path(), as_json: JsonOption = False) -> None:
             note("Not running. Start it with: crossdock up --hub " + str(hub))
         raise typer.Exit(1)
 
-    async def ready() -> tuple[Any, list[Any]]:
+    async def ready() -> tuple[Any, list[Any], list[Any]]:
         async with Client(hub) as client:
             health = await client.get("/health/ready", accept=(200, 503))
             try:
-                targets = (await client.get("/v1/now"))["targets"]
+                now = await client.get("/v1/now")
             except (Unreachable, Refused):  # the database is away, say: `health` tells
-                targets = []
-            return health, [t for t in targets if t["role"] == "Subscriber"]
+                now = {"targets": [], "holds": []}
+            return health, [t for t in now["targets"] if t["role"] == "Subscriber"], now["holds"]
 
-    health, subscribers = asyncio.run(ready())
+    health, subscribers, holds = asyncio.run(ready())
     if as_json:
         whole = {
             "running": True,
             **found,
             "health": health,
             "subscriptions": [_subscription(x) for x in subscribers],
+            "holds": holds,
         }
         sys.stdout.write(json.dumps(whole) + "\n")
         return
@@ -136,6 +137,13 @@ def status(hub: HubOption = Path(), as_json: JsonOption = False) -> None:
         sys.stdout.write(f"  deliveries are paused: {health['paused']}. Next: crossdock resume --hub {hub}\n")
     for name, pid in sorted(found["pids"].items()):  # type: ignore[attr-defined]
         sys.stdout.write(f"  {name:14} pid {pid}\n")
+    for x in holds:
+        if x["mode"] != "hold":
+            sys.stdout.write(
+                f"  {x['name']} is {x['doing']} by {x['who']}: {x['reason']}. Next: crossdock target resume {x['name']}\n"
+            )
+    if kept := sum(1 for x in holds if x["mode"] == "hold"):
+        sys.stdout.write(f"  {kept} hold{'' if kept == 1 else 's'}: crossdock hold list\n")
     for x in subscribers:
         state = f"failing: {x['last_failure']}" if x["failing_since"] else f"took {x['delivered']} messages"
         sys.stdout.write(f"  subscriber {x['called']}: {state}\n")

@@ -18,6 +18,7 @@ from crossdock.cli import (
     doctor,
     effects,
     find,
+    holds,
     hub,
     master,
     migrate,
@@ -52,6 +53,7 @@ reconcile.register(app)
 day.register(app)
 cases.register(app)
 effects.register(app)
+holds.register(app)
 backup.register(app)
 token.register(app)
 

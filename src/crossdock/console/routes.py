@@ -3,7 +3,7 @@
 from litestar import Router
 
 from crossdock.api.problems import Problem
-from crossdock.console import cases, login, now, pages, unknown
+from crossdock.console import cases, login, now, pages, systems, unknown
 from crossdock.console.sessions import LoginNeeded
 
 
@@ -14,6 +14,7 @@ def router() -> Router:
         route_handlers=[
             login.login_form, login.login, login.logout, now.now, now.stamp, pages.find, pages.story, pages.lineage, pages.reveal,
             pages.stamp, pages.static, cases.list_cases, cases.show_case, cases.retry, cases.act, cases.assign_many, unknown.list_unknown, unknown.decide,
+            systems.list_systems, systems.act, systems.place, systems.lift,
         ],
         exception_handlers={Problem: login.on_problem, LoginNeeded: login.to_login},
     )  # fmt: skip

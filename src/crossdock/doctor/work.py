@@ -46,6 +46,7 @@ async def examine(connection: Connection, hub: Hub) -> AsyncIterator[Check]:
     called = {name for name in hub.landscape.systems if hub.manifest(name).effects}
     for check in _targets(now, called):
         yield check
+    yield _holds(now)
     for asked in now.asked:
         yield _asked(now, asked)
 
@@ -81,6 +82,19 @@ def _asked(now: Now, asked: Asked) -> Check:
         switched = f"; its webhooks were switched on again {asked.revived} times" if asked.revived else ""
         return Check("warn", name, f"{text}{switched}", "Nothing is lost. See whether the hub was down then, and the sender's webhooks.")  # fmt: skip
     return Check("ok", name, text)
+
+
+def _holds(now: Now) -> Check:
+    """A hold without an end is easily forgotten."""
+    old = [
+        x for x in now.holds
+        if x.ends_at is None and (now.as_of - x.placed_at).total_seconds() > LATELY_SECONDS
+    ]  # fmt: skip
+    text = f"{len(now.holds)} in force" if now.holds else "nothing is held"
+    if old:
+        text += f", {len(old)} of them without an end and older than a day, the oldest by {old[0].who}: {old[0].reason}"
+        return Check("warn", "holds", text, "See whether they are still needed: crossdock hold list")
+    return Check("ok", "holds", text)
 
 
 def _behind(now: Now) -> Check:
@@ -125,6 +139,10 @@ def _target(now: Now, target: Target) -> Check:
     waits = f"{target.waiting} effects wait, the oldest for {lasting(seconds)}" if oldest else "nothing waits"
     if not target.owned:
         return Check("fail", name, f"no delivery process serves it; {waits}", "Start delivery (crossdock up); see log/delivery-*.log.")  # fmt: skip
+    if target.stopped is not None:
+        since = lasting((now.as_of - target.stopped.placed_at).total_seconds())
+        text = f"{target.stopped.doing} for {since} by {target.stopped.who}: {target.stopped.reason}; {waits}"
+        return Check("warn", name, text, f"When it may go on: crossdock target resume {target.account}")
     if target.failing_since:
         since = lasting((now.as_of - target.failing_since).total_seconds())
         return Check("fail", name, f"failing for {since}: {target.last_failure}; {waits}", "See the system; then crossdock doctor --targets.")  # fmt: skip

@@ -207,6 +207,32 @@ CAUSES: Final[dict[str, Cause]] = {
     "not enough stock": Cause(
         "A transfer waits for stock", "It is tried again by itself; nothing leaves before all of it is there.", "warehouse", 16,
     ),
+    "warehouse acknowledgement overdue": Cause(
+        "The warehouse has not said that it has the order", "See whether it has it. If not, release it there by hand under the"
+        " same number. The case closes by itself when its word comes.", "warehouse", 2,
+    ),
+    "label overdue": Cause(
+        "A parcel stands at the dock without a label", "See why the carrier gives none; the case closes by itself when it comes.",
+        "transport", 2,
+    ),
+    "carrier acceptance overdue": Cause(
+        "No carrier has taken the load", "Ask in the TMS, or tender it to another; the case closes by itself when one accepts.",
+        "transport", 2,
+    ),
+    "first scan overdue": Cause(
+        "The carrier shows nothing of what left", "Ask whether the parcel was handed over; the case closes by itself with its"
+        " first scan.", "transport", 4,
+    ),
+    "goods issue overdue": Cause(
+        "Goods left and the ERP has not posted it", "See what stops the posting; the invoice waits for its document number.",
+        "finance", 4,
+    ),
+    "proof of delivery overdue": Cause(
+        "It should have arrived", "Ask the carrier where the parcel is, and tell the customer before he asks.", "transport", 8,
+    ),
+    "freight bill overdue": Cause(
+        "The carrier has not billed it", "Ask the carrier for its bill; the accrual stays open until it comes.", "finance", 40,
+    ),
     HOLD: Cause(
         "Held by name", "Do what the hold asks for. Retry the case to release it, or cancel the order.", "operations", 8,
     ),

@@ -1,5 +1,6 @@
 """Events about the hub's own work: identifiers, messages, effects, timers, operators."""
 
+from datetime import datetime
 from typing import ClassVar, Literal
 
 import msgspec
@@ -86,6 +87,41 @@ class TimerFired(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
     data_class: ClassVar[DataClass] = "internal"
 
     name: str
+
+
+ClockName = Literal[
+    "warehouse acknowledgement", "label", "carrier acceptance", "first scan", "goods issue", "proof of delivery", "freight bill",
+]  # fmt: skip
+
+
+class Overdue(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
+    """Something that should have come by `due_at`. `thing` is the release or shipment that it is about."""
+
+    data_class: ClassVar[DataClass] = "internal"
+
+    clock: ClockName
+    thing: str
+    since: datetime
+    due_at: datetime
+
+
+class ClockRanOut(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
+    """A shipment of this order waits for something that did not come in time."""
+
+    data_class: ClassVar[DataClass] = "internal"
+
+    overdue: Overdue
+    system: str
+    """Who should have sent it."""
+
+
+class ClockMet(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
+    """It came after all, or nobody needs it any more."""
+
+    data_class: ClassVar[DataClass] = "internal"
+
+    clock: ClockName
+    thing: str
 
 
 class ThreadResumed(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):

@@ -105,6 +105,8 @@ EVENTS: Final[dict[str, type[msgspec.Struct]]] = {
     "identifier.bound.v1": operations.IdentifierBound,
     "message.notTranslated.v1": operations.MessageNotTranslated,
     "effect.refused.v1": operations.EffectRefused,
+    "clock.ranOut.v1": operations.ClockRanOut,
+    "clock.met.v1": operations.ClockMet,
     "effect.unclear.v1": operations.EffectUnclear,
     "effect.retryRequested.v1": operations.EffectRetryRequested,
     "effect.decided.v1": operations.EffectDecided,

@@ -181,6 +181,8 @@ class Summary(msgspec.Struct, frozen=True, gc=False):
     """The handling units in it, as SSCCs (GS1, 18 digits)."""
     lots: tuple[tuple[str, str], ...] = ()
     """(item, lot) of the goods in it, each once; the lot is empty where nobody said it."""
+    expects: tuple[datetime, datetime] | None = None
+    """(since when, until when) the next thing is expected that must come in time; None where there is none."""
 
 
 class Step(msgspec.Struct, frozen=True, gc=False):

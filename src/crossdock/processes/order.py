@@ -14,6 +14,7 @@ from crossdock.model.envelope import Recorded
 from crossdock.model.order import OrderReceived
 from crossdock.model.registry import decode, encode
 from crossdock.processes import (
+    clocks,
     order_cancel,
     order_change,
     order_check,
@@ -71,7 +72,8 @@ def step(state: State, event: Recorded, policy: Policy) -> Step:
         return _keep(state, event)
     state = of_today(state, policy)
     made = order_kits.noticed(state, handler(state, event, policy.of(state.company)))
-    return off_our_books(made, policy)
+    made = clocks.stamped(state, off_our_books(made, policy), event)
+    return clocks.heard(made, policy.of(state.company))
 
 
 def _keep(state: State, event: Recorded) -> Step:
@@ -215,6 +217,8 @@ def _master_arrived(state: State, event: Recorded, policy: Policy) -> Step:
 
 def _recheck(state: State, event: Recorded, policy: Policy) -> Step:
     """A timer fired, or somebody says that the reason is gone."""
+    if event.type == "timer.fired.v1" and event.data.name.startswith(clocks.TIMER):
+        return clocks.ran_out(state, event, policy)
     if event.type == "timer.fired.v1" and event.data.name == "backorder":
         return order_trouble.claim_backorders(state, policy)
     if state.phase != "held":
@@ -400,6 +404,8 @@ HANDLERS: dict[str, Handler] = {
     "order.cancellationAnswered.v1": order_cancel.answered,
     "salesOrder.cancelled.v1": order_cancel.sales_order_cancelled,
     "fulfilment.cancelled.v1": _noted(told_channel="document"),
+    "clock.ranOut.v1": clocks.told_ran_out,
+    "clock.met.v1": clocks.told_met,
 }
 
 
@@ -418,7 +424,10 @@ def summary(state: State, policy: Policy) -> Summary:
     # A held order that is checked again is still held, and has been since it was.
     shown = replace(state, phase="held") if state.hold and state.phase in ("checking", "claiming") else state
     waiting, owner = _waits_on(shown, policy)
-    return Summary(shown.phase, waiting, owner, number=state.number, lots=order_recall.lots_in_house(state))
+    return Summary(
+        shown.phase, waiting, owner, number=state.number, lots=order_recall.lots_in_house(state),
+        expects=clocks.next_out(state, policy) if state.releases or state.parts else None,
+    )  # fmt: skip
 
 
 _HELD_FOR = {

@@ -7,6 +7,7 @@ from typing import Literal
 import msgspec
 
 from crossdock.model.money import Money
+from crossdock.model.operations import Overdue
 from crossdock.model.order import LineShipped, OrderLine
 from crossdock.model.party import Place
 from crossdock.model.quantity import Quantity
@@ -57,6 +58,8 @@ class Release(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
     cancel: Literal["", "asked", "agreed", "refused"] = ""
     because: Literal["", "recall"] = ""
     """Why the warehouse was asked to stop, where neither the customer nor the channel wanted it."""
+    asked_at: datetime | None = None
+    """When the warehouse was to hear of it."""
 
 
 class Back(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
@@ -161,6 +164,8 @@ class State(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
     """The newest recalls that took something of it back, by event."""
     owner: str = ""
     """Whose goods are sold, where not the site's own company's."""
+    overdue: tuple[Overdue, ...] = ()
+    """What did not come in time, and has not come yet."""
 
 
 def initial(_thread: str) -> State:

@@ -1,7 +1,7 @@
 """What a company decides and a process obeys; compiled from the landscape, given to every step."""
 
 from decimal import Decimal
-from typing import Final, Literal
+from typing import Annotated, Final, Literal
 
 import msgspec
 
@@ -10,12 +10,32 @@ from crossdock.processes.desk import Desk
 from crossdock.processes.routing import Routing
 
 Shortage = Literal["hold", "backorder", "cancel"]
+Minutes = Annotated[int, msgspec.Meta(ge=0, le=366 * 24 * 60)]
 PER_COMPANY: Final = frozenset({
     "notify", "follow", "erp_check", "claim_when", "approvals", "address_needed", "unknown_item", "price_tolerance",
     "shortage", "short_pick", "over_ship_tolerance", "substitution", "recheck_seconds", "rechecks_max", "invoice_needs", "supplier_invoice_needs",
-    "notify_about",
+    "notify_about", "clocks",
 })  # fmt: skip
 """What companies that share a hub may decide differently: everything about an order once it is known whose it is."""
+
+
+class Clocks(msgspec.Struct, frozen=True, gc=False, forbid_unknown_fields=True):
+    """How long what should come may stay away before somebody hears of it; 0: for ever."""
+
+    acknowledgement_minutes: Minutes = 240
+    """The warehouse's word that it has a release; working time of the node."""
+    label_minutes: Minutes = 60
+    """A carrier's label, or a carrier that takes the load, after packing; working time of the node."""
+    first_scan_minutes: Minutes = 24 * 60
+    """The carrier's first scan, after departure."""
+    goods_issue_minutes: Minutes = 120
+    """The goods issue's document number, after departure."""
+    delivery_minutes: Minutes = 24 * 60
+    """Proof of delivery, after the end of the promised day; and after departure."""
+    transit_minutes: Minutes = 10 * 24 * 60
+    """Proof of delivery after departure, where no day was promised."""
+    freight_bill_minutes: Minutes = 0
+    """The carrier's bill, after departure. Off: many carriers bill once a month, on paper."""
 
 
 class Policy(msgspec.Struct, frozen=True, gc=False, forbid_unknown_fields=True):
@@ -91,6 +111,8 @@ class Policy(msgspec.Struct, frozen=True, gc=False, forbid_unknown_fields=True):
     clock_ahead_seconds: int = 300
     """How far a partner's clock may run ahead before its time is not believed."""
 
+    clocks: Clocks = Clocks()
+    """What must come in time, and how long it may take."""
     companies: dict[str, "Policy"] = {}
     """What companies named in the routing table decide otherwise: the whole policy of each."""
 
@@ -107,6 +129,11 @@ class Policy(msgspec.Struct, frozen=True, gc=False, forbid_unknown_fields=True):
         """Whether what is sent from there was never ours."""
         node = self.routing.nodes.get(location)
         return node is not None and node.kind == "supplier"
+
+    def is_watched(self, location: str) -> bool:
+        """Whether clocks run for what happens there: not for suppliers, nor where another system still runs the site."""
+        node = self.routing.nodes.get(location)
+        return node is None or (node.kind == "site" and not node.parallel)
 
     def source_at(self, system: str, location: str) -> str:
         """Whom to answer about goods that `system` reported at this node."""

@@ -44,6 +44,8 @@ class Node(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Empty: every day is a working day."""
     erp: str = ""
     """The ERP that books what happens at the node whoever's goods it is: its freight."""
+    opens: TimeOfDay = "00:00"
+    """Local time of day at which work begins: clocks for what did not arrive count from then to the last cut-off."""
     cut_offs: dict[str, TimeOfDay] = {}
     """Latest time of day, by service, at which an order still leaves the same day; `default` for services not named."""
     negative_stock: str = ""

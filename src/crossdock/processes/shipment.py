@@ -9,7 +9,7 @@ from crossdock.model.envelope import Recorded
 from crossdock.model.order import LinesPacked, LinesShipped, LinesUnpacked
 from crossdock.model.shipment import LabelGenerated, LabelledPackage, LoadAccepted, Package, ShipmentPacked
 from crossdock.model.thread import reference_of
-from crossdock.processes import freight, label, scans, serial
+from crossdock.processes import clocks, freight, label, scans, serial
 from crossdock.processes.authority import not_theirs
 from crossdock.processes.intents import (
     Bind,
@@ -43,7 +43,14 @@ replace = msgspec.structs.replace
 def step(state: State, event: Recorded, policy: Policy) -> Step:
     """One event of the shipment's life; unknown types change nothing."""
     handler = _HANDLERS.get(event.type)
-    return handler(state, event, policy) if handler else Step(state, (), "ignored")
+    if handler is None:
+        return Step(state, (), "ignored")
+    made = handler(state, event, policy)
+    after = made.state
+    assert isinstance(after, State)
+    if after.labels != state.labels:
+        made = Step(replace(after, label_asked_at=event.recorded_at), made.intents, made.verdict)
+    return clocks.heard(made, policy)
 
 
 def _packed(state: State, event: Recorded, policy: Policy) -> Step:
@@ -240,6 +247,8 @@ def _noted(**fields: object) -> "Handler":
 
 def _waited(state: State, event: Recorded, policy: Policy) -> Step:
     """What was waited for has not come in time."""
+    if event.data.name.startswith(clocks.TIMER):
+        return clocks.ran_out(state, event, policy)
     if event.data.name == scans.UNCONFIRMED:
         return scans.unconfirmed(state, policy)
     if state.packages:
@@ -284,11 +293,15 @@ _HANDLERS: dict[str, Handler] = {
 def summary(state: State, policy: Policy) -> Summary:
     phase, waiting, owner = _stands(state, policy)
     ended = state.delivered_at is not None or state.undeliverable
-    done = state.cancelled or (ended and freight.settled(state))
+    awaits_bill = bool(policy.clocks.freight_bill_minutes and state.freight and not state.bills)
+    done = state.cancelled or (ended and freight.settled(state) and not awaits_bill)
     packages = state.packages or state.departed_early
     units = tuple(dict.fromkeys(x.sscc for x in packages))
     lots = tuple(dict.fromkeys((x.item, x.lot) for package in packages for x in package.lines))
-    return Summary(phase, waiting, owner, done, units=units, lots=lots)
+    if ended and awaits_bill and not waiting:
+        waiting, owner = f"the freight bill of {state.carrier}", "finance"
+    expects = None if done else clocks.next_out(state, policy)
+    return Summary(phase, waiting, owner, done, units=units, lots=lots, expects=expects)
 
 
 def _stands(state: State, policy: Policy) -> tuple[str, str, str]:

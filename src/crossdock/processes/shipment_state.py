@@ -7,6 +7,7 @@ from typing import Literal
 import msgspec
 
 from crossdock.model.money import Money
+from crossdock.model.operations import Overdue
 from crossdock.model.order import LineShipped
 from crossdock.model.party import Place
 from crossdock.model.shipment import Milestone, MilestoneReached, Package
@@ -102,6 +103,10 @@ class State(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
     """Packages whose delivery the orders have heard of, by SSCC."""
     undeliverable: bool = False
     bills: tuple[Bill, ...] = ()
+    label_asked_at: datetime | None = None
+    """When the last label was asked for."""
+    overdue: tuple[Overdue, ...] = ()
+    """What did not come in time, and has not come yet."""
     early: tuple[MilestoneReached, ...] = ()
     """Scans that are there before the ship confirmation."""
 

@@ -240,7 +240,7 @@ class Batch:
                 as_text(thread.hash), partition_of(thread.hash), thread.key, thread.kind, process.version if process else 0,
                 summary.phase, summary.waiting_on, thread.waiting_since, summary.owner, summary.done, thread.parked,
                 thread.first_segment, summary.number or None, " ".join(summary.units) or None,
-                "\n".join(lot_mark(*x) for x in summary.lots) or None,
+                "\n".join(lot_mark(*x) for x in summary.lots) or None, *(summary.expects or (None, None)),
             )  # fmt: skip
             rows.append((row, _ENCODE(thread.state)))
         return rows

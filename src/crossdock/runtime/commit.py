@@ -10,6 +10,7 @@ import asyncpg
 from crossdock.model.operations import TimerFired
 from crossdock.model.stock import ClaimGranted, ClaimRefused
 from crossdock.model.thread import hash16
+from crossdock.processes.clocks import TIMER
 from crossdock.processes.demand import taken_apart
 from crossdock.processes.intents import Claim, CloseCase, OpenCase
 from crossdock.processes.routing import below_zero
@@ -79,7 +80,10 @@ async def _journal(
 
 async def _timers(connection: asyncpg.Connection, batch: Batch, frame: Frame) -> None:
     if frame.timers:
+        clocks = [t["thread"] for t in frame.timers if t["name"].startswith(TIMER)]
         await table.delete_timers(connection, [(t["thread"], t["name"]) for t in frame.timers])
+        if clocks:
+            await table.said_run_out(connection, clocks)
         for timer in frame.timers:
             cause = f"{timer['name']}@{timer['due_at'].isoformat()}"
             batch.append(timer["thread_key"], TimerFired(timer["name"]), cause=cause, place="timer")

@@ -7,6 +7,7 @@ import asyncio
 import contextlib
 import os
 from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any, TypeVar
 from uuid import UUID, uuid4
@@ -19,9 +20,10 @@ from crossdock.connect.transport import Transport
 from crossdock.errors import Misconfigured
 from crossdock.runtime.allowance import Allowance
 from crossdock.runtime.backfill import Backfill
+from crossdock.runtime.holding import Heeding, Holding
 from crossdock.runtime.hub import Hub
 from crossdock.runtime.intake import Intake
-from crossdock.runtime.lanes import Entry, Lanes, entry_of
+from crossdock.runtime.lanes import Entry, Lanes, adopted
 from crossdock.runtime.outcomes import Outcomes
 from crossdock.runtime.parked import Parked
 from crossdock.runtime.reconciliation import Reconciliations
@@ -51,16 +53,17 @@ class AccountRunner:
     """All calls of one account."""
 
     def __init__(
-        self, hub: Hub, name: str, pool: asyncpg.Pool, keyring: Keyring, outcomes: Outcomes, target: Target
+        self, hub: Hub, name: str, shared: "Shared", target: Target
     ) -> None:  # fmt: skip
         self.name = name
         self.wake = asyncio.Event()
         self.resumed_at: datetime | None = None
         """Since when this hub goes on after a restore; what older threads want is looked up before it is sent."""
-        self._pool, self._keyring, self._outcomes = pool, keyring, outcomes
+        self._pool, self._keyring, self._outcomes = shared.pool, shared.keyring, shared.outcomes
+        self._holding = shared.holding
         manifest, system = hub.manifest(name), hub.landscape.systems[name]
         self._traits: dict[str, EffectTraits] = manifest.effects
-        self._allowance = Allowance(system, manifest.limits, outcomes)
+        self._allowance = Allowance(system, manifest.limits, shared.outcomes)
         self._budget = self._allowance.budget
         self._target = target
         self.client = target.client
@@ -73,6 +76,7 @@ class AccountRunner:
         """Start from the journal again, with no call under way: nothing in memory is worth more than what is committed."""
         self._allowance.begin_again(sum(not call.done() for call in self._calls))
         self._lanes = Lanes()
+        self._heeding = Heeding(self.name, self._holding)
         self._cursor = (0, -1)
         self._fresh = True
 
@@ -83,6 +87,7 @@ class AccountRunner:
         while True:
             try:
                 loaded = await self._load()
+                await self._heeding.heed(self._lanes, self._pool)
                 started = await self._start(loop.time())
             except LOST as error:
                 _log.info("delivery_without_database", account=self.name, reason=str(error))
@@ -121,17 +126,23 @@ class AccountRunner:
             await self._parked.free(connection, self._lanes, asyncio.get_running_loop().time())
             found = await table.open_effects(connection, self.name, self._cursor, LOAD_MAX)
             doubted = await self._doubt(connection, found.rows)
-        self._hidden = found.hidden
-        now, wall = asyncio.get_running_loop().time(), datetime.now(UTC)
+            self._hidden = found.hidden
+            now, wall = asyncio.get_running_loop().time(), datetime.now(UTC)
+            fresh = [
+                adopted(row, self._traits, now, wall)
+                for row in found.rows
+                if row["id"] not in self._lanes.known
+            ]
+            await self._heeding.mark(connection, fresh)
+        if found.rows:
+            self._cursor = (found.rows[-1]["xid"], found.rows[-1]["seq"])
         for row in found.rows:
-            self._cursor = (row["xid"], row["seq"])
-            if row["id"] not in self._lanes.known:
-                entry = self._adopt(row, now, wall)
-                if entry.id in doubted:
-                    entry.state, entry.deadline_at = State.OUTCOME_UNKNOWN, self.resumed_at
-                self._lanes.add(entry)
-            elif State(row["state"]) in (State.RETRY, State.OUTCOME_UNKNOWN):  # somebody wants it now
-                self._lanes.now(row["id"], State(row["state"]))
+            if row["id"] in self._lanes.known and State(row["state"]) in (State.RETRY, State.OUTCOME_UNKNOWN):
+                self._lanes.now(row["id"], State(row["state"]))  # somebody wants it now
+        for entry in fresh:
+            if entry.id in doubted:
+                entry.state, entry.deadline_at = State.OUTCOME_UNKNOWN, self.resumed_at
+            self._lanes.add(entry)
         return len(found.rows)
 
     async def _doubt(self, connection: Connection, rows: Sequence[Any]) -> set[UUID]:
@@ -142,18 +153,6 @@ class AccountRunner:
             r["id"] for r in rows if r["state"] == State.PENDING and not r["attempts"] and r["kind"] in kinds
         ]
         return await table.doubt(connection, new, self.resumed_at) if new else set()
-
-    def _adopt(self, row: Any, now: float, wall: datetime) -> Entry:
-        """An open effect as found. One that was being sent by somebody who is gone has an unknown outcome."""
-        entry = entry_of(row, 0.0)
-        due = row["next_at"]
-        if entry.state is State.SENDING:
-            traits = self._traits[entry.kind]
-            entry.state = State.OUTCOME_UNKNOWN
-            due = wall + timedelta(seconds=traits.search_lag_seconds)
-        if due is not None and due > wall:
-            entry.not_before = now + (due - wall).total_seconds()
-        return entry
 
     async def _start(self, now: float) -> int:
         count = self._allowance.for_effects(now)
@@ -296,6 +295,16 @@ class AccountRunner:
         await asyncio.gather(*self._calls, return_exceptions=True)
 
 
+@dataclass(frozen=True, slots=True)
+class Shared:
+    """What the accounts of one process have in common."""
+
+    pool: asyncpg.Pool
+    keyring: Keyring
+    outcomes: Outcomes
+    holding: Holding
+
+
 class Delivery:
     """The process: leases accounts and runs each."""
 
@@ -307,6 +316,7 @@ class Delivery:
         self._closed: set[str] = set()
         self._paused: str | None = None
         self._readers: dict[str, asyncio.Task[None]] = {}
+        self._holding = Holding(hub.dsn, lambda: self._ring(()))
 
     async def run(self) -> None:
         """Until cancelled; then the accounts are given back."""
@@ -318,11 +328,13 @@ class Delivery:
         tasks = [
             asyncio.create_task(outcomes.run()),
             asyncio.create_task(listen(self.hub.dsn, EFFECTS, self._ring)),
+            asyncio.create_task(self._holding.run(pool)),
             asyncio.create_task(Subscribers(self.hub, self.id, pool).run()),
             asyncio.create_task(Reconciliations(self.hub, self.id, pool, self.waker).run()),
         ]
         try:
-            await self._lease(pool, transport, outcomes, intake)
+            shared = Shared(pool, Keyring(self.hub.key), outcomes, self._holding)
+            await self._lease(shared, transport, intake)
         finally:
             for name in [*self._runners]:
                 await self._leave(name)
@@ -377,18 +389,16 @@ class Delivery:
                 reader = Backfill(self.hub, name, runner.client, pool, intake)
                 self._readers[name] = asyncio.create_task(reader.run(runner.lend))
 
-    async def _lease(
-        self, pool: asyncpg.Pool, transport: Transport, outcomes: Outcomes, intake: Intake
-    ) -> None:
+    async def _lease(self, shared: Shared, transport: Transport, intake: Intake) -> None:
         lease = self.hub.settings.lease_seconds
         names = [name for name in self.hub.landscape.systems if self.hub.manifest(name).effects]
-        keyring = Keyring(self.hub.key)
         while True:
             try:
-                async with pool.acquire() as connection:
+                async with shared.pool.acquire() as connection:
                     await processes.seen(connection, self.id, "delivery", os.getpid(), lease)
                     mine = await table.claim_accounts(connection, self.id, names, lease)
                     stands = await pause.standing(connection)
+                    await self._holding.read(connection)
                     await intake.refresh(connection)
             except (*LOST, asyncpg.QueryCanceledError, asyncpg.LockNotAvailableError):
                 await asyncio.sleep(0.2)
@@ -399,15 +409,15 @@ class Delivery:
                 await self._leave(name)
             for name in sorted(mine - set(self._runners)):
                 try:
-                    target = open_target(self.hub, name, keyring, transport, stands.generation)
-                    runner = AccountRunner(self.hub, name, pool, keyring, outcomes, target)
+                    target = open_target(self.hub, name, shared.keyring, transport, stands.generation)
+                    runner = AccountRunner(self.hub, name, shared, target)
                     runner.resumed_at = stands.resumed_at
                 except Misconfigured as error:
-                    self._cannot_open(name, str(error), outcomes)
+                    self._cannot_open(name, str(error), shared.outcomes)
                     continue
                 self._closed.discard(name)
                 self._runners[name] = (runner, asyncio.create_task(runner.run()))
-            self._read_lists(pool, intake)
+            self._read_lists(shared.pool, intake)
             for name, (_, task) in self._runners.items():
                 if task.done():
                     _log.error("account_stopped", account=name, reason=str(task.exception()))

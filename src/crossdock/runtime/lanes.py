@@ -1,13 +1,16 @@
 """The lines in which one account's effects keep their order. In memory, rebuilt from the journal at any time."""
 
 from bisect import insort
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from heapq import heappop, heappush
 from typing import Any
 from uuid import UUID
 
+from crossdock.connect.manifest import EffectTraits
 from crossdock.store.effects import MODES, State
+from crossdock.store.holds import Mark
 
 
 @dataclass(slots=True)
@@ -28,6 +31,8 @@ class Entry:
     not_before: float = 0.0
     deadline_at: datetime | None = None
     in_flight: bool = False
+    marks: tuple[Mark, ...] = ()
+    """What holds by item or cause ask of it; read only while there are such holds."""
     since: int = 0
     """Its place among effects of equal priority: that of the first one it replaced."""
 
@@ -49,9 +54,21 @@ def _waits(entry: Entry) -> bool:
     return not entry.in_flight and entry.state in (State.PENDING, State.RETRY)
 
 
+def adopted(row: Any, traits: Mapping[str, EffectTraits], now: float, wall: datetime) -> Entry:
+    """An open effect as found. One that was being sent by somebody who is gone has an unknown outcome."""
+    entry = entry_of(row, 0.0)
+    due = row["next_at"]
+    if entry.state is State.SENDING:
+        entry.state = State.OUTCOME_UNKNOWN
+        due = wall + timedelta(seconds=traits[entry.kind].search_lag_seconds)
+    if due is not None and due > wall:
+        entry.not_before = now + (due - wall).total_seconds()
+    return entry
+
+
 @dataclass(slots=True)
 class Lanes:
-    """Heads of free lanes are ready; a parked lane holds its followers and nobody else."""
+    """Heads of free lanes are ready; a parked lane holds its followers and nobody else, and so does a held head."""
 
     lines: dict[bytes, list[Entry]] = field(default_factory=dict)
     known: dict[UUID, Entry] = field(default_factory=dict)
@@ -60,6 +77,17 @@ class Lanes:
     """The effect that parked each lane."""
     _ready: list[tuple[int, int, Entry]] = field(default_factory=list)
     _later: list[tuple[float, int, Entry]] = field(default_factory=list)
+    _held: Callable[[Entry], object] | None = None
+    """Whether a person holds it; None while nobody holds anything here."""
+    _aside: list[Entry] = field(default_factory=list)
+    """What could go and is held; each keeps its place at the head of its lane."""
+
+    def heed(self, held: Callable[[Entry], object] | None) -> None:
+        """Other holds count from now on: what was put aside is looked at again, by its old urgency and age."""
+        self._held = held
+        aside, self._aside = self._aside, []
+        for entry in aside:
+            self._offer(entry)
 
     def add(self, entry: Entry) -> None:
         """A new or reopened effect. An effect that was parked and comes back frees its lane."""
@@ -111,7 +139,11 @@ class Lanes:
         taken: list[Entry] = []
         while self._ready and len(taken) < count:
             _, _, entry = heappop(self._ready)
-            if self._may_go(entry):
+            if not self._may_go(entry):
+                continue
+            if self._held is not None and self._held(entry):
+                self._aside.append(entry)
+            else:
                 entry.in_flight = True
                 taken.append(entry)
         return taken

@@ -14,6 +14,7 @@ from crossdock.store.pool import LOST, connect
 
 LOG = "crossdock_log"
 EFFECTS = "crossdock_effects"
+HOLDS = "crossdock_holds"
 COALESCE_SECONDS = 0.02
 ALL = ""
 PAYLOAD_MAX = 7000

@@ -16,6 +16,7 @@ import structlog
 
 from crossdock.errors import Fenced
 from crossdock.model.thread import PARTITIONS
+from crossdock.processes.clocks import TIMER
 from crossdock.runtime import commit, expiry, reviews
 from crossdock.runtime.availability import Showcase, channels_of
 from crossdock.runtime.batch import RESUMED, Batch, Thread, load_thread
@@ -36,6 +37,9 @@ POLL_SECONDS = 1.0
 LOOK_AGAIN_SECONDS = (0.003, 0.005, 0.01, 0.02, 0.05)
 """While rows are hidden behind an older open transaction."""
 TIMERS_EVERY_SECONDS = 0.2
+CLOCKS_EVERY_SECONDS = 5.0
+CLOCKS_SHARE = 50
+"""So many times as long as a look for clocks that ran out took, there is no other."""
 TIMERS_MAX = 500
 ITEMS_KEPT_SECONDS = 30.0
 """How long a worker knows the components of kits as it read them."""
@@ -63,6 +67,7 @@ class Group:
         self.hidden = False
         self.processed = 0
         self._timers_at = 0.0
+        self._clocks_at = 0.0
         self.generation = 1
 
     def assign(self, leases: dict[int, asyncpg.Record]) -> None:
@@ -113,7 +118,17 @@ class Group:
         if now - self._timers_at < TIMERS_EVERY_SECONDS:
             return []
         self._timers_at = now
-        return await table.due_timers(connection, partitions, TIMERS_MAX)
+        due: list[Any] = await table.due_timers(connection, partitions, TIMERS_MAX)
+        return due + await self._run_out(connection, partitions, now)
+
+    async def _run_out(self, connection: asyncpg.Connection, partitions: list[int], now: float) -> list[Any]:
+        """Clocks of what did not come, as timers. Looking for them takes a fiftieth of the time, however much is open."""
+        if now < self._clocks_at:
+            return []
+        rows = await table.run_out(connection, partitions, TIMERS_MAX)
+        took = asyncio.get_running_loop().time() - now
+        self._clocks_at = now + max(CLOCKS_EVERY_SECONDS, CLOCKS_SHARE * took)
+        return [dict(row) | {"name": f"{TIMER}{row['due_at'].isoformat()}"} for row in rows]
 
     async def _process(
         self, connection: asyncpg.Connection, rows: Sequence[Any], timers: Sequence[Any], epochs: dict[int, int], segment: int,

@@ -31,19 +31,20 @@ def lot_mark(item: str, lot: str) -> str:
 
 _STATES = """
 insert into thread_state as t (thread, p, thread_key, kind, version, state, phase, waiting_on, waiting_since, owner, done, parked,
-    first_segment, number, units, lots, master_changed_at)
+    first_segment, number, units, lots, expects_since, expects_at, master_changed_at)
 select thread, p, thread_key, kind, version, state, phase, waiting_on, waiting_since, owner, done, parked, first_segment, number,
-    string_to_array(units, ' '), string_to_array(lots, E'\\n'), case when kind in ('item', 'location') then clock_timestamp() end
+    string_to_array(units, ' '), string_to_array(lots, E'\\n'), expects_since, expects_at, case when kind in ('item', 'location') then clock_timestamp() end
 from rows from (
     json_to_recordset($1) as (thread bytea, p smallint, thread_key text, kind text, version smallint, phase text, waiting_on text,
-        waiting_since timestamptz, owner text, done boolean, parked text, first_segment integer, number text, units text, lots text),
+        waiting_since timestamptz, owner text, done boolean, parked text, first_segment integer, number text, units text, lots text,
+        expects_since timestamptz, expects_at timestamptz),
     unnest($2::bytea[])
 ) as n (thread, p, thread_key, kind, version, phase, waiting_on, waiting_since, owner, done, parked, first_segment, number, units, lots,
-    state)
+    expects_since, expects_at, state)
 on conflict (thread) do update set version = excluded.version, state = excluded.state, phase = excluded.phase,
     waiting_on = excluded.waiting_on, waiting_since = excluded.waiting_since, owner = excluded.owner,
     done = excluded.done, parked = excluded.parked, number = excluded.number, units = excluded.units, lots = excluded.lots,
-    master_changed_at = excluded.master_changed_at, updated_at = clock_timestamp()
+    expects_since = excluded.expects_since, expects_at = excluded.expects_at, master_changed_at = excluded.master_changed_at, updated_at = clock_timestamp()
 """
 """What is small goes as one JSON text: the driver needs twice as long for an array per column.
 
@@ -69,6 +70,8 @@ class StateRow(msgspec.Struct, frozen=True, gc=False):
     number: str | None
     units: str | None
     lots: str | None
+    expects_since: datetime | None
+    expects_at: datetime | None
 
 
 async def write_states(connection: Connection, rows: Sequence[tuple[StateRow, bytes]]) -> None:
@@ -125,6 +128,27 @@ async def due_timers(connection: Connection, partitions: Sequence[int], limit: i
         " h.clock_business_at + (clock_timestamp() - h.clock_real_at) * h.clock_rate order by t.due_at limit $2",
         partitions, limit,
     )  # fmt: skip
+
+
+async def run_out(connection: Connection, partitions: Sequence[int], limit: int) -> list[asyncpg.Record]:
+    """Threads whose next expectation is past, as timers that name the instant. A clock runs as fast as the business clock,
+    from the fact on. Open threads are walked: an index on what every update changes would cost each of them more.
+    """
+    return await connection.fetch(_RUN_OUT, partitions, limit)
+
+
+async def said_run_out(connection: Connection, threads: Sequence[bytes]) -> None:
+    """Their clocks are not looked at again before their next step, however late that comes."""
+    await connection.execute(
+        "update thread_state set expects_since = null, expects_at = null where thread = any($1)", threads
+    )
+
+
+_RUN_OUT = """
+select t.thread, t.thread_key, t.expects_at as due_at from thread_state t, hub h
+where not t.done and t.kind in ('order', 'shipment') and t.p = any($1) and t.parked is null
+    and t.expects_since + (t.expects_at - t.expects_since) / h.clock_rate <= clock_timestamp() limit $2
+"""
 
 
 async def park(connection: Connection, rows: Sequence[tuple[Any, ...]]) -> None:

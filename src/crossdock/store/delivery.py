@@ -116,7 +116,7 @@ with done as (
     from (select * from unnest($1::uuid[], $2::text[]) as u (id, document) order by id) n
     where e.id = n.id and e.state < 10 returning e.id, e.account
 ), counted as (
-    update account a set delivered = a.delivered + n.count
+    update account a set delivered = a.delivered + n.count, last_success_at = clock_timestamp()
     from (select account, count(*) from done group by account order by account) n where a.name = n.account
 )
 select id from done

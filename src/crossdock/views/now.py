@@ -14,6 +14,7 @@ import msgspec
 from crossdock.processes.catalogue import PROCESSES
 from crossdock.store.pool import Connection
 from crossdock.store.throughput import TICK_SECONDS
+from crossdock.views.holds import Held, read_holds
 from crossdock.views.names import Names
 from crossdock.views.now_sentence import sentence
 from crossdock.views.now_shape import Asked, Behind, Cases, Flow, Now, Rate, Target, Waiting
@@ -50,23 +51,26 @@ async def read_now(connection: Connection, names: Names) -> Now:
         threads = await connection.fetch(
             blocks("find.sql")["threads"], [row["thread"] for row in waiting if row["thread"]], len(waiting)
         )
+        holds = await read_holds(connection, names)
         empty = not waiting and await connection.fetchval(sql["empty"])
     assert totals is not None
     assert behind is not None
+    stopped = {x.name: x for x in holds if x.mode != "hold"}
     oldest = {row["thread"]: link_of(row, decode_state(row), names) for row in threads}
     found = Now(
         as_of=totals["now"], empty=bool(empty),
         behind=Behind(behind["events"], behind["oldest"], behind["events"] >= BEHIND_MAX, totals["unowned"]),
         last_event_at=totals["processed_at"],
         targets=sorted(
-            [_target(row, flows, names) for row in targets if row["name"] in names.systems] + [_subscriber(row) for row in subscribers],
+            [_target(row, flows, stopped.get(row["name"]), names) for row in targets if row["name"] in names.systems] + [_subscriber(row) for row in subscribers],
             key=_worst_first,
         ),
         asked=[_asked(row, names) for row in asked if row["system"] in names.systems],
-        flows=[_flow(row, targets, names) for row in flows],
+        flows=[_flow(row, targets, names, paused=row["account"] in stopped) for row in flows],
         cases=[Cases(row["owner"], row["count"], row["oldest"]) for row in owners],
         waiting=[_waiting(row, oldest, names) for row in waiting],
         waiting_capped=sum(row["count"] for row in waiting) >= THREADS_MAX,
+        holds=holds,
         rates=[_rate(name, totals, samples) for name in _COUNTERS],
     )  # fmt: skip
     tone, pieces = sentence(found)
@@ -79,15 +83,16 @@ async def read_stamp(connection: Connection) -> str:
     assert row is not None
     last = row["processed_at"]
     moved = int(last.timestamp()) // 5 if last else 0
-    return f"{row['tick']}.{moved}.{row['last_case']}.{row['cases']}.{row['accounts']}.{row['subscribers']}"
+    return f"{row['tick']}.{moved}.{row['last_case']}.{row['cases']}.{row['accounts']}.{row['subscribers']}.{row['holds']}"
 
 
-def _target(row: Any, flows: Sequence[Any], names: Names) -> Target:
+def _target(row: Any, flows: Sequence[Any], stopped: Held | None, names: Names) -> Target:
     waiting = sum(f["waiting"] for f in flows if f["account"] == row["name"])
     return Target(
         row["name"], names.of(row["name"]), names.roles.get(row["name"], ""), row["failing_since"],
         names.plain(row["last_failure"] or "") if row["failing_since"] else "", row["last_success_at"] is not None,
         row["owned"], waiting, row["parked_effects"], row["parked_lanes"], row["parked_since"], row["parked_thread"] or "",
+        stopped=stopped,
     )  # fmt: skip
 
 
@@ -111,12 +116,12 @@ def _worst_first(target: Target) -> tuple[bool, bool, str]:
     return target.failing_since is None, not target.parked, target.called.lower()
 
 
-def _flow(row: Any, targets: Sequence[Any], names: Names) -> Flow:
+def _flow(row: Any, targets: Sequence[Any], names: Names, *, paused: bool) -> Flow:
     failing = any(t["failing_since"] is not None for t in targets if t["name"] == row["account"])
     return Flow(
         row["account"], names.of(row["account"]), row["kind"], ask(row["kind"]), row["waiting"],
         row["waiting"] >= OPEN_EFFECTS_MAX, row["oldest"], row["thread"], names.plain(row["reason"] or ""), row["next_at"],
-        failing,
+        failing, paused,
     )  # fmt: skip
 
 

@@ -75,4 +75,5 @@ select (select max(tick) from throughput) as tick, (select max(processed_at) fro
         select 1 from cases where state = 'open' and not coalesce(snoozed_until > clock_timestamp(), false) limit 1000
     ) n) as cases,
     (select md5(string_agg(name || coalesce(failing_since::text, ''), ' ' order by name)) from account) as accounts,
-    (select md5(string_agg(name || coalesce(failing_since::text, ''), ' ' order by name)) from subscription) as subscribers
+    (select md5(string_agg(name || coalesce(failing_since::text, ''), ' ' order by name)) from subscription) as subscribers,
+    (select md5(string_agg(id || '.' || version, ' ' order by id)) from hold where lifted_at is null) as holds

@@ -16,7 +16,7 @@ _NAMED_MAX: Final = 3
 def sentence(now: Now) -> tuple[Tone, tuple[Said, ...]]:
     """(tone, pieces): what needs a person first, then what is slow, then what simply flows."""
     stuck = [*_hub(now), *_failing(now), *_cases(now)]
-    late = _late(now)
+    late = [*_stopped(now), *_late(now)]
     pieces = [*stuck, *late]
     if now.empty and not stuck:
         return "done", (Said("Nothing has arrived at this hub yet."),)
@@ -77,9 +77,33 @@ def _cases(now: Now) -> list[Said]:
     ]
 
 
+def _stopped(now: Now) -> list[Said]:
+    """What people stopped on purpose; it is no fault, and nobody shall wonder."""
+    pieces: list[Said] = []
+    stopped = [(t, t.stopped) for t in now.targets if t.stopped is not None]
+    for t, hold in stopped[:_NAMED_MAX]:
+        held = (
+            f" {counted(t.waiting, 'effect')} {'waits' if t.waiting == 1 else 'wait'} for it."
+            if t.waiting
+            else ""
+        )
+        is_so = "is being drained" if hold.doing == "draining" else f"is {hold.doing}"
+        pieces += [Said(f"{t.called} {is_so} since"), Said(at=hold.placed_at)]
+        pieces.append(Said(f", by {hold.who}: {hold.reason.rstrip('.')}.{held}"))
+    if len(stopped) > _NAMED_MAX:
+        pieces.append(Said(f"{len(stopped) - _NAMED_MAX} more targets are paused."))
+    holds = [x for x in now.holds if x.mode == "hold"]
+    if holds:
+        pieces += [
+            Said(f"{counted(len(holds), 'hold')} {'keeps' if len(holds) == 1 else 'keep'} work back, the oldest since"),
+            Said(at=holds[0].placed_at), Said("."),
+        ]  # fmt: skip
+    return pieces
+
+
 def late_flows(now: Now) -> list[Flow]:
     """Flows whose oldest effect waits too long although the target answers."""
-    return [f for f in now.flows if not f.failing and now.as_of - f.oldest > LATE]
+    return [f for f in now.flows if not f.failing and not f.paused and now.as_of - f.oldest > LATE]
 
 
 def _late(now: Now) -> list[Said]:

@@ -4,6 +4,7 @@ from datetime import datetime
 
 import msgspec
 
+from crossdock.views.holds import Held
 from crossdock.views.story_shape import Link, Said, Tone
 
 
@@ -21,6 +22,8 @@ class Flow(msgspec.Struct, frozen=True):
     reason: str
     next_at: datetime | None
     failing: bool
+    paused: bool = False
+    """The target is paused or drained: that it waits is wanted."""
 
 
 class Target(msgspec.Struct, frozen=True):
@@ -44,6 +47,8 @@ class Target(msgspec.Struct, frozen=True):
     """Of a subscriber: messages it took."""
     next_at: datetime | None = None
     """Of a subscriber: when a message that it did not take is sent again."""
+    stopped: Held | None = None
+    """The pause or drain that a person put on it."""
 
 
 class Asked(msgspec.Struct, frozen=True):
@@ -116,3 +121,5 @@ class Now(msgspec.Struct, frozen=True, kw_only=True):
     waiting: list[Waiting]
     waiting_capped: bool
     rates: list[Rate]
+    holds: list[Held] = []
+    """What people hold, oldest first; pauses and drains among them."""

@@ -1,6 +1,6 @@
 -- name: threads
 select thread, thread_key, kind, version, state, phase, waiting_on, waiting_since, owner, done, parked, first_segment,
-    updated_at, clock_timestamp() as now
+    updated_at, clock_timestamp() as now, (select clock_rate from hub) as clock_rate
 from thread_state where thread = any($1)
 
 -- name: events
@@ -20,7 +20,7 @@ select f.*
 from unnest($1::bytea[]) as t (thread)
 cross join lateral (
     select id, thread, thread_key, kind, account, object, generation, state, attempts, next_at, journaled_at, settled_at,
-        document, reason, segment, seq
+        document, reason, segment, seq, lane
     from effect
     where effect.thread = t.thread and ($2::timestamptz is null or journaled_at <= $2)
     order by seq desc limit $3

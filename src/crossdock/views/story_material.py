@@ -13,7 +13,9 @@ from crossdock.processes.order_state import State as Order
 from crossdock.processes.returning_state import State as Return
 from crossdock.processes.serial import State as Serial
 from crossdock.processes.shipment import State as Shipment
+from crossdock.store.holds import Hold
 from crossdock.store.pool import Connection
+from crossdock.views.holds import holds_over
 from crossdock.views.names import Names
 from crossdock.views.sql import blocks
 
@@ -38,6 +40,8 @@ class Material:
     timers: list[Any] = field(default_factory=list)
     failing: dict[str, Any] = field(default_factory=dict)
     parked_events: int = 0
+    holds: list[Hold] = field(default_factory=list)
+    """Those that keep an effect of this story from being sent."""
 
     @property
     def horizon(self) -> datetime | None:
@@ -119,6 +123,7 @@ async def gather(
     found.cases = await connection.fetch(sql["cases"], told)
     found.timers = await connection.fetch(sql["timers"], row["thread"])
     found.failing = {x["name"]: x for x in await connection.fetch(sql["accounts"])}
+    found.holds = await holds_over(connection, found.effects)
     if row["parked"] is not None:
         found.parked_events = await connection.fetchval(sql["parked_count"], row["thread"])
     return found

@@ -6,8 +6,10 @@ from typing import Any, Final
 
 from crossdock.model.localtime import day_ends_at
 from crossdock.model.movement import InboundExpected, TransferOrdered
+from crossdock.model.operations import Overdue
 from crossdock.model.registry import decode
 from crossdock.model.shipment import Milestone as Scan
+from crossdock.processes.clocks import KEY
 from crossdock.processes.inbound_state import State as Inbound
 from crossdock.processes.order_state import State as Order
 from crossdock.processes.returning_state import State as Return
@@ -199,7 +201,9 @@ def _scans(m: Material) -> dict[tuple[str, str], datetime]:
 def _classified(m: Material, known: Sequence[Known]) -> list[Milestone]:
     last = max((n for n, x in enumerate(known) if x[2]), default=-1)
     troubled = {_BLOCKS[f["kind"]] for f in m.effects if f["state"] in (5, 6) and f["kind"] in _BLOCKS}
-    blocked = bool(m.cases) or bool(troubled) or m.row["parked"] is not None
+    cases = [c for c in m.cases if not c["key"].startswith(KEY)]
+    out = _run_out(m)
+    blocked = bool(cases) or bool(troubled) or m.row["parked"] is not None
     waiting = not m.row["done"]
     expected = _expected(m)
     found = []
@@ -215,8 +219,27 @@ def _classified(m: Material, known: Sequence[Known]) -> list[Milestone]:
             standing = "blocked" if name in troubled or (blocked and not troubled) else "waiting"
         if not standing and place < last:
             classifier = "unreported"
+        if name in out:
+            classifier, when = "missing", out[name].due_at
         since = m.row["waiting_since"] if standing and when is None else when
-        found.append(Milestone(name, label, classifier, since, standing=standing, note=note))  # type: ignore[arg-type]
+        told = f"clock: {out[name].clock}" if name in out else note
+        found.append(Milestone(name, label, classifier, since, standing=standing, note=told))  # type: ignore[arg-type]
+    return found
+
+
+_OVERDUE: Final = {
+    "warehouse acknowledgement": "released", "label": "labelled", "carrier acceptance": "labelled", "first scan": "picked_up",
+    "goods issue": "goods_issue", "proof of delivery": "delivered",
+}  # fmt: skip
+"""Which milestone stays away when a clock has run out."""
+
+
+def _run_out(m: Material) -> dict[str, Overdue]:
+    """Milestone → what did not come in time; its instant as the reader's clock shows it, however fast the business clock ran."""
+    found = {}
+    for x in m.state.overdue if isinstance(m.state, Order | Shipment) else ():
+        due = x.since + (x.due_at - x.since) / m.row["clock_rate"]
+        found[_OVERDUE.get(x.clock, "")] = Overdue(x.clock, x.thing, x.since, due)
     return found
 
 

@@ -3,10 +3,12 @@
 from datetime import UTC, datetime
 from typing import Any, Final
 
+from crossdock.processes.clocks import KEY
 from crossdock.processes.order_state import State as Order
 from crossdock.processes.receiving import ACCEPT
 from crossdock.processes.serial import State as Serial
 from crossdock.processes.shipment import State as Shipment
+from crossdock.views.holds import because
 from crossdock.views.names import Names
 from crossdock.views.retryable import FREIGHT, HOLD
 from crossdock.views.story_material import Material
@@ -23,7 +25,7 @@ def sentence(
     if m.row["done"] and not cases and m.row["parked"] is None:
         return "done", _ended(m)
     trouble = sorted((f for f in m.effects if f["state"] in (5, 6)), key=lambda f: f["seq"])
-    pieces = [*_waits(m, names)]
+    pieces = [*_waits(m, names), *because(m.holds, names)]
     if m.row["parked"] is not None:
         pieces += _parked(m)
     if trouble:
@@ -32,6 +34,8 @@ def sentence(
         pieces += _cased(cases, trouble, names)
     if trouble or cases or m.row["parked"] is not None:
         return "blocked", tuple(pieces)
+    if m.holds:
+        return "waiting", tuple(pieces)
     pieces += _moving(m, names)
     pieces += _then(line)
     under_way = any(f["state"] in (0, 1) for f in m.effects)
@@ -108,6 +112,8 @@ def _cased(cases: list[Case], trouble: list[Any], names: Names) -> list[Said]:
         then = "Retry the case to accept the bill."
     elif case.key.startswith(ACCEPT):
         then = "Retry the case to accept it as it came."
+    elif case.key.startswith(KEY):
+        then = "It closes by itself when that comes."
     elif case.key.startswith(HOLD):
         then = "Retry the case to release the hold."
     else:

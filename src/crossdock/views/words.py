@@ -309,6 +309,10 @@ EVENTS: Final[dict[str, Say]] = {
     "message.notTranslated.v1": lambda _, d: (
         f"{d.system} sent a message we cannot read{' at ' + d.path if d.path else ''}: {d.reason}"
     ),
+    "clock.ranOut.v1": lambda _, d: (
+        f"The {d.overdue.clock} of {plain_number(d.overdue.thing)} did not come from {d.system} in time"
+    ),
+    "clock.met.v1": lambda _, d: f"The {d.clock} of {plain_number(d.thing)} came, or is not needed any more",
     "effect.refused.v1": lambda who, d: f"{who} refused to {ask(d.kind)}: {d.reason}",
     "effect.unclear.v1": lambda who, d: f"Nobody can tell whether {who} did {ask(d.kind)}: {d.reason}",
     "effect.retryRequested.v1": lambda _, d: f"{d.by} asked to try again: {d.reason}",

@@ -11,16 +11,17 @@ from crossdock.model.causes import CAUSES, CLASSES, HOLD, CauseRule, merged
 from crossdock.model.envelope import Recorded
 from crossdock.model.operations import EffectRefused
 from crossdock.processes import blocked
+from crossdock.processes.clocks import OF_ORDER, OF_SHIPMENT
 from crossdock.processes.intents import OpenCase
 from crossdock.processes.order_check import CAUSES as OF_CHECKS
 from style.tree import SOURCE, parsed
 from unit.processes.goods import NOW
 
 NOT_LITERAL = {
-    "order_check.py", "order_trouble.py", "message.py", "receiving.py", "blocked.py",
+    "order_check.py", "order_trouble.py", "message.py", "receiving.py", "blocked.py", "clocks.py",
 }  # fmt: skip
 """Files in which the cause is a value: of a check, a hold's name, what a message lacks, what was received otherwise, what
-a target refused.
+a target refused, the clock that ran out.
 """
 
 
@@ -72,6 +73,7 @@ def test_causes_that_are_values_exist_too() -> None:
         "road",
         "variance",
         "address",
+        *(f"{clock.name} overdue" for clock in (*OF_ORDER, *OF_SHIPMENT)),
         HOLD,
     }
 

@@ -31,6 +31,12 @@ class Model:
     settled: list[int] = field(default_factory=list)
     now: float = 0.0
     seq: int = 0
+    held: set[bytes] = field(default_factory=set)
+
+    def hold(self, lane: bytes) -> None:
+        """Held lanes are let go, and free ones held."""
+        self.held = self.held ^ {lane}
+        self.lanes.heed((lambda one: one.lane in self.held) if self.held else None)
 
     def add(self, lane: bytes) -> None:
         self.seq += 1
@@ -40,6 +46,7 @@ class Model:
     def take(self, count: int) -> None:
         for one in self.lanes.take(count, self.now):
             assert one.lane not in self.lanes.parked
+            assert one.lane not in self.held
             assert one.seq == self.waiting[one.lane][0], "overtaken within its lane"
             assert not any(other.lane == one.lane for other in self.flying.values()), (
                 "two of one lane at once"
@@ -54,13 +61,13 @@ class Model:
 
 
 ACTIONS = st.lists(
-    st.tuples(st.sampled_from(["add", "take", "settle", "park", "again", "wait"]), st.integers(0, 5)), max_size=80
+    st.tuples(st.sampled_from(["add", "take", "settle", "park", "again", "wait", "hold"]), st.integers(0, 5)), max_size=80
 )  # fmt: skip
 
 
 @given(ACTIONS)
 def test_a_lane_keeps_its_order_whatever_happens(actions: list[tuple[str, int]]) -> None:
-    """One at a time per lane, oldest first; a retried head is not overtaken; a parked lane gives nothing."""
+    """One at a time per lane, oldest first; a retried head is not overtaken; a parked or held lane gives nothing."""
     model = Model()
     for name, value in actions:
         flying = sorted(model.flying)
@@ -76,11 +83,13 @@ def test_a_lane_keeps_its_order_whatever_happens(actions: list[tuple[str, int]])
                 model.lanes.again(one, model.now + value)
             case "wait":
                 model.now += value
+            case "hold":
+                model.hold(LANES[value % len(LANES)])
 
 
 @given(ACTIONS)
 def test_nothing_is_forgotten(actions: list[tuple[str, int]]) -> None:
-    """Once everything in flight ends well and time passes, every effect of an unparked lane has gone out."""
+    """Once everything in flight ends well, holds are lifted and time passes, every effect of an unparked lane has gone out."""
     model = Model()
     for name, value in actions:
         match name:
@@ -91,6 +100,10 @@ def test_nothing_is_forgotten(actions: list[tuple[str, int]]) -> None:
             case "again" if model.flying:
                 one = model.flying.pop(min(model.flying))
                 model.lanes.again(one, model.now + value)
+            case "hold":
+                model.hold(LANES[value % len(LANES)])
+    for lane in [*model.held]:
+        model.hold(lane)
     for _ in range(model.seq * 3 + 1):
         model.now += 10
         model.take(100)
@@ -181,6 +194,20 @@ def test_when_the_target_is_back_the_oldest_goes_first() -> None:
     lanes.hurry()
 
     assert [one.seq for one in lanes.take(5, 1.0)] == [1, 3]
+
+
+def test_what_was_held_goes_on_by_age() -> None:
+    """Lifted, the held lanes are served as if nobody had held them; what was never held did not wait."""
+    lanes = Lanes()
+    lanes.heed(lambda one: one.seq != 3)
+    for seq in (2, 1, 3):
+        lanes.add(entry(seq, bytes([seq])))
+    assert [one.seq for one in lanes.take(5, 0.0)] == [3]
+    assert not lanes.has_ready
+
+    lanes.heed(None)
+
+    assert [one.seq for one in lanes.take(5, 0.0)] == [1, 2]
 
 
 def test_the_next_moment_is_the_earliest_retry() -> None:

@@ -478,6 +478,17 @@ async def test_quirk_d_without_delivery(ups: Bench) -> None:
     assert ups.milestones().index("attempt_failed") < ups.milestones().index("delivered")
 
 
+async def test_quirk_silent(ups: Bench) -> None:
+    """Nothing is scanned while it lasts; then the parcel travels on."""
+    ups.quirk("silent")
+    await ups.followed()
+    await asyncio.sleep(1)
+    assert ups.milestones() == []
+
+    ups.quirk("silent", 0.0)
+    await eventually(lambda: "delivered" in ups.milestones())
+
+
 async def test_quirk_early_scan(tmp_path: Path) -> None:
     """The first scan does not wait for the hand-over."""
     async with bench(tmp_path / "ups.db", pace_seconds=30) as ups:

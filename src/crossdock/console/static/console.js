@@ -197,7 +197,7 @@
   });
 
   const rows = () => all("[data-nav]").filter((row) => row.offsetParent !== null);
-  const GO = { n: "/", f: "/find", c: "/cases" };
+  const GO = { n: "/", f: "/find", c: "/cases", s: "/systems" };
   let going = 0;
 
   function step(by) {
