@@ -22,6 +22,7 @@ from crossdock.store import access
 from crossdock.store.pool import LOST, open_pool, until_served
 
 KEYS_SECONDS = 3.0
+RULES_SECONDS = 1.0
 
 
 @dataclass
@@ -87,6 +88,16 @@ class Context:
             except (*LOST, asyncpg.PostgresError):
                 continue
 
+    async def watch_rules(self) -> None:
+        """Correction rules that somebody promoted or withdrew elsewhere."""
+        while True:
+            await asyncio.sleep(RULES_SECONDS)
+            try:
+                async with self.reader.acquire() as connection:
+                    await self.intake.rules.refresh(connection)
+            except (*LOST, asyncpg.PostgresError):
+                continue
+
 
 def context(request: Request[Any, Any, Any]) -> Context:
     found = request.app.state.context
@@ -110,6 +121,7 @@ async def opened(app: Litestar, hub: Hub) -> AsyncIterator[None]:
     await until_served(made.read_keys)
     work = (
         made.watch_keys(),
+        made.watch_rules(),
         made.admission.watch(),
         sample(reader),
         listen(hub.dsn, LOG, lambda _: made.ring()),

@@ -12,6 +12,7 @@ from crossdock.cli import (
     bench,
     config,
     connector,
+    correct,
     demo,
     doctor,
     find,
@@ -45,6 +46,7 @@ doctor.register(app)
 migrate.register(app)
 master.register(app)
 stock.register(app)
+correct.register(app)
 reconcile.register(app)
 backup.register(app)
 token.register(app)
