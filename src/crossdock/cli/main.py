@@ -21,6 +21,7 @@ from crossdock.cli import (
     migrate,
     prove,
     reconcile,
+    replay,
     send,
     stock,
     tail,
@@ -47,6 +48,7 @@ migrate.register(app)
 master.register(app)
 stock.register(app)
 correct.register(app)
+replay.register(app)
 reconcile.register(app)
 backup.register(app)
 token.register(app)
