@@ -1,6 +1,15 @@
 """Corrections over HTTP and by command: what cannot be read is corrected here, and counts as if it had come so."""
 
 import json
+import os
+import subprocess
+import sys
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import aiohttp
+import pytest
+import yaml
 
 from e2e.documents import encoded, next_number, shop_order
 from e2e.running import Api, eventually, rows
@@ -135,3 +144,86 @@ async def test_a_correction_by_command(api: Api) -> None:
     assert f"order/shopify-eu/{order['id']}" in done.stdout
     listed = api.hub.crossdock("correct", "list", "--json")
     assert any(x["target"] == message for x in json.loads(listed.stdout)["corrections"])
+
+
+def strict(directory: Path) -> None:
+    """Messages too need a second person."""
+    path = directory / "hub.yaml"
+    hub = yaml.safe_load(path.read_text())
+    hub.setdefault("policy", {})["four_eyes"] = ["message", "event", "code", "rule"]
+    path.write_text(yaml.safe_dump(hub))
+
+
+@pytest.fixture(scope="module")
+def strict_hub(start_hub):
+    return start_hub("strict", edit=strict)
+
+
+@pytest.fixture
+async def strict_api(strict_hub) -> AsyncIterator[Api]:
+    async with aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=60)) as session:
+        yield Api(strict_hub, session)
+
+
+async def test_a_second_person_approves(strict_api: Api) -> None:
+    """The proposer is refused with exit code 4, a colleague is not, and nothing counts before."""
+    api = strict_api
+    message, order = await broken_order(api)
+    given = ("correct", "message", message, "--set", "/line_items/1/quantity=4", "--reason", "by phone")
+
+    made = api.hub.crossdock(*given)
+    number = made.stdout.split()[0]
+    twice = api.hub.crossdock(*given)
+    own = api.hub.crossdock("correct", "approve", number, "--reason", "I am sure")
+
+    assert "proposed" in made.stdout, made.stderr
+    assert "a second person" in made.stdout
+    assert (twice.returncode, "waits already" in twice.stderr) == (1, True)
+    assert (own.returncode, "a second person must approve" in own.stderr) == (4, True)
+    assert await api.phase(f"order/shopify-eu/{order['id']}") == ""
+    token = api.hub.crossdock("token", "create", "Berta", "--scope", "operator").stdout.strip()
+
+    async def approved() -> bool:
+        """Tokens are read every few seconds."""
+        command = [
+            sys.executable,
+            "-m",
+            "crossdock.cli.main",
+            "correct",
+            "approve",
+            number,
+            "--reason",
+            "checked",
+        ]
+        done = subprocess.run(
+            [*command, "--hub", str(api.hub.directory)], check=False, capture_output=True, text=True, timeout=30,
+            env=os.environ | {"CROSSDOCK_TOKEN": token},
+        )  # fmt: skip
+        return done.returncode == 0
+
+    await eventually(approved, what="Berta approves")
+    await eventually(lambda: api.phase(f"order/shopify-eu/{order['id']}"), what="the order is there")
+    shown = api.hub.crossdock("correct", "show", number)
+    assert "applied by Berta" in shown.stdout
+    assert "Berta: checked" in shown.stdout
+
+
+async def test_a_rejected_correction_changes_nothing(strict_api: Api) -> None:
+    """The original stands, its case stays open, and another correction may be proposed."""
+    api = strict_api
+    message, order = await broken_order(api)
+    wish = {"message": message, "set": {"/line_items/1/quantity": 4}, "reason": "a guess"}
+    made = (await api.post("/v1/corrections", wish)).json()
+
+    rejected = api.hub.crossdock(
+        "correct", "reject", made["name"], "--reason", "the shop sends it again", "--json"
+    )
+
+    assert json.loads(rejected.stdout)["state"] == "rejected"
+    late = await api.call(
+        "POST", f"/v1/corrections/{made['id']}/approve", b'{"reason": "late"}', headers={"If-Match": '"1"'}
+    )
+    assert (late.status, late.problem["code"]) == (412, "changed-meanwhile")
+    assert await api.phase(f"order/shopify-eu/{order['id']}") == ""
+    assert await api.phase(f"message/{message}") == "not translated"
+    assert (await api.post("/v1/corrections", wish)).status == 201

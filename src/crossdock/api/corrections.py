@@ -115,7 +115,11 @@ def would_of(hub: Context, draft: Draft) -> dict[str, Any]:
         for e in events
     ]  # fmt: skip
     found = view.changes(draft.original, draft.corrected, known, personal=personal)
-    return {"would": would, "changes": found.changes, "hidden": found.hidden, "more": found.more}
+    offered = view.promotable(found) if draft.kind == "message" else []
+    return {
+        "would": would, "changes": found.changes, "hidden": found.hidden, "more": found.more,
+        "promotable": list(dict.fromkeys(offered)),
+    }  # fmt: skip
 
 
 def told_of(hub: Context, made: table.Correction) -> dict[str, Any]:
@@ -274,7 +278,14 @@ async def shown_of(hub: Context, made: table.Correction) -> dict[str, Any]:
     try:
         return would_of(hub, await judged_again(hub, made)) | {"objection": ""}
     except Problem as problem:
-        return {"would": [], "changes": [], "hidden": 0, "more": 0, "objection": problem.detail}
+        return {
+            "would": [],
+            "changes": [],
+            "hidden": 0,
+            "more": 0,
+            "promotable": [],
+            "objection": problem.detail,
+        }
 
 
 @post(

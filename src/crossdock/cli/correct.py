@@ -35,6 +35,9 @@ def register(app: typer.Typer) -> None:
     group.command("show")(show)
     group.command("approve")(approve)
     group.command("reject")(reject)
+    group.command("promote")(promote)
+    group.command("rules")(rules)
+    group.command("withdraw")(withdraw)
     app.add_typer(group, name="correct")
 
 
@@ -170,12 +173,65 @@ def reject(
     tell(found, lambda x: iter([_line(x)]), as_json)
 
 
-async def decide(client: Client, path: str, what: str, reason: str, **body: Any) -> Any:
+def promote(
+    number: CorrectionArgument,
+    hub: HubOption = Path(),
+    *,
+    reason: ReasonOption,
+    path: Annotated[str, typer.Option(help="Which of its changes, where there are several.")] = "",
+    as_json: JsonOption = False,
+) -> None:
+    """Make a rule of it: intake reads later messages of that channel so."""
+    place = f"/v1/corrections/{key_of(number, 'K-')}"
+    found = asking(hub, lambda client: decide(client, place, "promote", reason, path=path))
+    tell(found, rule_lines, as_json)
+
+
+def rules(
+    hub: HubOption = Path(),
+    *,
+    everything: Annotated[bool, typer.Option("--all", help="Withdrawn ones too.")] = False,
+    as_json: JsonOption = False,
+) -> None:
+    """Rules, newest first, with how often each was used."""
+    found = asking(hub, lambda client: client.get("/v1/rules"))
+    shown = [x for x in found["rules"] if everything or x["withdrawn_at"] is None]
+    if not shown and not as_json:
+        note("No rule is in force.")
+        return
+    tell({"rules": shown}, lambda x: (line for one in x["rules"] for line in rule_lines(one)), as_json)
+
+
+def withdraw(
+    number: Annotated[str, typer.Argument(metavar="P-NUMBER")],
+    hub: HubOption = Path(),
+    *,
+    reason: ReasonOption,
+    as_json: JsonOption = False,
+) -> None:
+    """Withdraw a rule; later messages are read as they come."""
+    found = asking(
+        hub, lambda client: decide(client, f"/v1/rules/{key_of(number, 'P-')}", "withdraw", reason)
+    )
+    tell(found, rule_lines, as_json)
+
+
+def rule_lines(x: Json) -> Iterator[str]:
+    """What it puts for what, where, by whom, and how often."""
+    used = f"{x['uses']} times, last {x['used_at']}" if x["uses"] else "not used yet"
+    yield f"{x['name']}  {x['system']}, channel {x['channel']}, {x['path']}: {x['from_value']} is read as {x['to_value']}  ({used})"
+    yield f"  promoted from K-{x['correction']} by {x['promoted_by']}: {x['reason']}"
+    if x["withdrawn_at"]:
+        yield f"  withdrawn by {x['withdrawn_by']}: {x['withdrawn_because']}"
+
+
+async def decide(client: Client, place: str, what: str, reason: str, **body: Any) -> Any:
     """Look, then act on the very version that was seen."""
-    version = (await client.get(path))["version"]
+    version = (await client.get(place))["version"]
     return await client.request(
         "POST",
-        f"{path}/{what}",
+        f"{place}/{what}",
+        accept=(200, 201),
         body=json.dumps({"reason": reason} | body).encode(),
         headers={"If-Match": f'"{version}"'},
     )
@@ -227,6 +283,9 @@ def correction_lines(found: Json) -> Iterator[str]:
     yield from would_lines(found)
     if found.get("objection"):
         yield f"  today it would be refused: {found['objection']}"
+    if found["state"] == "applied":
+        for x in found["promotable"]:
+            yield f"  offered as a rule: {x['path']} {x['before']} → {x['after']}, crossdock correct promote {found['name']}"
     if found["state"] == "proposed" and found["needs_second"]:
         yield f"  next: a second person, crossdock correct approve {found['name']} --reason …"
 

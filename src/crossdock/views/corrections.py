@@ -7,7 +7,7 @@ from typing import Any, Final
 
 import msgspec
 
-from crossdock.connect.changes import ABSENT, Change, differences, exact, is_json
+from crossdock.connect.changes import ABSENT, Change, differences, exact, general, is_json
 from crossdock.views import masking
 
 CHANGES_MAX: Final = 200
@@ -47,6 +47,16 @@ def changes(original: bytes, corrected: bytes, known: set[str], *, personal: boo
         found = list(_by_line(before, after)) or [Change("", masking.MASK, masking.MASK)]
     hidden = sum(1 for x in found if masking.MASK in x.before + x.after)
     return Changes(found[:CHANGES_MAX], hidden, max(0, len(found) - CHANGES_MAX))
+
+
+def promotable(found: Changes) -> list[Change]:
+    """Changes that a rule could make by itself: one value for another at a path, nothing personal in it."""
+    return [
+        Change(general(x.path), x.before, x.after)
+        for x in found.changes
+        if x.path.startswith("/") and ABSENT not in (x.before, x.after) and masking.MASK not in x.before + x.after
+        and not (x.before + x.after).startswith(("{", "["))
+    ]  # fmt: skip
 
 
 def _by_value(original: Any, corrected: Any, shown_before: Any, shown_after: Any) -> Iterator[Change]:
