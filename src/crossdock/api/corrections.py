@@ -19,6 +19,7 @@ from crossdock.runtime.correcting import Draft, Edit, Unknown
 from crossdock.runtime.reading_again import trouble_of, understand
 from crossdock.store import access
 from crossdock.store import corrections as table
+from crossdock.store.messages import Message
 from crossdock.views import corrections as view
 from crossdock.views.words import happened
 
@@ -202,6 +203,21 @@ async def reject(hub: Context, who: Identity, made: table.Correction, reason: st
     return made
 
 
+async def body_text(hub: Context, target: str, *, reveal: bool) -> str:
+    """The text that a form was made of: what was shown there stays what it was unless it was edited."""
+    async with hub.reader.acquire() as connection:
+        message = await correcting.message(connection, hub.hub, target)
+    return view.text(message.body, _known(hub, message)[0], reveal=reveal)[0]
+
+
+def _known(hub: Context, message: Message) -> tuple[set[str], tuple[str, str] | None]:
+    """Personal values that its events name, and what today's mapping cannot read."""
+    try:
+        return view.tokens(understand(hub.hub, hub.intake, message).events), None
+    except (Malformed, Rejected, Unsupported) as error:
+        return set(), trouble_of(error)
+
+
 async def message_of(hub: Context, target: str, *, reveal_as: str = "", reason: str = "") -> dict[str, Any]:
     """A kept message for whoever will correct it; personal data hidden unless that was asked for and recorded first."""
     try:
@@ -212,10 +228,7 @@ async def message_of(hub: Context, target: str, *, reveal_as: str = "", reason: 
             history = await table.newest(connection, target=target)
     except (Unknown, Unsealable) as error:
         raise refused(error) from None
-    try:
-        known, wrong = view.tokens(understand(hub.hub, hub.intake, message).events), None
-    except (Malformed, Rejected, Unsupported) as error:
-        known, wrong = set(), trouble_of(error)
+    known, wrong = _known(hub, message)
     text, hides = view.text(message.body, known, reveal=bool(reveal_as))
     return {
         "message": str(message.id), "system": message.system, "channel": message.channel, "received_at": message.received_at,

@@ -134,29 +134,24 @@ def _exchange(holder: Any, steps: list[str], before: Any, after: Any) -> int:
     return len(found)
 
 
-def merged(original: Any, shown: Any, edited: Any) -> Any:
-    """`edited` was made from `shown`, which hides parts of `original`: whatever was not touched is the original's.
+def merged(original: Any, shown: Any, edited: Any, hidden: str, at: str = "") -> Any:
+    """`edited` was made from `shown`, which hides parts of `original` as `hidden`, or writes numbers less exactly: whatever
+    was not touched is the original's.
 
     Raises `Rejected` where a list that hides something has another length: then nobody can tell what is hidden where.
     """
-    return _merged(original, shown, edited, "")
-
-
-def _merged(original: Any, shown: Any, edited: Any, at: str) -> Any:
     if isinstance(edited, dict) and isinstance(shown, dict) and isinstance(original, dict):
         return {
-            key: _merged(original[key], shown[key], value, f"{at}/{_escaped(key)}")
+            key: merged(original[key], shown[key], value, hidden, f"{at}/{_escaped(key)}")
             if key in shown and key in original else value
             for key, value in edited.items()
         }  # fmt: skip
     if isinstance(edited, list) and isinstance(shown, list) and isinstance(original, list):
-        if len(edited) != len(shown) or len(shown) != len(original):
-            if same(original, shown):
-                return edited
+        if len(edited) == len(shown) == len(original):
+            triples = enumerate(zip(original, shown, edited, strict=True))
+            return [merged(o, s, e, hidden, f"{at}/{place}") for place, (o, s, e) in triples]
+        if hidden in _text(shown):
             why = "entries were added or removed in a list with hidden values: show them first"
             raise Rejected(at or "/", why)
-        return [
-            _merged(o, s, e, f"{at}/{n}")
-            for n, (o, s, e) in enumerate(zip(original, shown, edited, strict=True))
-        ]
+        return edited
     return original if same(edited, shown) else edited

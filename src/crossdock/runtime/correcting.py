@@ -10,7 +10,7 @@ from asyncpg.pgproto import pgproto
 
 from crossdock.access.sealing import subject_of
 from crossdock.access.tokens import Identity
-from crossdock.connect.changes import exact, merged, with_values, written
+from crossdock.connect.changes import exact, is_json, merged, with_values, written
 from crossdock.errors import Conflict, Malformed, Rejected, Unsupported
 from crossdock.model.envelope import NewEvent
 from crossdock.model.operations import MessageCorrected
@@ -47,8 +47,8 @@ class Edit(msgspec.Struct, frozen=True):
         if self.content is None:
             raise Rejected("/content", "say what shall stand there: `content`, or values by path in `set`")
         body = self.content
-        if self.shown is not None and HIDDEN in self.shown:
-            body = written(merged(exact(original), exact(self.shown.encode()), exact(body)))
+        if self.shown is not None and is_json(original) and is_json(body):
+            body = written(merged(exact(original), exact(self.shown.encode()), exact(body), HIDDEN))
             if HIDDEN.encode() in body:
                 raise Rejected(
                     "/", f"a hidden value ({HIDDEN}) was changed in part or moved: show personal data first"

@@ -41,6 +41,8 @@ PROCESS_FAULTS: Final = (
     StopIteration,
     ArithmeticError,
 )
+ENDING: Final = ("order", "shipment", "inbound", "transfer", "return")
+"""Kinds of threads that come to an end; others merely stand as they are."""
 CASE_NEEDED: Final = "nothing of it can be replayed: its case says what a person must settle"
 
 
@@ -141,8 +143,8 @@ class Judge:
         )
         ids = [UUID(x) for x in led_to] + ([event["effect"]] if event["effect"] else [])
         await self._effects(connection, out, ids)
-        if row is not None and row["done"]:
-            kind = event["thread_key"].partition("/")[0]
+        kind = event["thread_key"].partition("/")[0]
+        if row is not None and row["done"] and kind in ENDING:
             out.leaves.insert(0, f"the {kind} is {row['phase']}: the world moved on")
         if not out.does and not ids:
             out.leaves.append("it was taken in and led to nothing that a system was asked for")

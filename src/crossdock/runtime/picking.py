@@ -123,7 +123,7 @@ def _picked(row: Any) -> Picked | None:
         return Picked("message", thread.partition("/")[2], thread)
     if row["type"] in _ABOUT_EFFECTS:
         return Picked("effect", msgspec.json.decode(row["data"])["effect"], thread)
-    if row["source"] == SOURCE or row["source"].startswith("operator/"):
+    if row["source"] == SOURCE or row["source"].startswith("operator/") or row["effect"] is not None:
         return None
     return Picked("event", reference(row), thread)
 

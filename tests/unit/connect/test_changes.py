@@ -73,14 +73,14 @@ def hidden(value: Any) -> Any:
 @given(DOCUMENTS)
 def test_what_was_not_touched_is_the_original(original: Any) -> None:
     """A text that came back as it was shown gives the original, whatever it hid."""
-    assert same(merged(original, hidden(original), hidden(original)), original)
+    assert same(merged(original, hidden(original), hidden(original), "•••"), original)
 
 
 @given(DOCUMENTS, DOCUMENTS, DOCUMENTS)
 def test_any_three_documents_give_one_or_are_refused(original: Any, shown: Any, edited: Any) -> None:
     """Whatever somebody sends as shown and edited, no fault follows."""
     with suppress(Rejected):
-        assert written(merged(original, shown, edited))
+        assert written(merged(original, shown, edited, "•••"))
 
 
 def test_only_the_edited_value_changes() -> None:
@@ -89,7 +89,7 @@ def test_only_the_edited_value_changes() -> None:
     shown = {"street": "•••", "lines": [{"n": -4, "who": "•••"}, {"n": 1.5, "who": "•••"}]}
     edited = {"street": "•••", "lines": [{"n": 4, "who": "•••"}, {"n": 1.5, "who": "•••"}]}
 
-    found = merged(original, shown, edited)
+    found = merged(original, shown, edited, "•••")
 
     assert written(found) == b'{"street":"Ring 1","lines":[{"n":4,"who":"Ann"},{"n":1.50,"who":"Bo"}]}'
 
@@ -97,7 +97,7 @@ def test_only_the_edited_value_changes() -> None:
 def test_a_list_that_hides_something_keeps_its_length() -> None:
     """Nobody could tell which of the hidden entries is gone."""
     with pytest.raises(Rejected, match="/lines"):
-        merged({"lines": ["Ann", "Bo"]}, {"lines": ["•••", "•••"]}, {"lines": ["•••"]})
+        merged({"lines": ["Ann", "Bo"]}, {"lines": ["•••", "•••"]}, {"lines": ["•••"]}, "•••")
 
 
 def test_numbers_stay_as_they_were_written() -> None:
