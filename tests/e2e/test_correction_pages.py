@@ -1,5 +1,6 @@
 """Corrections and replays as their users meet them: in a real browser, and as plain forms without a script."""
 
+import html
 import json
 import re
 from collections.abc import AsyncIterator
@@ -157,3 +158,30 @@ async def test_nobody_acts_without_the_form_of_the_session(api: Api, person: aio
     ):
         answer = await person.post(path, data=form | {"csrf": "guess"}, allow_redirects=False)
         assert answer.status == 403
+
+
+async def test_an_event_is_corrected_on_its_page(api: Api, person: aiohttp.ClientSession) -> None:
+    """The lineage leads to the event's data; a second person is asked for, and the proposer is told so."""
+    order = shop_order()
+    [thread] = (await api.deliver("shopify-eu", "webhooks", encoded(order), "orders/create")).json()[
+        "threads"
+    ]
+    await eventually(lambda: api.phase(thread), what="the order is there")
+    story = await api.get(f"/v1/threads/story/{thread}")
+    ref = next(x["lineage"]["event"] for x in story["timeline"][::-1] if x["lineage"]["message"])
+    path = f"/correct/event/{ref}"
+    assert path in await (await person.get(f"/lineage/{ref}")).text()
+    token = await csrf(person, path)
+    found = re.search(r"<textarea[^>]*>\n(.*)</textarea>", await (await person.get(path)).text(), re.DOTALL)
+    assert found
+    data = json.loads(html.unescape(found[1]))
+    data["lines"][0]["ordered"]["value"] = "9"
+
+    form = {"csrf": token, "content": json.dumps(data), "reason": "nine"}
+    tried = await (await person.post(path, data=form | {"do": "try"})).text()
+    done = await (await person.post(path, data=form | {"do": "correct"})).text()
+
+    assert "/lines/0/ordered/value" in tried
+    assert "A second person must then approve it" in tried
+    assert "waits for a second person" in done
+    assert "another person approves it" in done

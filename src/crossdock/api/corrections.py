@@ -14,7 +14,7 @@ from crossdock.api.problems import Problem
 from crossdock.api.story import names_of
 from crossdock.connect.reading import read
 from crossdock.errors import Conflict, Malformed, Rejected, Unsupported
-from crossdock.runtime import correcting
+from crossdock.runtime import correcting, correcting_facts
 from crossdock.runtime.correcting import Draft, Edit, Unknown
 from crossdock.runtime.reading_again import trouble_of, understand
 from crossdock.store import access
@@ -28,10 +28,13 @@ _encode = msgspec.json.Encoder(decimal_format="string").encode
 
 
 class Proposed(msgspec.Struct):
-    """`message` is the id of what is corrected; `dry_run` judges and keeps nothing."""
+    """One of `message` (its id), `event` (its reference) and `code` (LIST/ENTRY, with `value`); `dry_run` keeps nothing."""
 
     reason: str = ""
     message: str = ""
+    event: str = ""
+    code: str = ""
+    value: str | None = None
     content: str | None = None
     set: dict[str, Any] = {}
     shown: str | None = None
@@ -79,11 +82,21 @@ def seen_version(request: Request[Any, Any, Any], version: int) -> None:
 
 async def draft_of(hub: Context, asked: Proposed) -> Draft:
     """What the correction would be. Raises the problem, with the path that is wrong in the corrected body."""
+    named = [
+        (kind, target)
+        for kind, target in (("message", asked.message), ("event", asked.event), ("code", asked.code))
+        if target
+    ]
+    if len(named) != 1:
+        raise Problem(400, "bad-request", "say what to correct: one of message, event and code")
+    kind, target = named[0]
+    content = None if asked.content is None else asked.content.encode()
+    if kind == "code":
+        content = msgspec.json.encode({target.partition("/")[2]: asked.value or ""})
+    edit = Edit(content, asked.set if kind != "code" else {}, asked.shown)
     try:
         async with hub.reader.acquire() as connection:
-            content = None if asked.content is None else asked.content.encode()
-            edit = Edit(content, asked.set, asked.shown)
-            return await correcting.of_message(connection, hub.hub, hub.intake, asked.message, edit)
+            return await correcting_facts.OF[kind](connection, hub.hub, hub.intake, target, edit)
     except (Unknown, Unsealable, Conflict, Malformed, Rejected, Unsupported) as error:
         raise refused(error) from None
 
@@ -168,7 +181,7 @@ async def found_of(hub: Context, number: int) -> table.Correction:
 async def judged_again(hub: Context, made: table.Correction) -> Draft:
     try:
         async with hub.reader.acquire() as connection:
-            return await correcting.again(connection, hub.hub, hub.intake, made)
+            return await correcting_facts.again(connection, hub.hub, hub.intake, made)
     except (Unknown, Unsealable, Conflict, Malformed, Rejected, Unsupported) as error:
         raise refused(error) from None
 
@@ -235,6 +248,22 @@ async def message_of(hub: Context, target: str, *, reveal_as: str = "", reason: 
         "size": len(message.body), "outcome": message.outcome, "was_read": message.was_read,
         "trouble": {"path": wrong[0], "reason": wrong[1]} if wrong else None, "body": text, "hides": hides,
         "revealed": bool(reveal_as), "corrections": [told_of(hub, x) for x in history],
+    }  # fmt: skip
+
+
+async def event_of(hub: Context, ref: str) -> dict[str, Any]:
+    """An event for whoever will correct it: its data, without people."""
+    try:
+        async with hub.reader.acquire() as connection:
+            row = await correcting_facts.event_row(connection, ref)
+            history = await table.newest(connection, target=ref)
+    except (Unknown, Conflict) as error:
+        raise refused(error) from None
+    body = msgspec.json.format(row["data"], indent=2).decode()
+    return {
+        "event": ref, "system": row["source"], "channel": row["type"], "received_at": row["recorded_at"], "size": len(row["data"]),
+        "was_read": True, "trouble": None, "body": body, "hides": False, "revealed": False, "thread": row["thread_key"],
+        "corrections": [told_of(hub, x) for x in history],
     }  # fmt: skip
 
 

@@ -31,6 +31,8 @@ def register(app: typer.Typer) -> None:
     group = typer.Typer(help="Correct messages; the originals stay as they came.", no_args_is_help=True)
     group.command("look")(look)
     group.command("message")(message)
+    group.command("event")(event)
+    group.command("code")(code)
     group.command("list")(show_all)
     group.command("show")(show)
     group.command("approve")(approve)
@@ -98,6 +100,44 @@ def message(
     body: Json = {"message": number_of(target), "reason": reason, "dry_run": dry_run}
     body |= {"set": values_of(set_)} if set_ else {"content": _text_of(file)}
     found = asking(hub, lambda client: client.post("/v1/corrections", body))
+    tell(found, would_lines if dry_run else correction_lines, as_json)
+
+
+def event(
+    ref: Annotated[
+        str, typer.Argument(metavar="EVENT", help="Its reference, as in the address of its lineage.")
+    ],
+    hub: HubOption = Path(),
+    *,
+    set_: Annotated[list[str], typer.Option("--set", help="PATH=VALUE in its data; may be repeated.")],
+    reason: ReasonOption = "",
+    dry_run: DryRunOption = False,
+    as_json: JsonOption = False,
+) -> None:
+    """Correct an event's data, where its thread can take another version."""
+    body = {"event": ref, "set": values_of(set_)}
+    _propose(hub, body, reason, dry_run=dry_run, as_json=as_json)
+
+
+def code(
+    entry: Annotated[str, typer.Argument(metavar="LIST/ENTRY", help="E.g. units/STK.")],
+    hub: HubOption = Path(),
+    *,
+    value: Annotated[str, typer.Option("--to", help="What it means from now on.")],
+    reason: ReasonOption = "",
+    dry_run: DryRunOption = False,
+    as_json: JsonOption = False,
+) -> None:
+    """Correct an entry of one of the hub's own code lists: its next version."""
+    _propose(hub, {"code": entry, "value": value}, reason, dry_run=dry_run, as_json=as_json)
+
+
+def _propose(hub: Path, body: Json, reason: str, *, dry_run: bool, as_json: bool) -> None:
+    if not (reason or dry_run):
+        note("error: say --reason, or --dry-run")
+        raise typer.Exit(2)
+    asked = body | {"reason": reason, "dry_run": dry_run}
+    found = asking(hub, lambda client: client.post("/v1/corrections", asked))
     tell(found, would_lines if dry_run else correction_lines, as_json)
 
 

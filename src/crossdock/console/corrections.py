@@ -33,28 +33,40 @@ def seen(form: dict[str, str], version: int) -> None:
         raise Problem(409, "conflict", "somebody changed it meanwhile: look again")
 
 
-@get("/correct/message/{target:str}", include_in_schema=False)
-async def look(request: Request[Any, Any, Any], target: str) -> Response[str]:
-    """A message with its body to edit; personal data hidden."""
+@get("/correct/{kind:str}/{target:str}", include_in_schema=False)
+async def look(request: Request[Any, Any, Any], kind: str, target: str) -> Response[str]:
+    """A message (personal data hidden) or an event's data, to edit."""
     hub, session = context(request), await entered(request)
-    return await _form(request, session, await api.message_of(hub, target))
+    return await _form(request, session, await _found(hub, kind, target))
 
 
-@post("/correct/message/{target:str}", include_in_schema=False, status_code=200)
-async def edit(request: Request[Any, Any, Any], target: str) -> Response[Any]:
+async def _found(hub: Context, kind: str, target: str) -> dict[str, Any]:
+    match kind:
+        case "message":
+            return await api.message_of(hub, target)
+        case "event":
+            return await api.event_of(hub, target)
+        case _:
+            raise Problem(404, "no-such-thing", "messages and events can be corrected here")
+
+
+@post("/correct/{kind:str}/{target:str}", include_in_schema=False, status_code=200)
+async def edit(request: Request[Any, Any, Any], kind: str, target: str) -> Response[Any]:
     """Show personal data, try the edit, or propose it; what is wrong stands above the text, which stays as it was typed."""
     hub = context(request)
     session, form = await acting(request)
     may_act(session)
     reason, do = form.get("reason", ""), form.get("do", "")
-    if do == "reveal":
+    if do == "reveal" and kind == "message":
         found = await api.message_of(hub, target, reveal_as=session.who.name, reason=reason_of(reason))
         return await _form(request, session, found, reason=reason)
-    found = await api.message_of(hub, target)
-    whole = await api.body_text(hub, target, reveal=bool(form.get("revealed")))
+    found, revealed = await _found(hub, kind, target), bool(form.get("revealed"))
+    whole = await api.body_text(hub, target, reveal=revealed) if kind == "message" else found["body"]
     text = form.get("content", "").replace("\r\n", "\n")
-    asked = Proposed(reason, target, text.replace("\n", "\r\n") if "\r\n" in whole else text, shown=whole)
-    found |= {"body": text, "revealed": bool(form.get("revealed"))}
+    content = text.replace("\n", "\r\n") if "\r\n" in whole else text
+    message, event = (target, "") if kind == "message" else ("", target)
+    asked = Proposed(reason, message, event, content=content, shown=whole)
+    found |= {"body": text, "revealed": revealed}
     try:
         if do == "correct":
             made, _ = await api.propose(hub, session.who, asked)
@@ -70,9 +82,10 @@ async def _form(
     tried: dict[str, Any] | None = None, problem: Problem | None = None,
 ) -> Response[str]:  # fmt: skip
     hub = context(request)
+    kind = "message" if "message" in found else "event"
     return page(
-        request, "correct.html", session, message=found, reason=reason, tried=tried,
-        problem=problem, names=names_of(hub.hub), open_cases=await open_cases(hub), second="message" in hub.hub.policy.four_eyes,
+        request, "correct.html", session, message=found, kind=kind, reason=reason, tried=tried, problem=problem,
+        names=names_of(hub.hub), open_cases=await open_cases(hub), second=kind in hub.hub.policy.four_eyes,
     )  # fmt: skip
 
 

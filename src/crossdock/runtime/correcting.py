@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import Any, Final
 from uuid import UUID
 
@@ -14,19 +15,35 @@ from crossdock.connect.changes import exact, is_json, merged, with_values, writt
 from crossdock.errors import Conflict, Malformed, Rejected, Unsupported
 from crossdock.model.envelope import NewEvent
 from crossdock.model.operations import MessageCorrected
-from crossdock.model.thread import thread_key
+from crossdock.model.thread import hash16, thread_key
+from crossdock.processes.catalogue import PROCESSES
+from crossdock.runtime.batch import _recorded, load_thread
 from crossdock.runtime.hub import Hub
 from crossdock.runtime.intake import Intake, Kept, Raw
 from crossdock.runtime.reading_again import Understood, understand
 from crossdock.runtime.reception import ORIGIN, RULES
 from crossdock.store import corrections as table
-from crossdock.store import messages
-from crossdock.store.log import Item
+from crossdock.store import messages, replays
+from crossdock.store.log import EVENT_COLUMNS, Item, seal_row
 from crossdock.store.pool import Connection
 
 OUTCOME: Final = "correction"
 """The outcome of the message that holds a corrected body."""
 HIDDEN: Final = "•••"
+REPLACED: Final = frozenset({
+    "order.received.v1", "inbound.expected.v1", "item.defined.v1", "customer.defined.v1", "location.defined.v1", "carrier.defined.v1",
+    "codeList.published.v1",
+})  # fmt: skip
+"""Facts whose later version stands in place of the earlier one, by their processes' own rules."""
+PROCESS_FAULTS: Final = (
+    AssertionError,
+    ValueError,
+    LookupError,
+    AttributeError,
+    TypeError,
+    StopIteration,
+    ArithmeticError,
+)
 
 
 class Unknown(Exception):
@@ -71,6 +88,8 @@ class Draft:
     understood: Understood
     was_read: bool
     """What it corrects counted before: its events are another version, not the first."""
+    people: tuple[bytes, bytes] | None = None
+    """Of a corrected event: (sealed, data subject), carried over as they are."""
 
     @property
     def subject(self) -> str:
@@ -95,10 +114,11 @@ async def of_message(connection: Connection, hub: Hub, intake: Intake, target: s
     before = await table.newest(connection, state="applied", target=target, limit=1)
     was_read = found.was_read or bool(before)
     thread = understood.events[0].thread if found.was_read else thread_key("message", target)
-    return Draft(
+    draft = Draft(
         kind="message", target=target, thread_key=thread, system=found.system, channel=found.channel,
         original=found.body, corrected=corrected, headers=found.headers, understood=understood, was_read=was_read,
     )  # fmt: skip
+    return await lawful(connection, hub, intake, draft)
 
 
 async def message(connection: Connection, hub: Hub, target: str) -> messages.Message:
@@ -137,30 +157,28 @@ async def propose(
         return await table.propose(connection, wish, who)
 
 
-async def again(connection: Connection, hub: Hub, intake: Intake, made: table.Correction) -> Draft:
-    """The draft of a correction that waits, judged anew. Raises as the kind's own function does."""
-    kept = await messages.find(connection, made.content, hub.key)
-    if kept is None:
-        raise Unknown(f"the body of correction K-{made.id} is no longer kept")
-    return await of_message(connection, hub, intake, made.target, Edit(content=kept.body))
-
-
 def items(intake: Intake, draft: Draft, made: table.Correction) -> list[Item]:
     """What is taken in, once however often it is tried: its source id is the correction's own."""
-    mark = f"~K{made.id}"
-    understood = draft.understood
-    events = tuple(_corrected(event, mark, draft) for event in understood.events)
-    content = made.content.bytes
-    taken = intake.item(
-        understood.source, understood.source_id + mark, events, content=content, days=understood.days,
-        kept=Kept(pgproto.UUID(made.content.bytes), content, ((), ())),
-    )  # fmt: skip
-    taken.message = None  # it stands there since it was proposed
+    item = taken(intake, draft, f"~K{made.id}", made.content)
     if draft.thread_key != thread_key("message", draft.target):
-        return [taken]
+        return [item]
     said = MessageCorrected(made.id, made.decided_by or made.proposed_by, made.reason, tuple(draft.threads))
     told = NewEvent(thread=draft.thread_key, data=said, id=f"K{made.id}")
-    return [taken, intake.item(f"operator/{made.proposed_key}", told.id, (told,), content=content)]
+    return [item, intake.item(f"operator/{made.proposed_key}", told.id, (told,), content=made.content.bytes)]
+
+
+def taken(intake: Intake, draft: Draft, mark: str, content: UUID) -> Item:
+    """The corrected events, under ids of their own; `content` is the message that holds the corrected body."""
+    understood = draft.understood
+    events = tuple(_corrected(event, mark, draft) for event in understood.events)
+    item = intake.item(
+        understood.source, understood.source_id + mark, events, content=content.bytes, days=understood.days,
+        kept=Kept(pgproto.UUID(content.bytes), content.bytes, ((), ())),
+    )  # fmt: skip
+    item.message = None  # it stands there since it was proposed
+    if draft.people is not None:
+        item.rows = [seal_row(row, *draft.people) for row in item.rows]
+    return item
 
 
 def _corrected(event: NewEvent, mark: str, draft: Draft) -> NewEvent:
@@ -168,6 +186,35 @@ def _corrected(event: NewEvent, mark: str, draft: Draft) -> NewEvent:
     id_ = event.id + mark if event.id else ""
     sequence = None if draft.was_read else event.sequence
     return msgspec.structs.replace(event, id=id_, sequence=sequence)
+
+
+async def lawful(connection: Connection, hub: Hub, intake: Intake, draft: Draft) -> Draft:
+    """The draft, where its threads can take another version of what they heard. Raises `Conflict` where they cannot."""
+    if not draft.was_read:
+        return draft
+    for row in taken(intake, draft, "~K0", UUID(int=0)).rows:
+        values = dict(zip(EVENT_COLUMNS, row, strict=True))
+        type_, key = values["type"], values["thread_key"]
+        if type_ not in REPLACED:
+            raise Conflict(
+                f"{type_} says that something happened: another version would count beside the first."
+                " Tell the difference instead, by a fact of its own (stock.adjusted.v1, say)"
+            )
+        stored = await replays.thread(connection, key)
+        thread = load_thread(hash16(key), key, stored)
+        event = _recorded({**values, "recorded_at": datetime.now(UTC)})
+        try:
+            verdict = PROCESSES[thread.kind].step(thread.state, event, hub.policy).verdict
+        except PROCESS_FAULTS as error:
+            raise Conflict(f"{key} cannot take it: {type(error).__name__}: {error}") from None
+        if verdict in ("duplicate", "stale", "ignored"):
+            stands = (
+                f"is {stored['phase']} and takes no other version"
+                if verdict != "duplicate" and stored
+                else "has it like this already"
+            )
+            raise Conflict(f"{key} {stands}")
+    return draft
 
 
 Trouble = Malformed | Rejected | Unsupported

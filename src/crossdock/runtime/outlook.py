@@ -21,6 +21,7 @@ from crossdock.processes.catalogue import PROCESSES
 from crossdock.processes.intents import Do
 from crossdock.processes.policy import Policy
 from crossdock.runtime.batch import _recorded, load_thread
+from crossdock.runtime.correcting import PROCESS_FAULTS
 from crossdock.runtime.hub import Hub
 from crossdock.runtime.intake import Intake, Kept
 from crossdock.runtime.reading_again import trouble_of, understand
@@ -32,15 +33,6 @@ from crossdock.store.replays import Picked
 
 Fold = Callable[[Sequence[Any], Policy], Mapping[int, tuple[str, ...]]]
 """Events of a thread, newest first → the effects that each led to."""
-PROCESS_FAULTS: Final = (
-    AssertionError,
-    ValueError,
-    LookupError,
-    AttributeError,
-    TypeError,
-    StopIteration,
-    ArithmeticError,
-)
 ENDING: Final = ("order", "shipment", "inbound", "transfer", "return")
 """Kinds of threads that come to an end; others merely stand as they are."""
 CASE_NEEDED: Final = "nothing of it can be replayed: its case says what a person must settle"

@@ -151,7 +151,7 @@ _EVENT = (
 )
 
 
-async def event(connection: Connection, place: tuple[int, int, int, int, int]) -> Any | None:
+async def event(connection: Connection, place: Sequence[int]) -> Any | None:
     """By segment, partition, generation, transaction and id."""
     return await connection.fetchrow(
         f"select {_EVENT} from event where segment = $1 and p = $2 and generation = $3 and xid = $4 and id = $5",
