@@ -141,3 +141,56 @@ async def test_by_default_an_event_needs_a_second_person(api: Api) -> None:
     )
     assert (own.status, own.problem["code"]) == (403, "four-eyes")
     assert (await api.get(f"/v1/threads/story/{thread}"))["lines"][0]["ordered"] != "7"
+
+
+async def test_what_is_read_otherwise_today_is_another_version(lone: Api) -> None:
+    """A rule that came after an order changes its item once it is replayed; replayed again, it is a duplicate."""
+    old, new = f"OLD{next_number()}", f"NEW{next_number()}"
+
+    async def bought() -> tuple[str, str]:
+        order = shop_order()
+        order["line_items"][0]["sku"] = old
+        [thread] = (await lone.deliver(*SHOP, encoded(order), "orders/create")).json()["threads"]
+        await eventually(lambda: lone.phase(thread), what="the order is there")
+        story = await lone.get(f"/v1/threads/story/{thread}")
+        return thread, next(x["lineage"]["message"] for x in story["timeline"] if x["lineage"]["message"])
+
+    async def item(thread: str) -> str:
+        return str((await lone.get(f"/v1/threads/story/{thread}"))["lines"][0]["item"])
+
+    (earlier, _), (other, message) = await bought(), await bought()
+    made = await lone.post(
+        "/v1/corrections",
+        {"message": message, "set": {"/line_items/0/sku": new}, "reason": "the shop renamed it"},
+    )
+    assert made.status == 201, made.body
+
+    async def renamed() -> bool:
+        return await item(other) == new
+
+    await eventually(renamed, what="the corrected order has the new item")
+    name = made.json()["name"]
+    promoted = lone.hub.crossdock(
+        "correct", "promote", name, "--reason", "all of them", "--path", "/line_items/*/sku"
+    )
+    assert promoted.returncode == 0, promoted.stderr
+    assert await item(earlier) == old
+
+    first = lone.hub.crossdock("replay", "--thread", earlier, "--reason", "the rule came later")
+    assert "is taken in as another version" in first.stdout, first.stdout + first.stderr
+
+    async def followed() -> bool:
+        return await item(earlier) == new
+
+    await eventually(followed, what="the earlier order has the new item too")
+    second = lone.hub.crossdock("replay", "--thread", earlier, "--reason", "again")
+    assert second.returncode == 0
+    assert "is taken in as another version" not in second.stdout
+    versions = await rows(lone.hub, "select 1 from event where thread_key = $1 and type = 'order.received.v1'", earlier)  # fmt: skip
+    assert len(versions) == 2
+    rules = lone.hub.crossdock("correct", "rules")
+    assert f'"{old}" is read as "{new}"' in rules.stdout
+    assert (
+        lone.hub.crossdock("correct", "withdraw", rules.stdout.split()[0], "--reason", "enough").returncode
+        == 0
+    )

@@ -82,11 +82,8 @@ def seen_version(request: Request[Any, Any, Any], version: int) -> None:
 
 async def draft_of(hub: Context, asked: Proposed) -> Draft:
     """What the correction would be. Raises the problem, with the path that is wrong in the corrected body."""
-    named = [
-        (kind, target)
-        for kind, target in (("message", asked.message), ("event", asked.event), ("code", asked.code))
-        if target
-    ]
+    targets: dict[table.Kind, str] = {"message": asked.message, "event": asked.event, "code": asked.code}
+    named = [(kind, target) for kind, target in targets.items() if target]
     if len(named) != 1:
         raise Problem(400, "bad-request", "say what to correct: one of message, event and code")
     kind, target = named[0]
@@ -96,7 +93,7 @@ async def draft_of(hub: Context, asked: Proposed) -> Draft:
     edit = Edit(content, asked.set if kind != "code" else {}, asked.shown)
     try:
         async with hub.reader.acquire() as connection:
-            return await correcting_facts.OF[kind](connection, hub.hub, hub.intake, target, edit)
+            return await correcting_facts.proposed(connection, hub.hub, hub.intake, named[0], edit)
     except (Unknown, Unsealable, Conflict, Malformed, Rejected, Unsupported) as error:
         raise refused(error) from None
 
@@ -326,7 +323,7 @@ async def shown_of(hub: Context, made: table.Correction) -> dict[str, Any]:
             "hidden": 0,
             "more": 0,
             "promotable": [],
-            "objection": problem.detail,
+            "objection": problem.detail if made.state in ("proposed", "approved") else "",
         }
 
 

@@ -17,6 +17,7 @@ from crossdock.console.sessions import Session, acting, entered
 from crossdock.store import replays as table
 
 ITEMS: Final = 200
+PAGE: Final = 50
 BLANK: Final = dict.fromkeys(("where", "case", "thread", "since", "per_second", "reason"), "")
 SPANS: Final = {"": 0, "1 hour": 1, "1 day": 24, "7 days": 168, "30 days": 720}
 """What the form offers, in hours."""
@@ -65,10 +66,10 @@ async def _form(
 ) -> Response[str]:  # fmt: skip
     hub = context(request)
     async with hub.reader.acquire() as connection:
-        found = await table.newest(connection, before=before)
+        found = await table.newest(connection, before=before, limit=PAGE)
     return page(
         request, "replays.html", session, form=BLANK | form, preview=preview, problem=problem,
-        replays=found, spans=SPANS, open_cases=await open_cases(hub), more=found[-1].id if len(found) == ITEMS else 0,
+        replays=found, spans=SPANS, open_cases=await open_cases(hub), more=found[-1].id if len(found) == PAGE else 0,
     )  # fmt: skip
 
 

@@ -114,11 +114,10 @@ async def of_message(connection: Connection, hub: Hub, intake: Intake, target: s
     before = await table.newest(connection, state="applied", target=target, limit=1)
     was_read = found.was_read or bool(before)
     thread = understood.events[0].thread if found.was_read else thread_key("message", target)
-    draft = Draft(
+    return Draft(
         kind="message", target=target, thread_key=thread, system=found.system, channel=found.channel,
         original=found.body, corrected=corrected, headers=found.headers, understood=understood, was_read=was_read,
     )  # fmt: skip
-    return await lawful(connection, hub, intake, draft)
 
 
 async def message(connection: Connection, hub: Hub, target: str) -> messages.Message:

@@ -55,12 +55,11 @@ async def of_event(connection: Connection, hub: Hub, intake: Intake, ref: str, e
         thread=found["thread_key"], data=data, id=found["event_id"], occurred_at=found["occurred_at"]
     )
     people = (found["sealed"], found["subject"]) if found["sealed"] is not None else None
-    draft = Draft(
+    return Draft(
         kind="event", target=ref, thread_key=found["thread_key"], system=source, channel=type_, original=found["data"],
         corrected=corrected, headers={}, was_read=True, people=people,
         understood=Understood(source=source, source_id=found["event_id"], events=(event,)),
     )  # fmt: skip
-    return await lawful(connection, hub, intake, draft)
 
 
 async def of_code(connection: Connection, hub: Hub, intake: Intake, target: str, edit: Edit) -> Draft:
@@ -97,13 +96,23 @@ async def of_code(connection: Connection, hub: Hub, intake: Intake, target: str,
     )  # fmt: skip
 
 
-OF: Final = {"message": of_message, "event": of_event, "code": of_code}
-"""By kind of correction."""
+_OF: Final = {"message": of_message, "event": of_event, "code": of_code}
+
+
+async def proposed(
+    connection: Connection, hub: Hub, intake: Intake, about: tuple[table.Kind, str], edit: Edit
+) -> Draft:
+    """`about`: kind and target. Judged as it would be taken in today; raises what its kind's function and `lawful` do."""
+    kind, target = about
+    return await lawful(connection, hub, intake, await _OF[kind](connection, hub, intake, target, edit))
 
 
 async def again(connection: Connection, hub: Hub, intake: Intake, made: table.Correction) -> Draft:
-    """The draft of a correction that waits, judged anew. Raises as the kind's own function does."""
+    """The draft of a correction, judged anew while it waits; what was decided stays as it is."""
     kept = await messages.find(connection, UUID(str(made.content)), hub.key)
     if kept is None:
         raise Unknown(f"the body of correction K-{made.id} is no longer kept")
-    return await OF[made.kind](connection, hub, intake, made.target, Edit(content=kept.body))
+    edit = Edit(content=kept.body)
+    if made.state in ("proposed", "approved"):
+        return await proposed(connection, hub, intake, (made.kind, made.target), edit)
+    return await _OF[made.kind](connection, hub, intake, made.target, edit)

@@ -21,7 +21,7 @@ from crossdock.processes.catalogue import PROCESSES
 from crossdock.processes.intents import Do
 from crossdock.processes.policy import Policy
 from crossdock.runtime.batch import _recorded, load_thread
-from crossdock.runtime.correcting import PROCESS_FAULTS
+from crossdock.runtime.correcting import PROCESS_FAULTS, REPLACED
 from crossdock.runtime.hub import Hub
 from crossdock.runtime.intake import Intake, Kept
 from crossdock.runtime.reading_again import trouble_of, understand
@@ -35,6 +35,8 @@ Fold = Callable[[Sequence[Any], Policy], Mapping[int, tuple[str, ...]]]
 """Events of a thread, newest first → the effects that each led to."""
 ENDING: Final = ("order", "shipment", "inbound", "transfer", "return")
 """Kinds of threads that come to an end; others merely stand as they are."""
+_TYPE: Final = EVENT_COLUMNS.index("type")
+_DATA: Final = EVENT_COLUMNS.index("data")
 CASE_NEEDED: Final = "nothing of it can be replayed: its case says what a person must settle"
 
 
@@ -128,11 +130,12 @@ class Judge:
         if event["message"] is not None:
             await self._read_otherwise(connection, out, event)
         history = await replays.history(connection, event["thread"], row["first_segment"]) if row else []
-        led_to = (
-            self.fold(history[::-1], self.hub.policy).get(event["id"], ())
-            if len(history) < replays.HISTORY_MAX
-            else ()
-        )
+        if len(history) == replays.HISTORY_MAX:
+            out.leaves.append(
+                f"its thread has {len(history)} events or more: which effects it led to is not judged"
+            )
+            return
+        led_to = self.fold(history[::-1], self.hub.policy).get(event["id"], ())
         ids = [UUID(x) for x in led_to] + ([event["effect"]] if event["effect"] else [])
         await self._effects(connection, out, ids)
         kind = event["thread_key"].partition("/")[0]
@@ -152,27 +155,27 @@ class Judge:
             out.leaves.append("it was told in our own words, no mapping reads it: a duplicate")
             return
         try:
-            item, threads = self._item(message)
+            item, threads = self._item(message, again=True)
         except (Malformed, Rejected, Unsupported, Misconfigured) as error:
             out.leaves.append(f"today's mapping cannot read it again: {error}")
             return
         except PROCESS_FAULTS as error:
             out.failed = f"its connector has a fault: {type(error).__name__}: {error}"
             return
-        place, type_ = EVENT_COLUMNS.index("data"), EVENT_COLUMNS.index("type")
-        stands = {
-            (x["type"], x["data"])
-            for x in await replays.of_message(connection, message.id, event["recorded_at"])
-        }
-        if {(row[type_], row[place]) for row in item.rows} == stands:
+        told = await replays.of_message(connection, message.id, event["recorded_at"])
+        _without(item, {(x["type"], x["data"]) for x in told})
+        if not item.rows:
             out.leaves.append("today's mapping reads it as it did then: a duplicate")
-            return
-        item.content = blake2b(b"".join(row[place] for row in item.rows), digest_size=16).digest()
-        out.take = item
-        out.does.append(
-            f"is taken in as another version: today's mapping reads it otherwise ({', '.join(threads)} judges it)"
-        )
-        await self._follow(connection, out, item)
+        elif others := {row[_TYPE] for row in item.rows} - REPLACED:
+            named = ", ".join(sorted(others))
+            out.leaves.append(
+                f"today's mapping reads it otherwise, but another {named} would count beside the first"
+            )
+        elif await self._follow(connection, out, item):
+            out.take = item
+            out.does.append(
+                f"is taken in as another version: today's mapping reads it otherwise ({', '.join(threads)} judges it)"
+            )
 
     async def _message(self, connection: Connection, out: Outlook) -> None:
         """One that no mapping could read when it came."""
@@ -201,20 +204,22 @@ class Judge:
         )
         await self._follow(connection, out, item)
 
-    def _item(self, message: messages.Message) -> tuple[Item, tuple[str, ...]]:
-        """Under the very id under which its sender told it, so that nothing counts twice."""
+    def _item(self, message: messages.Message, *, again: bool = False) -> tuple[Item, tuple[str, ...]]:
+        """Under the very id under which its sender told it, so that nothing counts twice. What is read `again` comes last."""
         found = understand(self.hub, self.intake, message)
+        events = [msgspec.structs.replace(e, sequence=None) if again else e for e in found.events]
         content = found.content or blake2b(message.body, digest_size=16).digest()
         kept = Kept(pgproto.UUID(message.id.bytes), content, ((), ()))
         item = self.intake.item(
-            found.source, found.source_id, found.events, content=content, days=found.days, kept=kept
+            found.source, found.source_id, events, content=content, days=found.days, kept=kept
         )
         item.message = None  # it stands there since it came
         return item, tuple(dict.fromkeys(event.thread for event in found.events))
 
-    async def _follow(self, connection: Connection, out: Outlook, item: Item) -> None:
-        """What its threads would ask for at once, of which whatever was asked for before is left alone."""
+    async def _follow(self, connection: Connection, out: Outlook, item: Item) -> bool:
+        """What its threads would ask for at once, of which whatever was asked for before is left alone. False: nothing changes."""
         ids: dict[UUID, Do] = {}
+        news = False
         for row in item.rows:
             event = _recorded(
                 {**dict(zip(EVENT_COLUMNS, row, strict=True)), "recorded_at": datetime.now(UTC)}
@@ -228,14 +233,25 @@ class Judge:
                 continue
             if step.verdict in ("duplicate", "stale", "ignored"):
                 out.leaves.append(f"{event.thread}: {step.verdict}, it changes nothing there any more")
+                continue
+            news = True
             for do in step.intents:
                 if isinstance(do, Do):
                     ids[effect_id(event.thread, do.kind, do.object, do.generation, do.account)] = do
         standing = {row["id"]: row for row in await replays.effects(connection, list(ids))}
         out.leaves += [_stands(row) for row in standing.values()]
-        for id_, do in ids.items():
-            if id_ not in standing:
-                out.calls[do.account] += 1
+        out.calls.update(do.account for id_, do in ids.items() if id_ not in standing)
+        return news
+
+
+def _without(item: Item, told: set[tuple[str, bytes]]) -> None:
+    """Leave out the events that were told just so, and mark the rest by what it says."""
+    kept = [place for place, row in enumerate(item.rows) if (row[_TYPE], row[_DATA]) not in told]
+    item.personal = [
+        (kept.index(place), subject, plain) for place, subject, plain in item.personal if place in kept
+    ]
+    item.rows = [item.rows[place] for place in kept]
+    item.content = blake2b(b"".join(row[_DATA] for row in item.rows), digest_size=16).digest()
 
 
 def _stands(row: Any) -> str:

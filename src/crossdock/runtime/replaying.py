@@ -84,7 +84,13 @@ class Replaying:
         items = self._items(out, row)
         await self._intake.submit(items)
         if out.take is not None and out.take.verdict == "duplicate":
-            out.does = ["its sender told it again meanwhile: a duplicate"]
+            again = (
+                "its sender told it again meanwhile"
+                if out.settles is not None
+                else "this version was taken in before"
+            )
+            out.does = [f"{again}: a duplicate"] if out.settles is not None else []
+            out.leaves.insert(0, f"{again}: a duplicate")
         state: table.State = "failed" if out.failed else "done" if out.does else "skipped"
         await table.settle(connection, row["id"], row["no"], state, out.said)
 
