@@ -8,7 +8,7 @@ import msgspec
 
 from crossdock.condition import Condition, compile_condition
 from crossdock.errors import Conflict
-from crossdock.model.thread import hash16, kind_of
+from crossdock.model.thread import kind_of
 from crossdock.runtime.batch import SOURCE
 from crossdock.store import feed, replays
 from crossdock.store.replays import Picked
@@ -47,14 +47,7 @@ async def pick(pool: asyncpg.Pool, wanted: Selection) -> list[Picked]:
     if wanted.case:
         await _of_case(pool, wanted, found)
     elif wanted.thread:
-        async with pool.acquire() as connection:
-            row = await replays.thread(connection, wanted.thread)
-            rows = (
-                await replays.history(connection, hash16(wanted.thread), row["first_segment"]) if row else []
-            )
-        if row is not None and row["parked"] is not None:
-            found["thread", wanted.thread] = Picked("thread", wanted.thread, wanted.thread)
-        _take(rows, wanted, matches, found)
+        await _of_thread(pool, wanted, matches, found)
     else:
         await _of_log(pool, wanted, matches, found)
     return list(found.values())
@@ -71,6 +64,29 @@ async def _of_case(pool: asyncpg.Pool, wanted: Selection, found: dict[tuple[str,
             found["message", thread] = Picked("message", thread.partition("/")[2], thread)
         else:
             found["thread", thread] = Picked("thread", thread, thread)
+
+
+async def _of_thread(
+    pool: asyncpg.Pool, wanted: Selection, matches: Condition | None, found: dict[tuple[str, str], Picked]
+) -> None:
+    """What it was told, and without a condition everything that it asked for."""
+    key = wanted.thread
+    async with pool.acquire() as connection:
+        row = await replays.thread(connection, key)
+        if row is None:
+            return
+        rows = await replays.history(connection, row["thread"], row["first_segment"])
+        asked = await replays.effects_of(connection, row["thread"])
+    if row["parked"] is not None:
+        found["thread", key] = Picked("thread", key, key)
+    _take(rows, wanted, matches, found)
+    for effect in asked if matches is None else ():
+        if _within(effect["journaled_at"], wanted):
+            found["effect", str(effect["id"])] = Picked("effect", str(effect["id"]), key)
+
+
+def _within(at: datetime, wanted: Selection) -> bool:
+    return (wanted.since is None or at >= wanted.since) and (wanted.until is None or at <= wanted.until)
 
 
 async def _of_log(
@@ -94,9 +110,7 @@ def _take(
     rows: list[Any], wanted: Selection, matches: Condition | None, found: dict[tuple[str, str], Picked]
 ) -> None:
     for row in rows:
-        if (wanted.since and row["recorded_at"] < wanted.since) or (
-            wanted.until and row["recorded_at"] > wanted.until
-        ):
+        if not _within(row["recorded_at"], wanted):
             continue
         if matches is not None and not matches(_seen(row)):
             continue

@@ -191,6 +191,13 @@ async def effects(connection: Connection, ids: Sequence[UUID]) -> list[Any]:
     )
 
 
+async def effects_of(connection: Connection, hashed: bytes) -> list[Any]:
+    """Everything a thread asked for, oldest first."""
+    return await connection.fetch(
+        "select id, journaled_at from effect where thread = $1 order by seq limit $2", hashed, HISTORY_MAX
+    )
+
+
 async def links(connection: Connection, case: int) -> list[Any]:
     """What a case blocks."""
     return await connection.fetch(
