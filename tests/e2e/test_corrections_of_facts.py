@@ -63,6 +63,9 @@ async def test_an_orders_event_is_corrected_as_another_version(lone: Api) -> Non
     assert len(sealed) == 2
     assert len({(x["sealed"], x["subject"]) for x in sealed}) == 1
     story = await lone.get(f"/v1/threads/story/{thread}")
+    assert any(
+        "corrected what was told" in x["text"] and "seven, by phone" in x["text"] for x in story["timeline"]
+    )
     newest = next(x["lineage"]["event"] for x in story["timeline"] if x["lineage"]["message"])
     chain = await lone.get(f"/v1/lineage/{newest}")
     assert chain["raw"][0]["note"].startswith("correction K-")

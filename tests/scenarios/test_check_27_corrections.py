@@ -97,6 +97,7 @@ async def test_the_original_stays_and_the_lineage_tells_both(group: Group) -> No
     wish = {"message": message, "set": {PRICE: "10.00"}, "reason": "the shop's price list says ten"}
     assert (await group.api.post("/v1/corrections", wish)).status == 201
     story = await group.story(f"order/{reference}")
+    assert any("the shop's price list says ten" in x["text"] for x in story["timeline"])
     placed = next(x for x in story["timeline"][::-1] if x["lineage"]["message"])
 
     chain = await group.api.get(f"/v1/lineage/{placed['lineage']['event']}")

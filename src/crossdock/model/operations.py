@@ -30,7 +30,7 @@ class MessageNotTranslated(msgspec.Struct, frozen=True, gc=False, omit_defaults=
 
 
 class MessageCorrected(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
-    """A person corrected a message that no mapping could read; the original is kept as it came."""
+    """A person corrected a message, or what was told in our own words; the original is kept as it came."""
 
     data_class: ClassVar[DataClass] = "internal"
 
@@ -38,7 +38,7 @@ class MessageCorrected(msgspec.Struct, frozen=True, gc=False, omit_defaults=True
     by: str
     reason: str
     gave: tuple[str, ...] = ()
-    """The threads that heard of it."""
+    """Of a message that no mapping could read: the threads that it gave."""
 
 
 class MessageReadAgain(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):

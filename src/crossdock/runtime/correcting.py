@@ -157,13 +157,15 @@ async def propose(
 
 
 def items(intake: Intake, draft: Draft, made: table.Correction) -> list[Item]:
-    """What is taken in, once however often it is tried: its source id is the correction's own."""
-    item = taken(intake, draft, f"~K{made.id}", made.content)
-    if draft.thread_key != thread_key("message", draft.target):
-        return [item]
-    said = MessageCorrected(made.id, made.decided_by or made.proposed_by, made.reason, tuple(draft.threads))
-    told = NewEvent(thread=draft.thread_key, data=said, id=f"K{made.id}")
-    return [item, intake.item(f"operator/{made.proposed_key}", told.id, (told,), content=made.content.bytes)]
+    """What is taken in, once however often it is tried: its source id is the correction's own. Every story it touches says why."""
+    by, threads = made.decided_by or made.proposed_by, draft.threads
+    said = {thread: MessageCorrected(made.id, by, made.reason) for thread in threads}
+    if draft.thread_key == thread_key("message", draft.target):
+        said[draft.thread_key] = MessageCorrected(made.id, by, made.reason, tuple(threads))
+    told = [NewEvent(thread=thread, data=data, id=f"K{made.id}/{thread}") for thread, data in said.items()]
+    source, content = f"operator/{made.proposed_key}", made.content.bytes
+    first = taken(intake, draft, f"~K{made.id}", made.content)
+    return [first, *(intake.item(source, event.id, (event,), content=content) for event in told)]
 
 
 def taken(intake: Intake, draft: Draft, mark: str, content: UUID) -> Item:

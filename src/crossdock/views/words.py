@@ -303,7 +303,7 @@ EVENTS: Final[dict[str, Say]] = {
     "masterData.arrived.v1": lambda _, d: f"The {d.kind} {d.code} was defined",
     "identifier.bound.v1": lambda _, d: f"The identifier belongs to {d.thread}",
     "message.corrected.v1": lambda _, d: (
-        f"{d.by} corrected the message (K-{d.correction}){_gave(d.gave)}{_because(d.reason)}"
+        f"{d.by} corrected {'the message' if d.gave else 'what was told'} (K-{d.correction}){_gave(d.gave)}{_because(d.reason)}"
     ),
     "message.readAgain.v1": lambda _, d: (
         f"The message was read again by replay R-{d.replay}, asked for by {d.by}{_gave(d.gave)}{_because(d.reason)}"
