@@ -13,7 +13,7 @@ CSP = (
     "default-src 'none'", "script-src 'self'", "style-src 'self'", "img-src 'self' data:", "connect-src 'self'",
     "form-action 'self'", "base-uri 'none'", "frame-ancestors 'none'", "require-trusted-types-for 'script'",
 )  # fmt: skip
-PAGES = ["/login", "/", "/cases", "/find?q=nothing", "/o/order/shopify-eu/0"]
+PAGES = ["/login", "/", "/cases", "/corrections", "/replays", "/find?q=nothing", "/o/order/shopify-eu/0"]
 
 
 @pytest.mark.parametrize(("path", "status"), [("live", "live"), ("startup", "started"), ("ready", "ready")])

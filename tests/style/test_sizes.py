@@ -17,6 +17,8 @@ WIDE = {
     "src/crossdock/connect/twin.py: call_back": "one keyword per column of the outbox",
     "src/crossdock/runtime/batch.py: append": "an event's own parts, by keyword",
     "src/crossdock/runtime/intake.py: item": "an item's own parts, by keyword; most have defaults",
+    "src/crossdock/cli/correct.py: message": "a command's options, each as people type it",
+    "src/crossdock/cli/replay.py: run": "a command's options, each as people type it",
     "src/crossdock/cli/send.py: send": "a command's options, each as people type it",
     "src/crossdock/cli/holds.py: place": "a command's options, each as people type it",
     "src/crossdock/cli/holds.py: pause": "a command's options, each as people type it",

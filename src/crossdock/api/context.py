@@ -16,12 +16,16 @@ from crossdock.runtime.admission import Admission
 from crossdock.runtime.claim_desk import ClaimDesk
 from crossdock.runtime.hub import Hub
 from crossdock.runtime.intake import Intake
+from crossdock.runtime.outlook import Judge
+from crossdock.runtime.replaying import Replaying
 from crossdock.runtime.throughput import sample
 from crossdock.runtime.wake import LOG, Waker, listen
 from crossdock.store import access
 from crossdock.store.pool import LOST, open_pool, until_served
+from crossdock.views.folding import effects_of_events
 
 KEYS_SECONDS = 3.0
+RULES_SECONDS = 1.0
 
 
 @dataclass
@@ -33,6 +37,8 @@ class Context:
     admission: Admission
     waker: Waker
     desk: ClaimDesk
+    judge: Judge
+    replaying: Replaying
     keys: dict[str, Key] = field(default_factory=dict)
     news: asyncio.Event = field(default_factory=asyncio.Event)
     """Set at the next wake-up of the log, and then replaced."""
@@ -87,6 +93,16 @@ class Context:
             except (*LOST, asyncpg.PostgresError):
                 continue
 
+    async def watch_rules(self) -> None:
+        """Correction rules that somebody promoted or withdrew elsewhere."""
+        while True:
+            await asyncio.sleep(RULES_SECONDS)
+            try:
+                async with self.reader.acquire() as connection:
+                    await self.intake.rules.refresh(connection)
+            except (*LOST, asyncpg.PostgresError):
+                continue
+
 
 def context(request: Request[Any, Any, Any]) -> Context:
     found = request.app.state.context
@@ -103,13 +119,17 @@ async def opened(app: Litestar, hub: Hub) -> AsyncIterator[None]:
     intake = Intake(hub, waker)
     claiming = await open_pool(hub.dsn, size_max=4)
     desk = ClaimDesk(claiming, waker)
-    made = Context(hub, pool, reader, intake, Admission(hub, reader), waker, desk)
+    admission, judge = Admission(hub, reader), Judge(hub, intake, effects_of_events)
+    replaying = Replaying(hub, judge, intake, admission)
+    made = Context(hub, pool, reader, intake, admission, waker, desk, judge, replaying)
     app.state.context = made
     intake.start()
     desk.start()
     await until_served(made.read_keys)
     work = (
         made.watch_keys(),
+        made.watch_rules(),
+        replaying.run(),
         made.admission.watch(),
         sample(reader),
         listen(hub.dsn, LOG, lambda _: made.ring()),

@@ -9,22 +9,16 @@ from litestar import Request, Response, post
 
 from crossdock.api.context import Context, context
 from crossdock.api.problems import Problem
-from crossdock.connect.reading import parse, pointer
+from crossdock.connect.reading import parse
 from crossdock.errors import Malformed
-from crossdock.model.envelope import CloudEvent, NewEvent
-from crossdock.model.registry import EVENTS, decode, short_type
-from crossdock.model.thread import KEY_LENGTH_MAX
-from crossdock.processes.catalogue import PROCESSES
-from crossdock.runtime.batch import SOURCE
+from crossdock.runtime.canonical import read_event
 from crossdock.runtime.intake import Raw, Unavailable, subject_named
 from crossdock.store.log import Item
 
 BATCH_EVENTS_MAX = 1000
 SINGLE_BYTES_MAX = 1024 * 1024
-_single = msgspec.json.Decoder(CloudEvent)
 _list = msgspec.json.Decoder(list[msgspec.Raw])
 _encode = msgspec.json.Encoder().encode
-KINDS = tuple(sorted(set(PROCESSES) - {"message"}))
 
 
 @post("/v1/events", status_code=202, summary="Append one canonical event (CloudEvents 1.0, structured JSON)")
@@ -36,7 +30,7 @@ async def append_one(request: Request[Any, Any, Any]) -> Response[bytes]:
     if len(body) > SINGLE_BYTES_MAX:
         raise Problem(413, "too-large", f"a single event may have {SINGLE_BYTES_MAX} bytes")
     now = datetime.now(UTC)
-    event, source, error = _read(body)
+    event, source, error = read_event(body)
     if error or event is None:
         if not error.get("kept"):
             raise Problem(400, "malformed", error["detail"], errors=(error,))
@@ -77,7 +71,7 @@ async def append_batch(request: Request[Any, Any, Any]) -> Response[bytes]:
     failed: dict[int, dict[str, str]] = {}
     for place, part in enumerate(parts):
         raw = bytes(part)
-        event, source, error = _read(raw)
+        event, source, error = read_event(raw)
         if event is None or error:
             failed[place] = error
             items.append(_kept(hub, who.name, raw, error, str(place)))
@@ -118,58 +112,6 @@ def _not_a_list(body: bytes) -> Problem:
         "a batch is a JSON array of CloudEvents",
         errors=({"pointer": "", "detail": "not an array"},),
     )
-
-
-def _read(body: bytes) -> tuple[NewEvent | None, str, dict[str, str]]:
-    """(event, source, error). An error that is `kept` is JSON of an authenticated sender that names no event of ours."""
-    try:
-        envelope = _single.decode(body)
-    except (msgspec.DecodeError, RecursionError, UnicodeDecodeError) as error:
-        return None, "", _unread(body, error)
-    type_ = short_type(envelope.type)
-    if type_ not in EVENTS:
-        return None, "", {"pointer": "/type", "detail": f"unknown event type {envelope.type}", "kept": "1"}
-    if envelope.subject.partition("/")[0] not in KINDS or len(envelope.subject) > KEY_LENGTH_MAX:
-        return (
-            None,
-            "",
-            {"pointer": "/subject", "detail": f"must be a thread key: {', '.join(KINDS)}/…", "kept": "1"},
-        )
-    if not envelope.id or not envelope.source:
-        return None, "", {"pointer": "/id", "detail": "id and source are required and not empty", "kept": "1"}
-    if envelope.source == SOURCE:
-        return (
-            None,
-            "",
-            {"pointer": "/source", "detail": f"{SOURCE} is the hub itself: name yourself", "kept": "1"},
-        )
-    if envelope.time is not None and envelope.time.tzinfo is None:
-        return None, "", {"pointer": "/time", "detail": "needs an offset (RFC 3339)", "kept": "1"}
-    try:
-        data = decode(type_, bytes(envelope.data))
-    except msgspec.ValidationError as error:
-        return None, "", _invalid(error, "/data")
-    sequence = int(envelope.sequence) if envelope.sequence.isdigit() else None
-    event = NewEvent(
-        thread=envelope.subject, data=data, id=envelope.id, occurred_at=envelope.time, sequence=sequence
-    )
-    return event, envelope.source, {}
-
-
-def _unread(body: bytes, error: Exception) -> dict[str, str]:
-    """JSON with a wrong field is kept; what is no JSON at all (also after that field) is refused."""
-    try:
-        parse(body)
-    except Malformed as malformed:
-        return {"pointer": malformed.at, "detail": malformed.reason}
-    if isinstance(error, msgspec.ValidationError):
-        return _invalid(error, "")
-    return {"pointer": "", "detail": "unreadable JSON"}
-
-
-def _invalid(error: msgspec.ValidationError, below: str) -> dict[str, str]:
-    text, _, path = str(error).partition(" - at `$")
-    return {"pointer": below + (pointer(path.rstrip("`")) if path else ""), "detail": text, "kept": "1"}
 
 
 def _kept(hub: Context, who: str, body: bytes, error: dict[str, str], part: str) -> Item:

@@ -13,6 +13,7 @@ from crossdock.cli import (
     cases,
     config,
     connector,
+    correct,
     day,
     demo,
     doctor,
@@ -24,6 +25,7 @@ from crossdock.cli import (
     migrate,
     prove,
     reconcile,
+    replay,
     send,
     stock,
     tail,
@@ -49,6 +51,8 @@ doctor.register(app)
 migrate.register(app)
 master.register(app)
 stock.register(app)
+correct.register(app)
+replay.register(app)
 reconcile.register(app)
 day.register(app)
 cases.register(app)

@@ -30,6 +30,29 @@ class MessageNotTranslated(msgspec.Struct, frozen=True, gc=False, omit_defaults=
     message: str
 
 
+class MessageCorrected(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
+    """A person corrected a message, or what was told in our own words; the original is kept as it came."""
+
+    data_class: ClassVar[DataClass] = "internal"
+
+    correction: int
+    by: str
+    reason: str
+    gave: tuple[str, ...] = ()
+    """Of a message that no mapping could read: the threads that it gave."""
+
+
+class MessageReadAgain(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
+    """A message that could not be read was replayed, and today's mapping reads it."""
+
+    data_class: ClassVar[DataClass] = "internal"
+
+    replay: int
+    by: str
+    reason: str
+    gave: tuple[str, ...] = ()
+
+
 class EffectRefused(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
     """The target said no for good: its lane is parked until a person settles it."""
 

@@ -104,6 +104,8 @@ EVENTS: Final[dict[str, type[msgspec.Struct]]] = {
     "masterData.arrived.v1": master.MasterDataArrived,
     "identifier.bound.v1": operations.IdentifierBound,
     "message.notTranslated.v1": operations.MessageNotTranslated,
+    "message.corrected.v1": operations.MessageCorrected,
+    "message.readAgain.v1": operations.MessageReadAgain,
     "effect.refused.v1": operations.EffectRefused,
     "clock.ranOut.v1": operations.ClockRanOut,
     "clock.met.v1": operations.ClockMet,

@@ -21,6 +21,7 @@ from crossdock.model.party import People
 from crossdock.model.registry import encode
 from crossdock.model.thread import hash16, kind_of, partition_of, thread_key
 from crossdock.runtime.hub import Hub
+from crossdock.runtime.rules import Rules
 from crossdock.runtime.wake import LOG, Waker
 from crossdock.store.codes import Codes
 from crossdock.store.keys import Keyring, seal_people
@@ -102,15 +103,17 @@ class Intake:
         self._identifiers: OrderedDict[str, str] = OrderedDict()
         self.generation = 1
         self.codes = Codes()
+        self.rules = Rules()
         self._tasks: list[asyncio.Task[None]] = []
 
     def start(self) -> None:
         self._tasks = [asyncio.create_task(self._flush_for_ever()) for _ in range(IN_FLIGHT)]
 
     async def refresh(self, connection: Connection) -> None:
-        """Read again what may change under way: the log's generation, and other systems' codes."""
+        """Read again what may change under way: the log's generation, other systems' codes, and correction rules."""
         self.generation = await connection.fetchval("select generation from hub")
         await self.codes.refresh(connection)
+        await self.rules.refresh(connection)
 
     async def close(self) -> None:
         for task in self._tasks:

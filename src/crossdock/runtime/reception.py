@@ -1,5 +1,7 @@
 """From one partner's message to the item that intake appends, whoever brought the message: its sender, or we asked."""
 
+from dataclasses import replace
+
 from crossdock.access.sealing import subject_of
 from crossdock.connect.contract import Inbound, Translation
 from crossdock.errors import Malformed, Rejected, Unsupported
@@ -10,6 +12,8 @@ from crossdock.store.log import Item
 KEPT_HEADERS_MAX = 20
 ORIGIN = "crossdock-origin"
 """Kept with a message that its sender did not bring; no sender can set it."""
+RULES = "crossdock-rules"
+"""Kept with a message that rules read otherwise than it came."""
 _LEFT_OUT = (
     "authorization", "cookie", "credential", "signature", "hmac", "token", "secret", "api-key", "crossdock-",
 )  # fmt: skip
@@ -22,10 +26,12 @@ def received(
     """The item to append, and what was wrong with the message, if anything: then the item keeps it for a person."""
     connector = hub.connector(system)
     assert connector.translate is not None, "a system with channels can be understood"
-    headers = kept_headers(inbound) | ({ORIGIN: origin} if origin else {})
+    read, rules = intake.rules.read(system, inbound.channel, inbound.body)
+    own = {ORIGIN: origin, RULES: rules}
+    headers = kept_headers(inbound) | {name: value for name, value in own.items() if value}
     raw = Raw(system=system, channel=inbound.channel, body=inbound.body, headers=headers)
     try:
-        translation = connector.translate(inbound, hub.account(system))
+        translation = connector.translate(replace(inbound, body=read), hub.account(system))
     except Malformed as error:
         return intake.untranslated(raw, "parse", error.at, error.reason), error
     except Rejected as error:

@@ -23,7 +23,7 @@ SHARE = 32
 SHARE_MIN = 8
 COLUMNS = (
     "generation", "xid", "id", "segment", "thread_key", "type", "event_id", "source", "sequence", "cause", "traceparent",
-    "occurred_at", "recorded_at", "data",
+    "occurred_at", "recorded_at", "data", "effect",
 )  # fmt: skip
 _SELECT = ", ".join(COLUMNS)
 _READ = f"""

@@ -298,7 +298,7 @@ def fits_at_once(items: Sequence[Item], segment: int) -> bool:
     return sum(len(item.rows) for item in items) <= AT_ONCE_ROWS_MAX and all(
         not item.personal
         and (item.message is None or not item.message[0][9])
-        and all(row[0] == segment and row[10] is row[11] is None for row in item.rows)
+        and all(row[0] == segment and row[10] is row[11] is row[16] is None for row in item.rows)
         for item in items
     )
 

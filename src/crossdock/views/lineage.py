@@ -24,11 +24,22 @@ from crossdock.views.story_material import decode_state
 from crossdock.views.words import ask, happened, tried
 
 HISTORY_MAX: Final = 2000
+CORRECTED: Final = "message.corrected.v1"
 STEPS_MAX: Final = 12
 _STATES: Final = {
     0: "to be sent", 1: "under way", 2: "to be tried again", 3: "outcome unknown, being looked up", 5: "refused",
     6: "unclear", 10: "done", 11: "taken back", 12: "replaced by a newer one",
 }  # fmt: skip
+
+
+class Corrected(msgspec.Struct, frozen=True):
+    """A correction of a message: who, and why."""
+
+    name: str
+    state: str
+    by: str
+    decided_by: str
+    reason: str
 
 
 class Raw(msgspec.Struct, frozen=True):
@@ -42,6 +53,9 @@ class Raw(msgspec.Struct, frozen=True):
     headers: dict[str, str]
     unmapped: list[str]
     body: str
+    note: str = ""
+    """Which rules read it otherwise than it came, or what it is a correction of."""
+    corrections: list[Corrected] = []
 
 
 class Canonical(msgspec.Struct, frozen=True):
@@ -197,32 +211,43 @@ async def _open(read: _Read, subject: bytes | None, sealed: bytes | None) -> Any
 
 
 async def _raw(read: _Read, trail: list[Any]) -> list[Raw]:
-    found = []
+    """The messages it began with; what was corrected stands behind its correction, as it came."""
+    sql, said = blocks("lineage.sql"), list[Any]()
+    wanted: dict[UUID, None] = {}
     for event in trail:
-        row = (
-            await read.connection.fetchrow(blocks("lineage.sql")["message"], event["message"])
-            if event["message"]
-            else None
+        numbers = [decode(event["type"], event["data"]).correction] if event["type"] == CORRECTED else []  # type: ignore[attr-defined]
+        ids = [event["message"]] if event["message"] else []
+        said += await read.connection.fetch(sql["corrections"], [str(x) for x in ids], ids, numbers)
+        for made in said:
+            if made["content"] in ids or made["id"] in numbers:
+                ids += [made["content"], *([UUID(made["target"])] if made["kind"] == "message" else [])]
+        wanted |= dict.fromkeys(ids)
+    rows = [await read.connection.fetchrow(sql["message"], id_) for id_ in wanted]
+    return [_message(read, row, said) for row in rows if row is not None]
+
+
+def _message(read: _Read, row: Any, said: list[Any]) -> Raw:
+    try:
+        if row["wrapped"] is None:
+            raise Unsealable("the message's key was destroyed: erased")
+        key = read.keyring.hub.unwrap(row["wrapped"], row["id"].bytes)
+        body = open_sealed(key, row["sealed"], b"message" + row["id"].bytes)
+        text = masking.shown(
+            body, read.tokens, personal=bool(row["subject"]) or read.personal, reveal=read.reveal
         )
-        if row is None:
-            continue
-        try:
-            if row["wrapped"] is None:
-                raise Unsealable("the message's key was destroyed: erased")
-            key = read.keyring.hub.unwrap(row["wrapped"], row["id"].bytes)
-            body = open_sealed(key, row["sealed"], b"message" + row["id"].bytes)
-            text = masking.shown(
-                body, read.tokens, personal=bool(row["subject"]) or read.personal, reveal=read.reveal
-            )
-        except Unsealable as error:
-            text = f"({error})"
-        found.append(
-            Raw(
-                str(row["id"]), row["system"], row["channel"], row["received_at"], row["size"],
-                msgspec.json.decode(row["headers"].encode()), row["unmapped"], text,
-            )
-        )  # fmt: skip
-    return found
+    except Unsealable as error:
+        text = f"({error})"
+    headers = msgspec.json.decode(row["headers"].encode())
+    mine = next((x for x in said if x["content"] == row["id"]), None)
+    note = f"correction K-{mine['id']}" if mine else headers.get("crossdock-rules", "")
+    corrections = [
+        Corrected(f"K-{x['id']}", x["state"], x["proposed_by"], x["decided_by"] or "", x["reason"])
+        for x in {x["id"]: x for x in said}.values() if x["target"] == str(row["id"])
+    ]  # fmt: skip
+    return Raw(
+        str(row["id"]), row["system"], row["channel"], row["received_at"], row["size"], headers, row["unmapped"], text, note,
+        corrections,
+    )  # fmt: skip
 
 
 def _canonical(read: _Read, event: Any) -> Canonical:

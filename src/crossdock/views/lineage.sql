@@ -28,3 +28,7 @@ select a.effect, a.no, a.purpose, a.started_at, a.ended_at, a.outcome, a.reason,
 from unnest($1::uuid[], $2::int[]) as f (id, segment)
 join attempt a on a.effect = f.id and a.segment >= f.segment
 order by a.started_at limit 200
+
+-- name: corrections
+select id, kind, target, state, content, reason, proposed_by, decided_by, decided_at from correction
+where target = any($1) or content = any($2) or id = any($3) order by id

@@ -143,6 +143,11 @@ def _decided(data: Any) -> str:
     }[data.decision] + _because(data.reason)
 
 
+def _gave(threads: tuple[str, ...]) -> str:
+    """`; it gave order shopify-eu/1042`."""
+    return f"; it gave {_listed(tuple(x.replace('/', ' ', 1) for x in threads))}" if threads else ""
+
+
 def _because(reason: str) -> str:
     return f": {reason}" if reason else ""
 
@@ -306,6 +311,12 @@ EVENTS: Final[dict[str, Say]] = {
     "masterData.awaited.v1": lambda _, d: f"{d.thread} waits for it",
     "masterData.arrived.v1": lambda _, d: f"The {d.kind} {d.code} was defined",
     "identifier.bound.v1": lambda _, d: f"The identifier belongs to {d.thread}",
+    "message.corrected.v1": lambda _, d: (
+        f"{d.by} corrected {'the message' if d.gave else 'what was told'} (K-{d.correction}){_gave(d.gave)}{_because(d.reason)}"
+    ),
+    "message.readAgain.v1": lambda _, d: (
+        f"The message was read again by replay R-{d.replay}, asked for by {d.by}{_gave(d.gave)}{_because(d.reason)}"
+    ),
     "message.notTranslated.v1": lambda _, d: (
         f"{d.system} sent a message we cannot read{' at ' + d.path if d.path else ''}: {d.reason}"
     ),
