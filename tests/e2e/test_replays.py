@@ -121,7 +121,7 @@ async def test_a_change_needs_the_version_that_was_seen(api: Api) -> None:
     bare = await api.call("POST", path, b'{"reason": "a test"}')
     old = await turned(api, made["id"], "stop", made["version"] + 5)
 
-    assert (bare.status, bare.problem["code"]) == (428, "if-match-missing")
+    assert (bare.status, bare.problem["code"]) == (428, "precondition-required")
     assert (old.status, old.problem["code"]) == (412, "changed-meanwhile")
     seen = await api.call("GET", f"/v1/replays/{made['id']}")
     assert seen.headers["etag"] == f'"{seen.json()["version"]}"'

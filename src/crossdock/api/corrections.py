@@ -75,7 +75,7 @@ def seen_version(request: Request[Any, Any, Any], version: int) -> None:
     """Whoever changes something says which version they saw."""
     given = request.headers.get("if-match", "").strip().removeprefix("W/").strip('"')
     if not given:
-        raise Problem(428, "if-match-missing", "send If-Match with the ETag of what you looked at")
+        raise Problem(428, "precondition-required", "send If-Match with the ETag of what you looked at")
     if given not in ("*", str(version)):
         raise Problem(412, "changed-meanwhile", f"it is at version {version}, not {given}: look again")
 
