@@ -70,7 +70,7 @@ class _Connection(asyncio.Protocol):
 
     def connection_lost(self, exc: Exception | None) -> None:
         del exc
-        self._run.dropped()
+        self._run.dropped(self)
 
 
 class _Run:
@@ -113,7 +113,11 @@ class _Run:
         self.statuses[status] = self.statuses.get(status, 0) + 1
         self._maybe_done()
 
-    def dropped(self) -> None:
+    def dropped(self, connection: _Connection) -> None:
+        """The server ends connections that idle for long: those are not missed. Any other lost its answer."""
+        if connection in self._idle:
+            self._idle.remove(connection)
+            return
         self.statuses[0] = self.statuses.get(0, 0) + 1
 
     def give_up(self) -> None:
