@@ -102,6 +102,8 @@ def _log_to_stderr() -> None:
     logging.basicConfig(
         stream=sys.stderr, level=logging.WARNING, format='{"level":"%(levelname)s","event":%(message)r}'
     )
+    # Without a database the pool tells of every connection with a stack trace; our processes say it themselves.
+    logging.getLogger("asyncpg.pool").setLevel(logging.ERROR)
     structlog.configure(
         processors=[
             structlog.processors.add_log_level, structlog.processors.TimeStamper(fmt="iso", utc=True),

@@ -1,32 +1,16 @@
 """restate#2362, CAP#1078: users want to hold a key, and after a restart failed messages are overtaken by newer ones. Not here."""
 
-import os
-import signal
 from typing import Any
 
-from crossdock.client import read_status
 from e2e.running import eventually, rows
 from scenarios.group import Group
+from scenarios.killing import kill
 
 OPEN = "select id, account, kind, seq, attempts from effect where thread_key = $1 and state < 5 order by seq"
 SETTLED = (
     "select account, lane, kind, seq, settled_at from effect where thread_key = $1 and mode = 1 and state = 10"
     " order by account, lane, seq"
 )
-
-
-async def kill_delivery(group: Group) -> None:
-    """SIGKILL, as the kernel does when memory is short; the supervisor starts it again."""
-    hub = group.api.hub
-    found: Any = (read_status(hub.directory) or {})["pids"]
-    name, pid = next((n, p) for n, p in found.items() if n.startswith("delivery"))
-    os.kill(pid, signal.SIGKILL)
-
-    async def again() -> bool:
-        pids: Any = (read_status(hub.directory) or {}).get("pids", {})
-        return pids.get(name) not in (None, pid)
-
-    await eventually(again, what="delivery was started again")
 
 
 async def hold(group: Group, **body: Any) -> dict[str, Any]:
@@ -62,7 +46,7 @@ async def test_a_held_key_waits_in_order_over_a_restart_and_stops_nobody_else(gr
     made = await hold(group, scope="key", name=thread, for_seconds=86_400)
     await eventually(lambda: rows(group.api.hub, OPEN, thread), what="something waits")
 
-    await kill_delivery(group)
+    await kill(group, "delivery")
     other = await group.buy(("WID-1", 1))
     await group.until(other, "completed")
 
@@ -93,7 +77,7 @@ async def test_what_failed_is_not_overtaken_after_a_restart(group: Group) -> Non
             return len(found) > 2 and any(x["attempts"] for x in found)
 
         await eventually(piled_up, what="three notices wait for the CRM")
-        await kill_delivery(group)
+        await kill(group, "delivery")
 
     await group.until(reference, "completed")
 
