@@ -150,7 +150,7 @@ def _unprivileged() -> pwd.struct_passwd:
     )
 
 
-def _reachable(binaries: Path) -> Path:
+def _reachable(binaries: Path, home: Path = ROOT_HOME) -> Path:
     """The binaries themselves, or a copy of their installation where the account cannot enter their folder.
 
     A wheel keeps shared libraries beside its package, in `PACKAGE.libs`, and the binaries look for them there: both are copied.
@@ -161,9 +161,9 @@ def _reachable(binaries: Path) -> Path:
     libraries = package.with_name(f"{package.name}.libs")
     mark = f"{source} and {libraries.name}".encode() + (binaries / "postgres").read_bytes()[:65536]
     version = hashlib.sha256(mark).hexdigest()[:12]
-    target = ROOT_HOME / f"postgresql-{MAJOR}-{version}"
+    target = home / f"postgresql-{MAJOR}-{version}"
     if not target.exists():
-        ROOT_HOME.mkdir(parents=True, exist_ok=True)
+        home.mkdir(parents=True, exist_ok=True)
         partial = target.with_suffix(f".{os.getpid()}")
         shutil.copytree(source, partial / package.name / source.name, symlinks=True)
         if libraries.is_dir():
