@@ -129,8 +129,8 @@ async def test_a_held_cause_keeps_retries_back(group: Group) -> None:
     async with group.quirks("sap-1", period_closed=1.0):
         reference = await group.buy(("WID-1", 1))
         thread = f"order/{reference}"
-        case = await group.until_case(thread, "refused by target")
-        made = await hold(group, scope="cause", name="refused by target")
+        case = await group.until_case(thread, "period closed")
+        made = await hold(group, scope="cause", name="period closed")
     await group.retry(case)
 
     async def waits() -> bool:

@@ -207,7 +207,7 @@ async def _until_stock(stage: Stage) -> None:
     raise TimeoutError("the opening stock did not arrive")
 
 
-async def until(look: Callable[[], Awaitable[Any]], every_seconds: float = LOOK_SECONDS) -> Any:
+async def until(look: Callable[[], Awaitable[Any]]) -> Any:
     """What `look` finds, as soon as it finds anything; a system that is away is asked again."""
     while True:
         try:
@@ -218,7 +218,7 @@ async def until(look: Callable[[], Awaitable[Any]], every_seconds: float = LOOK_
                 raise
         except (aiohttp.ClientError, TimeoutError, OSError, Unreachable):
             pass
-        await asyncio.sleep(every_seconds)
+        await asyncio.sleep(LOOK_SECONDS)
 
 
 async def say(stage: Stage, source: str, thread: str, type_: str, data: dict[str, Any], number: str) -> None:

@@ -22,7 +22,7 @@ async def move(stage: Stage, seed: int, wait_seconds: float = WAIT_SECONDS) -> N
     async with asyncio.timeout(wait_seconds):
         await asyncio.gather(
             _buy(stage, NUMBER + seed), _transfer(stage, NUMBER + 10_000_000 + seed), _take_back(stage),
-            _list_new_item(stage), _reprint(stage),
+            _list_new_item(stage),
         )  # fmt: skip
 
 
@@ -101,20 +101,26 @@ async def _transfer(stage: Stage, number: int) -> None:
 
 
 async def _take_back(stage: Stage) -> None:
-    """The first customer of the first shop who has got everything sends one piece back; it can be sold again."""
+    """The first customer of the first shop who has got what he ordered sends one piece back; it can be sold again."""
 
     async def delivered() -> Any:
         phases = await phases_of(stage)
-        return next((r for r in stage.placed if phases.get(r) == "completed" and _returnable(stage, r)), None)
+        there = {
+            x["reference"]
+            for x in await stage.twins.get("ups-1", "/_twin/parcels")
+            if x["status"] == "delivered"
+        }
+        for row in await stage.twins.journal("wms-1"):
+            if row["effect"] != "shipment.departed" or f"wms-1/{row['key']}" not in there:
+                continue
+            for line in row["detail"]["lines"]:
+                reference = line["reference"].partition("~")[0]
+                if phases.get(reference) == "completed" and _returnable(stage, reference, line["item"]):
+                    return reference, line["item"]
+        return None
 
-    reference = await until(delivered)
-
-    async def left() -> Any:
-        rows = [x for x in await stage.twins.journal("wms-1") if x["effect"] == "shipment.departed"]
-        lines = [line for row in rows for line in row["detail"]["lines"]]
-        return next((x["item"] for x in lines if x["reference"].partition("~")[0] == reference), None)
-
-    item, (shop, _, number) = await until(left), reference.partition("/")
+    reference, item = await until(delivered)
+    shop, _, number = reference.partition("/")
     made = await stage.twins.send_surely(
         "POST", shop, f"/_twin/orders/{number}/return", {"quantities": {item: 1}}
     )
@@ -132,29 +138,12 @@ async def _list_new_item(stage: Stage) -> None:
     await stage.twins.send_surely("PUT", "sap-1", "/_twin/products", new)
 
 
-async def _reprint(stage: Stage) -> None:
-    """A label is spoilt while its parcel waits for the truck: another is made, and the spoilt one voided."""
-
-    async def labelled() -> Any:
-        found = await stage.client.get("/v1/threads", kind="shipment", done="false", limit="500")
-        return next((x["thread_key"] for x in found["threads"] if x["phase"] == "labelled"), None)
-
-    thread = await until(labelled, every_seconds=0.05)
-    spoilt = {"by": "packing desk", "reason": "the label is torn"}
-    await say(
-        stage,
-        "packing-desk",
-        thread,
-        "label.reprintRequested.v1",
-        spoilt,
-        f"{thread.rpartition('/')[2]}-again",
-    )
-
-
-def _returnable(stage: Stage, reference: str) -> bool:
-    """An ordinary order."""
-    wish = stage.placed[reference]
-    return reference.startswith("shopify-eu/") and not (wish.credit or wish.change_after or wish.cancel_after)
+def _returnable(stage: Stage, reference: str, item: str) -> bool:
+    """Of an ordinary order, and what was ordered: nobody sends back what was packed in its place."""
+    wish = stage.placed.get(reference)
+    if wish is None or wish.credit or wish.change_after or wish.cancel_after:
+        return False
+    return reference.startswith("shopify-eu/") and item in {x["sku"] for x in wish.spec["lines"]}
 
 
 async def night(stage: Stage) -> list[str]:
