@@ -10,8 +10,10 @@ from pathlib import Path
 from typing import Any, Self
 
 import aiohttp
+import pytest
 
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
+needs_browser = pytest.mark.skipif(CHROMIUM is None, reason="no chromium on this machine")
 START_SECONDS = 30.0
 WAIT_SECONDS = 20.0
 

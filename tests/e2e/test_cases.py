@@ -7,11 +7,9 @@ from uuid import uuid4
 
 import pytest
 
-from e2e.browser import CHROMIUM, Page
+from e2e.browser import Page, needs_browser
 from e2e.running import Answer, Api, eventually
 from e2e.trading import Trade
-
-needs_browser = pytest.mark.skipif(CHROMIUM is None, reason="no chromium on this machine")
 
 
 async def message_case(api: Api) -> dict[str, Any]:

@@ -7,11 +7,10 @@ from collections.abc import AsyncIterator
 import aiohttp
 import pytest
 
-from e2e.browser import CHROMIUM, Page
+from e2e.browser import Page, needs_browser
 from e2e.running import RunningHub, eventually
 from e2e.trading import Trade
 
-needs_browser = pytest.mark.skipif(CHROMIUM is None, reason="no chromium on this machine")
 NASTY = "<img src=x onerror=\"document.title='owned'\">"
 
 

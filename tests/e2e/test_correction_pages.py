@@ -8,12 +8,10 @@ from collections.abc import AsyncIterator
 import aiohttp
 import pytest
 
-from e2e.browser import CHROMIUM, Page
+from e2e.browser import Page, needs_browser
 from e2e.documents import encoded, shop_order
 from e2e.running import Api, RunningHub, eventually
 from e2e.trading import Trade
-
-needs_browser = pytest.mark.skipif(CHROMIUM is None, reason="no chromium on this machine")
 
 
 async def broken(api: Api) -> tuple[str, str]:

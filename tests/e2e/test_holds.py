@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from e2e.browser import CHROMIUM, Page
+from e2e.browser import Page, needs_browser
 from e2e.running import Answer, eventually, rows
 from e2e.trading import Trade
 
@@ -170,7 +170,7 @@ async def test_the_systems_as_a_list(trading: Trade) -> None:
     assert (await delete(trading, number)).status == 200
 
 
-@pytest.mark.skipif(CHROMIUM is None, reason="no chromium on this machine")
+@needs_browser
 @pytest.mark.page
 @pytest.mark.parametrize(("width", "dark"), [(1280, False), (1920, True)])
 async def test_a_system_is_paused_and_resumed_on_its_page(
@@ -197,7 +197,7 @@ async def test_a_system_is_paused_and_resumed_on_its_page(
     )
 
 
-@pytest.mark.skipif(CHROMIUM is None, reason="no chromium on this machine")
+@needs_browser
 @pytest.mark.page
 async def test_a_hold_is_placed_and_lifted_on_the_page(trading: Trade, page: Page) -> None:
     """Placed by a form, it is listed with its reason and its lift says what goes on; lifted, it stands under what ended."""

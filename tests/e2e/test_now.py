@@ -6,12 +6,10 @@ from typing import Any
 import aiohttp
 import pytest
 
-from e2e.browser import CHROMIUM, Page
+from e2e.browser import Page, needs_browser
 from e2e.documents import encoded, next_number, shop_order
 from e2e.running import Api, RunningHub, eventually
 from e2e.trading import Trade
-
-needs_browser = pytest.mark.skipif(CHROMIUM is None, reason="no chromium on this machine")
 
 
 async def test_what_waits_for_a_target_is_a_flow(api: Api) -> None:

@@ -8,11 +8,10 @@ from typing import Any
 import aiohttp
 import pytest
 
-from e2e.browser import CHROMIUM, Page
+from e2e.browser import Page, needs_browser
 from e2e.running import Api, eventually
 from e2e.trading import Trade
 
-needs_browser = pytest.mark.skipif(CHROMIUM is None, reason="no chromium on this machine")
 GOODS_ISSUE, ACCRUAL = "goods_issue.post", "freight.accrue"
 
 

@@ -16,8 +16,8 @@ from crossdock.views import day as view
     "/v1/day",
     summary="What the systems confirmed of a day, in counts and values, and who moves where they differ",
 )
-async def read_day(request: Request[Any, Any, Any], date_: str = "", zone: str = "") -> Response[bytes]:
-    """`date_` is YYYY-MM-DD, today by default; `zone` an IANA time zone, the default location's where there is one."""
+async def read_day(request: Request[Any, Any, Any], day: str = "", zone: str = "") -> Response[bytes]:
+    """`day` is YYYY-MM-DD, today by default; `zone` an IANA time zone, the default location's where there is one."""
     hub = context(request)
     hub.identify(request, "read")
     policy = hub.hub.policy
@@ -26,10 +26,10 @@ async def read_day(request: Request[Any, Any, Any], date_: str = "", zone: str =
     if zone not in available_timezones():
         raise Problem(400, "no-such-zone", f"{zone} is no IANA time zone: Europe/Berlin, say")
     try:
-        day = date.fromisoformat(date_) if date_ else datetime.now(UTC).astimezone(ZoneInfo(zone)).date()
+        of = date.fromisoformat(day) if day else datetime.now(UTC).astimezone(ZoneInfo(zone)).date()
     except ValueError as error:
-        raise Problem(400, "no-such-date", f"date_ is YYYY-MM-DD: {error}") from None
+        raise Problem(400, "no-such-date", f"day is YYYY-MM-DD: {error}") from None
     async with hub.reader.acquire() as connection:
         suppliers = frozenset(x for x in policy.routing.nodes if policy.is_supplier(x))
-        found = await view.read_day(connection, day, zone, names_of(hub.hub), suppliers)
+        found = await view.read_day(connection, of, zone, names_of(hub.hub), suppliers)
     return answer(found)

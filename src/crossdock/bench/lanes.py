@@ -12,7 +12,7 @@ from datetime import UTC, datetime
 from decimal import Decimal
 from pathlib import Path
 from statistics import median
-from typing import Final
+from typing import Final, NamedTuple
 
 import yaml
 
@@ -104,7 +104,7 @@ async def bench(events: int = 0) -> AsyncIterator[Row]:
         await hub.load(stock, connections=1, seconds=30, repeat=False)
         capacity = await _run(hub, "c", each, rate=0.0, poisoned=False)
         rate = capacity.per_second / 2
-        ratios, rates, left = [], [], 0
+        ratios, rates = [], []
         for pair in range(PAIRS):
             plain = await _run(hub, f"a{pair}", each, rate=rate, poisoned=False)
             poisoned = await _run(hub, f"b{pair}", each, rate=rate, poisoned=True)
@@ -125,9 +125,9 @@ async def bench(events: int = 0) -> AsyncIterator[Row]:
         yield made
 
 
-class _Measured:
-    def __init__(self, per_second: float, p99_ms: float) -> None:
-        self.per_second, self.p99_ms = per_second, p99_ms
+class _Measured(NamedTuple):
+    per_second: float
+    p99_ms: float
 
 
 def _settle(folder: Path) -> None:

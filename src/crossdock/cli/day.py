@@ -41,7 +41,7 @@ def close(
 
 async def _read(hub: Path, day: str, zone: str) -> dict[str, Any]:
     async with Client(hub) as client:
-        found = await client.request("GET", "/v1/day", query={"date_": day, "zone": zone})
+        found = await client.request("GET", "/v1/day", query={"day": day, "zone": zone})
     assert isinstance(found, dict)
     return found
 

@@ -2,7 +2,7 @@
 
 import sys
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated
@@ -13,6 +13,7 @@ from crossdock.cli.demo import remove_hub
 from crossdock.cli.ending import run_or_end
 from crossdock.cli.hub import JsonOption, note
 
+FLAWS_SHOWN = 200
 prove = typer.Typer(
     help="Break the hub on purpose; the twins' own books are the judge.", no_args_is_help=True
 )
@@ -41,6 +42,17 @@ def _bars() -> Iterator[Callable[[str, int, int], None]]:
         yield progress
 
 
+def _end(flaws: Sequence[str], said: str, folder: Path, *, good: bool) -> None:
+    """Every flaw by name, then the result; the data stays where there is a flaw."""
+    for line in flaws[:FLAWS_SHOWN]:
+        note("  " + line)
+    sys.stdout.write(said + "\n")
+    if not good:
+        note(f"The data stays in {folder}")
+        raise typer.Exit(1)
+    remove_hub(folder)
+
+
 @prove.command()
 def kill(
     orders: Annotated[int, typer.Option(help="Orders that run meanwhile.", min=1)] = 200,
@@ -58,24 +70,12 @@ def kill(
         proof, findings = run_or_end(
             run(folder, orders=orders, kills=kills, stops=stops, seed=seed, progress=progress)
         )
-    for line in (
-        *findings.lost[:50],
-        *findings.doubled[:50],
-        *findings.violations[:50],
-        *proof.differences[:50],
-    ):
-        note("  " + line)
-    if as_json:
-        sys.stdout.write(proof.as_json() + "\n")
-    else:
-        sys.stdout.write(
-            f"{proof.orders} orders, {proof.lost_events} lost, {proof.duplicated_effects} doubled, {proof.order_violations} out of order;"
-            f" worker back in {proof.worker_resume_s_max} s, PostgreSQL in {proof.postgres_resume_s_max} s at most; seed {seed}\n"
-        )
-    if not proof.good:
-        note(f"The data stays in {folder}")
-        raise typer.Exit(1)
-    remove_hub(folder)
+    flaws = (*findings.lost, *findings.doubled, *findings.violations, *proof.differences)
+    said = (
+        f"{proof.orders} orders, {proof.lost_events} lost, {proof.duplicated_effects} doubled, {proof.order_violations} out of order;"
+        f" worker back in {proof.worker_resume_s_max} s, PostgreSQL in {proof.postgres_resume_s_max} s at most; seed {seed}"
+    )
+    _end(flaws, proof.as_json() if as_json else said, folder, good=proof.good)
 
 
 @prove.command()
@@ -119,20 +119,12 @@ def answers(
     with _bars() as progress:
         proof, findings = run_or_end(run(folder, orders=orders, share=share, seed=seed, progress=progress))
     flaws = (*findings.lost, *findings.doubled, *findings.violations, *proof.differences, *proof.late)
-    for line in flaws[:100]:
-        note("  " + line)
-    if as_json:
-        sys.stdout.write(proof.as_json() + "\n")
-    else:
-        slowest = max(proof.settle_p99_s.items(), key=lambda x: x[1], default=("", 0.0))
-        sys.stdout.write(
-            f"{proof.orders} orders, {proof.lost_answers} answers lost: {proof.lost_events} lost, {proof.duplicated_effects} doubled,"
-            f" {proof.order_violations} out of order; slowest to settle (p99): {slowest[0]} {slowest[1]} s; seed {seed}\n"
-        )
-    if not proof.good:
-        note(f"The data stays in {folder}")
-        raise typer.Exit(1)
-    remove_hub(folder)
+    slowest = max(proof.settle_p99_s.items(), key=lambda x: x[1], default=("", 0.0))
+    said = (
+        f"{proof.orders} orders, {proof.lost_answers} answers lost: {proof.lost_events} lost, {proof.duplicated_effects} doubled,"
+        f" {proof.order_violations} out of order; slowest to settle (p99): {slowest[0]} {slowest[1]} s; seed {seed}"
+    )
+    _end(flaws, proof.as_json() if as_json else said, folder, good=proof.good)
 
 
 @prove.command()
