@@ -13,6 +13,8 @@ from e2e.running import Api, eventually
 from e2e.trading import Trade
 
 GOODS_ISSUE, ACCRUAL = "goods_issue.post", "freight.accrue"
+FEW_PROBES_SECONDS = 180.0
+"""A dead ERP is probed every fifteen seconds, and every effect that waits for it has its turn."""
 
 
 async def unknown_of(api: Api, reference: str, kind: str) -> dict[str, Any] | None:
@@ -57,7 +59,7 @@ async def silent_erp(trading: Trade, kind: str = GOODS_ISSUE) -> AsyncIterator[t
             return False
 
     try:
-        found = await eventually(asked, what="a look-up was tried", seconds=30)
+        found = await eventually(asked, what="a look-up was tried", seconds=FEW_PROBES_SECONDS)
         found["booked"] = [x for x in books if found["object"] in str(x)]
         yield reference, found
     finally:

@@ -38,6 +38,11 @@ class Allowance:
         self.budget.spend(1)
         return True
 
+    @property
+    def dead(self) -> bool:
+        """It is probed only."""
+        return self._breaker.open
+
     def nothing_started(self, *, under_way: bool) -> None:
         """A probe that was allowed and not made is not one."""
         self._breaker.probing = self._breaker.probing and under_way

@@ -246,6 +246,8 @@ class AccountRunner:
         self._budget.ended()
         if self._allowance.heard(answer, outcome.reason, now):
             self._lanes.hurry()
+        elif self._allowance.dead:
+            self._lanes.probed(entry)
         try:
             await self._outcomes.write(outcome)
         finally:

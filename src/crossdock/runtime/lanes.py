@@ -35,6 +35,8 @@ class Entry:
     """What holds by item or cause ask of it; read only while there are such holds."""
     since: int = 0
     """Its place among effects of equal priority: that of the first one it replaced."""
+    probes: int = 0
+    """How often it went ahead to see whether a dead target is back, and failed: the others have their turn first."""
 
     def __post_init__(self) -> None:
         self.since = self.since or self.seq
@@ -75,10 +77,11 @@ class Lanes:
     parked: dict[bytes, int] = field(default_factory=dict)
     parkers: dict[bytes, UUID] = field(default_factory=dict)
     """The effect that parked each lane."""
-    _ready: list[tuple[int, int, Entry]] = field(default_factory=list)
+    _ready: list[tuple[int, int, int, Entry]] = field(default_factory=list)
     _later: list[tuple[float, int, Entry]] = field(default_factory=list)
     _held: Callable[[Entry], object] | None = None
     """Whether a person holds it; None while nobody holds anything here."""
+    _probed: list[Entry] = field(default_factory=list)
     _aside: list[Entry] = field(default_factory=list)
     """What could go and is held; each keeps its place at the head of its lane."""
 
@@ -126,7 +129,10 @@ class Lanes:
         if entry.not_before > 0:
             heappush(self._later, (entry.not_before, entry.seq, entry))
         else:
-            heappush(self._ready, (entry.priority, entry.since, entry))
+            self._line_up(entry)
+
+    def _line_up(self, entry: Entry) -> None:
+        heappush(self._ready, (entry.probes, entry.priority, entry.since, entry))
 
     def take(self, count: int, now: float) -> list[Entry]:
         """Up to `count` entries that may go now, most urgent first; each is in flight until `settle` or `again`."""
@@ -135,10 +141,10 @@ class Lanes:
             if entry.not_before != at:
                 continue  # it was put off again, or called forward, since
             entry.not_before = 0.0
-            heappush(self._ready, (entry.priority, entry.since, entry))
+            self._line_up(entry)
         taken: list[Entry] = []
         while self._ready and len(taken) < count:
-            _, _, entry = heappop(self._ready)
+            *_, entry = heappop(self._ready)
             if not self._may_go(entry):
                 continue
             if self._held is not None and self._held(entry):
@@ -188,9 +194,20 @@ class Lanes:
 
     def hurry(self) -> None:
         """The target is back: what it failed at is tried now, so that the oldest goes first. Look-ups keep their time."""
+        for entry in self._probed:
+            entry.probes = 0
+            if entry.not_before <= 0 and not entry.in_flight and self.known.get(entry.id) is entry:
+                self._offer(entry)
+        self._probed.clear()
         for _, _, entry in list(self._later):
             if entry.state is State.RETRY and entry.not_before > 0 and not entry.in_flight:
                 self.again(entry, 0.0)
+
+    def probed(self, entry: Entry) -> None:
+        """It failed while the target was taken for dead: one that can never succeed must not be all that is ever tried."""
+        if not entry.probes:
+            self._probed.append(entry)
+        entry.probes += 1
 
     def again(self, entry: Entry, not_before: float) -> None:
         """Not settled: the entry stays the head of its lane and is offered again later."""

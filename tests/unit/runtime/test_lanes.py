@@ -196,6 +196,27 @@ def test_when_the_target_is_back_the_oldest_goes_first() -> None:
     assert [one.seq for one in lanes.take(5, 1.0)] == [1, 3]
 
 
+def test_what_can_never_succeed_is_not_all_that_is_tried_at_a_dead_target() -> None:
+    """Each waiting effect has its turn as the probe, however old or urgent the first; back, all go by age again."""
+    lanes = Lanes()
+    for seq, priority in ((1, 0), (2, 5), (3, 9)):
+        lanes.add(entry(seq, bytes([seq]), priority=priority))
+    tried = []
+    for _ in range(6):
+        [probe] = lanes.take(1, 0.0)
+        tried.append(probe.seq)
+        probe.state = State.RETRY
+        lanes.probed(probe)
+        lanes.again(probe, 0.0)
+    assert tried == [1, 2, 3] * 2
+
+    [last] = lanes.take(1, 0.0)
+    lanes.hurry()
+    lanes.settle(last)
+
+    assert [one.seq for one in lanes.take(5, 0.0)] == [2, 3]
+
+
 def test_what_was_held_goes_on_by_age() -> None:
     """Lifted, the held lanes are served as if nobody had held them; what was never held did not wait."""
     lanes = Lanes()
