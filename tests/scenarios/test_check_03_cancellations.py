@@ -78,7 +78,7 @@ async def test_a_warehouse_that_will_not_stop_ships_and_bills_it(group: Group) -
 
 async def test_after_the_label_it_is_voided_too(group: Group) -> None:
     """Packed and labelled, and the truck is not there: the shipment is taken apart, its label voided, and nothing is paid."""
-    async with group.quirks("wms-1", late_truck=1.0), group.quirks("ups-1", late_pickup=1.0):
+    async with group.quirks("wms-1", late_truck=1.0), group.quirks("ups-1", late_truck=1.0):
         reference = await group.buy(("GAD-2", 1))
         await until_floor(group, reference, "labelled")
         [thread] = await group.until_shipments(reference, 1)

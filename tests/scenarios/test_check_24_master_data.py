@@ -67,7 +67,7 @@ async def test_an_item_that_is_renamed_while_an_order_is_under_way(group: Group)
     await make_known(group, old)
     await group.twin("wms-1", "/stock", {old: {"quantity": "20", "lot": ""}}, "PUT")
     await define(group, old, codes=[{"system": "wms-1", "code": old}])  # the warehouse keeps its own
-    async with group.quirks("wms-1", late_truck=1.0), group.quirks("ups-1", late_pickup=1.0):
+    async with group.quirks("wms-1", late_truck=1.0), group.quirks("ups-1", late_truck=1.0):
         first = await group.buy((old, 2))
         await until_floor(group, first, "labelled")
         await group.say("sap-1", "item", "item.renamed.v1", {"item": old, "now": new}, "renamed-24")
@@ -89,7 +89,7 @@ async def test_an_item_that_is_renamed_while_an_order_is_under_way(group: Group)
 async def test_a_kit_that_is_given_up_while_an_order_is_under_way(group: Group) -> None:
     """The order that has it leaves whole; the next one waits under one case for whoever decides, and stock is not touched."""
     await kits(group, "24", {"CUP": 20, "PLATE": 20, "SPOON": 20})
-    async with group.quirks("wms-1", late_truck=1.0), group.quirks("ups-1", late_pickup=1.0):
+    async with group.quirks("wms-1", late_truck=1.0), group.quirks("ups-1", late_truck=1.0):
         first = await group.buy(("SET-24", 1))
         await until_floor(group, first, "labelled")
         await define(group, "SET-24", status="discontinued")

@@ -8,6 +8,7 @@ from pathlib import Path
 ORDERS, SEED = 15, 5
 PROMISED = {
     "orders", "completed", "cancelled", "rejected", "open", "differences", "duplicated_effects", "lost_events", "seconds",
+    "lines_from_two_sites", "labels_made_again",
 }  # fmt: skip
 
 
@@ -28,6 +29,7 @@ def test_a_small_day_ends_with_books_that_tie(tmp_path: Path) -> None:
     assert found["completed"] > ORDERS / 2
     assert (found["differences"], found["duplicated_effects"], found["lost_events"]) == ([], 0, 0)
     assert found["order_violations"] == 0
+    assert (found["lines_from_two_sites"], found["labels_made_again"]) == (1, 1)
     assert 0 < found["first_order_seconds"] <= 60
     assert "Traceback" not in done.stderr
     assert list(tmp_path.iterdir()) == [], "a demo that leaves, leaves nothing"

@@ -13,7 +13,8 @@ import yaml
 
 from crossdock.bench.rows import Row, row
 from crossdock.demo import trade
-from crossdock.demo.day import Stage, open_stage, prepare
+from crossdock.demo.day import open_stage, prepare
+from crossdock.demo.stage import Stage
 from crossdock.runtime.hub import Hub, load_hub
 from crossdock.store.pool import connect
 

@@ -151,14 +151,18 @@ class Quirks:
     def __init__(self, books: Books, known: Mapping[str, str], seed: int) -> None:
         self._books = books
         self._known = known
-        self._random = random.Random(seed)
+        self._seed, self._random = seed, random.Random(seed)
         self._rates = dict.fromkeys(known, 0.0) | dict(books.rows("select name, rate from quirk"))
 
-    def hits(self, name: str) -> bool:
-        """True in the configured share of cases."""
+    def hits(self, name: str, of: str = "") -> bool:
+        """True in the configured share of cases.
+
+        Twins that meet the same thing `of` the world, a truck say, find it alike where they know its quirk by one name.
+        """
         assert name in self._known, f"quirk {name} is not in the manifest"
         rate = self._rates[name]
-        return rate > 0 and self._random.random() < rate
+        roll = random.Random(f"{self._seed} {name} {of}") if of else self._random
+        return rate > 0 and roll.random() < rate
 
     @property
     def rates(self) -> dict[str, float]:

@@ -44,7 +44,7 @@ class Books:
         """How often each reference has this effect in the system's journal."""
         found = self._counts.get((system, effect))
         if found is None:
-            found = Counter(row["reference"] for row in self.rows(system, effect))
+            found = Counter(_of_all_labels(row["reference"], effect) for row in self.rows(system, effect))
             self._counts[system, effect] = found
         return found
 
@@ -102,11 +102,16 @@ def compare(books: Books, held: set[str]) -> Findings:
     return found
 
 
+def _of_all_labels(reference: str, effect: str) -> str:
+    """A label made anew bears the shipment's number and one of its own."""
+    return reference.partition("~")[0] if effect.startswith("label.") else reference
+
+
 def _doubled(books: Books) -> list[str]:
     """Whatever stands more often than it may."""
     found: list[str] = []
     for system, journal in books.journals.items():
-        counts = Counter((row["effect"], row["reference"]) for row in journal)
+        counts = Counter((row["effect"], _of_all_labels(row["reference"], row["effect"])) for row in journal)
         for (effect, reference), n in counts.items():
             undone = counts[UNDONE_BY[effect], reference] if effect in UNDONE_BY else 0
             if (effect in ONCE or effect in UNDONE_BY) and n - undone > 1:
@@ -124,6 +129,21 @@ def _left(books: Books) -> Left:
                 amounts = left.setdefault(reference, {}).setdefault(f"{system}/{row['key']}", {})
                 _add(amounts, ((line["item"], line["quantity"]),))
     return left
+
+
+def from_two_sites(books: Books) -> int:
+    """Items of an order that left from more than one warehouse."""
+    sites: dict[tuple[str, str], set[str]] = {}
+    for reference, shipments in _left(books).items():
+        for shipment, amounts in shipments.items():
+            for item in amounts:
+                sites.setdefault((reference, item), set()).add(shipment.partition("/")[0])
+    return sum(len(found) > 1 for found in sites.values())
+
+
+def labelled_again(books: Books) -> int:
+    """Shipments that got another label; one of the two was voided, or it is doubled."""
+    return sum(count > 1 for count in books.keys("ups-1", "label.create").values())
 
 
 def _tie_shipped(books: Books, found: Findings, reference: str, shipment: str, *, in_shop: bool) -> None:
@@ -165,7 +185,11 @@ def _tie_packages(books: Books, found: Findings, reference: str, left: int) -> N
 
 def _end(books: Books, shipment: str) -> str:
     """How its way ended, by the carriers' books."""
-    ends = {parcel.get("status", "delivered") for parcel in books.parcels if parcel["reference"] == shipment}
+    ends = {
+        parcel.get("status", "delivered")
+        for parcel in books.parcels
+        if parcel["reference"].partition("~")[0] == shipment and not parcel["voided"]
+    }
     return next((end for end in ("lost", "returned") if end in ends), "delivered")
 
 

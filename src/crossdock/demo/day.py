@@ -4,8 +4,6 @@ import asyncio
 import json
 import random
 import socket
-import subprocess
-import sys
 from collections import Counter
 from collections.abc import Awaitable, Callable
 from dataclasses import asdict, dataclass, field
@@ -17,11 +15,10 @@ from typing import Any
 import aiohttp
 
 from crossdock.client import Client, Refused, Unreachable
-from crossdock.demo import goods_books, landscape, trade
-from crossdock.demo.books import Findings, compare, read_books
+from crossdock.demo import goods_books, landscape, packing, trade
+from crossdock.demo.books import Findings, compare, from_two_sites, labelled_again, read_books
+from crossdock.demo.stage import Stage, phases_of, say
 from crossdock.demo.twins import Twins
-from crossdock.errors import Misconfigured
-from crossdock.model.registry import TYPE_PREFIX
 from crossdock.runtime.hub import Hub, load_hub
 
 DRAIN_SECONDS = 60.0
@@ -30,7 +27,6 @@ OPERATE_EVERY = 4
 WAVE = 20
 NOT_LEFT = ("packed", "labelled", "cancelled")
 ARRIVED = ("delivered", "returned", "lost")
-LOOK_SECONDS = 0.3
 HELD_BACK_SECONDS = 0.6
 """So long a shop's message is under way whose order somebody else must hear of first."""
 ASK_SECONDS = 10.0
@@ -56,6 +52,8 @@ class Report:
     seconds: float = 0.0
     seed: int = 0
     first_order_seconds: float = 0.0
+    lines_from_two_sites: int = 0
+    labels_made_again: int = 0
 
     @property
     def good(self) -> bool:
@@ -90,51 +88,6 @@ def free_block(length: int) -> int:
             for one in held:
                 one.close()
     raise OSError("no free block of ports")
-
-
-@dataclass
-class Stage:
-    """A hub with its twins, running."""
-
-    hub: Hub
-    twins: Twins
-    client: Client
-    supervisor: subprocess.Popen[bytes] | None = None
-    placed: dict[str, trade.Wish] = field(default_factory=dict)
-    """By order reference."""
-
-    def start_hub(self) -> None:
-        log = self.hub.private / "log"
-        log.mkdir(parents=True, exist_ok=True)
-        with (log / "supervisor.log").open("ab") as output:
-            self.supervisor = subprocess.Popen(
-                [sys.executable, "-m", "crossdock.cli.main", "up", "--hub", str(self.hub.folder)],
-                stdin=subprocess.DEVNULL, stdout=output, stderr=output, start_new_session=True,
-            )  # fmt: skip
-
-    async def until_ready(self) -> None:
-        for _ in range(600):
-            if self.supervisor is not None and self.supervisor.poll() is not None:
-                raise Misconfigured(
-                    "hub", f"it ended at once: see {self.hub.private / 'log' / 'supervisor.log'}"
-                )
-            try:
-                await self.client.get("/health/ready")
-            except (Unreachable, Refused):
-                await asyncio.sleep(0.1)
-            else:
-                return
-        raise TimeoutError(f"the hub did not get ready: see {self.hub.private / 'log'}")
-
-    async def close(self) -> None:
-        await self.client.__aexit__()
-        await self.twins.close()
-        if self.supervisor is not None and self.supervisor.poll() is None:
-            self.supervisor.terminate()
-            try:
-                await asyncio.to_thread(self.supervisor.wait, 30)
-            except subprocess.TimeoutExpired:
-                self.supervisor.kill()
 
 
 def prepare(
@@ -207,32 +160,6 @@ async def _until_stock(stage: Stage) -> None:
     raise TimeoutError("the opening stock did not arrive")
 
 
-async def until(look: Callable[[], Awaitable[Any]]) -> Any:
-    """What `look` finds, as soon as it finds anything; a system that is away is asked again."""
-    while True:
-        try:
-            if found := await look():
-                return found
-        except Refused as error:
-            if error.status < 500 and error.status != 429:
-                raise
-        except (aiohttp.ClientError, TimeoutError, OSError, Unreachable):
-            pass
-        await asyncio.sleep(LOOK_SECONDS)
-
-
-async def say(stage: Stage, source: str, thread: str, type_: str, data: dict[str, Any], number: str) -> None:
-    """An event of a system that has no twin, told over the API until it is taken."""
-    event = {
-        "specversion": "1.0", "id": number, "source": source, "type": TYPE_PREFIX + type_, "subject": thread, "data": data,
-    }  # fmt: skip
-
-    async def said() -> Any:
-        return await stage.client.post("/v1/events", event)
-
-    await until(said)
-
-
 async def place(stage: Stage, wish: trade.Wish) -> str:
     """One order into the shop, and what happens to it there; returns its reference."""
     spec = wish.spec if wish.suspected_for is None else wish.spec | {"hold_seconds": HELD_BACK_SECONDS}
@@ -247,6 +174,8 @@ async def place(stage: Stage, wish: trade.Wish) -> str:
         await stage.twins.send_surely("POST", wish.shop, f"{order}/edit", dict(wish.change))
     if wish.suspected_for is not None:
         await _suspect(stage, f"order/{reference}", wish.suspected_for)
+    if wish.label_torn:
+        await packing.tear(stage, reference)
     return reference
 
 
@@ -352,19 +281,6 @@ async def _moving(stage: Stage) -> int:
     ])  # fmt: skip
 
 
-async def phases_of(stage: Stage) -> dict[str, str]:
-    """Every order's phase, by reference, as the hub says."""
-    phases: dict[str, str] = {}
-    after = ""
-    while True:
-        found = await stage.client.get("/v1/threads", kind="order", after=after, limit="500")
-        for row in found["threads"]:
-            phases[row["thread_key"].partition("/")[2]] = row["phase"]
-        if len(found["threads"]) < 500:
-            return phases
-        after = found["threads"][-1]["thread_key"]
-
-
 async def report(stage: Stage, began: float, seed: int) -> tuple[Report, Findings]:
     """Compare the books, and count where the hub says its orders stand."""
     refused = sorted(r for r, wish in stage.placed.items() if wish.credit == "blocked")
@@ -379,6 +295,6 @@ async def report(stage: Stage, began: float, seed: int) -> tuple[Report, Finding
     made = Report(
         orders=len(stage.placed), open=sum(counts.values()), refused_for_good=[r for r in refused if phases.get(r) == "held"],
         differences=differences, duplicated_effects=len(findings.doubled), lost_events=len(findings.lost),
-        order_violations=len(findings.violations), seconds=round(monotonic() - began, 1), seed=seed, **ended,
+        order_violations=len(findings.violations), lines_from_two_sites=from_two_sites(books), labels_made_again=labelled_again(books), seconds=round(monotonic() - began, 1), seed=seed, **ended,
     )  # fmt: skip
     return made, findings

@@ -7,7 +7,7 @@ import asyncio
 from typing import Any
 
 from crossdock.demo import trade
-from crossdock.demo.day import Stage, phases_of, say, until
+from crossdock.demo.stage import Stage, phases_of, say, until
 
 WAIT_SECONDS = 120.0
 LISTED_AFTER_SECONDS = 15.0

@@ -12,7 +12,8 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from crossdock.client import read_status
 from crossdock.demo import goods, landscape, trade
 from crossdock.demo.books import Findings
-from crossdock.demo.day import Report, Stage, drain, open_stage, phases_of, place_all, prepare, report
+from crossdock.demo.day import Report, drain, open_stage, place_all, prepare, report
+from crossdock.demo.stage import Stage, phases_of
 from crossdock.errors import Conflict
 from crossdock.runtime.hub import load_hub
 
@@ -110,6 +111,9 @@ def _show(screen: Console, made: Report, findings: Findings) -> None:
         f"\n{made.orders} orders: {made.completed} delivered and invoiced, {made.cancelled} cancelled,"
         f" {made.rejected} rejected, {made.open} open. Seed {made.seed}, {made.seconds} s;"
         f" first order invoiced after {made.first_order_seconds} s."
+    )
+    screen.print(
+        f"Served from two sites: {made.lines_from_two_sites}. Labels made again: {made.labels_made_again}."
     )
     for reference in made.refused_for_good:
         screen.print(f"  open, as injected: {reference}, credit refused for good")

@@ -16,12 +16,16 @@ NEW_PRODUCT: dict[str, Any] = {
     "available": "100000",
     "descriptions": {"EN": NEW_TITLE},
 }
+SPLIT_ITEM, SPLIT_TITLE, SPLIT_PRICE = "STL-1", "Stool", "7.50"
+EACH_SITE_HAS, SPLIT_QUANTITY = 60, 70
+"""Neither of a company's two sites has so many."""
 SECOND_SHOP = "woo-us"
 MARKET = "amazon-eu"
 MARKET_PLANS = {"getOrders": [20, 20], "getOrderItems": [50, 50]}
 """Of a seller who was granted more: a day of trade here is a minute."""
 CURRENCY = "EUR"
 OPENING_STOCK = 100_000
+SPECIAL_FROM = 5
 CANCEL_LATE = 2.5
 """An order takes so much longer with two companies that cancellations come this much later."""
 _CATALOGUE = {
@@ -56,31 +60,39 @@ class Wish:
     """To what: other quantities by item, more lines, another address, as the shop's twin takes it."""
     suspected_for: float | None = None
     """Seconds for which the fraud desk keeps it from the warehouse."""
+    label_torn: bool = False
+    """Its parcel waits for a late truck, and its label is made anew meanwhile."""
 
 
 def materials() -> dict[str, dict[str, str]]:
     """For the ERP twin."""
+    prices = {sku: price for sku, (_, price) in _CATALOGUE.items()} | {SPLIT_ITEM: SPLIT_PRICE}
     return {
         sku: {"price": price, "currency": CURRENCY, "unit": "EA", "available": str(OPENING_STOCK)}
-        for sku, (_, price) in _CATALOGUE.items()
+        for sku, price in prices.items()
     }
 
 
 def plant_stock() -> dict[str, dict[str, dict[str, str]]]:
     """For the ERP twin: what lies at every plant of both companies."""
     shelf = {sku: {"unrestricted": str(OPENING_STOCK)} for sku in _CATALOGUE}
+    shelf[SPLIT_ITEM] = {"unrestricted": str(EACH_SITE_HAS)}
     return dict.fromkeys(("1010", "1020", "2010"), shelf)
 
 
 def products() -> dict[str, dict[str, str]]:
     """For the shop twin."""
     known = {sku: {"title": title, "price": price} for sku, (title, price) in _CATALOGUE.items()}
-    return known | {NEW_ITEM: {"title": NEW_TITLE, "price": NEW_PRODUCT["price"]}}
+    return known | {
+        NEW_ITEM: {"title": NEW_TITLE, "price": NEW_PRODUCT["price"]},
+        SPLIT_ITEM: {"title": SPLIT_TITLE, "price": SPLIT_PRICE},
+    }
 
 
 def stock() -> dict[str, dict[str, str]]:
-    """For the warehouse twin."""
-    return {sku: {"quantity": str(OPENING_STOCK), "lot": ""} for sku in (*_CATALOGUE, NEW_ITEM)}
+    """For the warehouse twin of either site."""
+    shelf = dict.fromkeys((*_CATALOGUE, NEW_ITEM), OPENING_STOCK) | {SPLIT_ITEM: EACH_SITE_HAS}
+    return {sku: {"quantity": str(quantity), "lot": ""} for sku, quantity in shelf.items()}
 
 
 def wishes(count: int, seed: int) -> list[Wish]:
@@ -90,9 +102,17 @@ def wishes(count: int, seed: int) -> list[Wish]:
 
 
 def group_wishes(count: int, seed: int) -> list[Wish]:
-    """As `wishes`, over two shops and a marketplace, and with more that customers do and shops leave out."""
+    """As `wishes`, over two shops and a marketplace, and with more that customers do and shops leave out.
+
+    One order's only line is served from two sites, and one order's label is torn.
+    """
     rng = random.Random(seed + 7)
-    return [_of_group(rng, wish, ordinary=number == 0) for number, wish in enumerate(wishes(count, seed))]
+    made = [_of_group(rng, wish, ordinary=number == 0) for number, wish in enumerate(wishes(count, seed))]
+    if count >= SPECIAL_FROM:
+        line = {"sku": SPLIT_ITEM, "quantity": SPLIT_QUANTITY, "price": SPLIT_PRICE, "title": SPLIT_TITLE}
+        made[count // 5] = Wish(_wish(rng, ordinary=True).spec | {"lines": [line]})
+        made[count // 3] = replace(_wish(rng, ordinary=True), label_torn=True)
+    return made
 
 
 def _of_group(rng: random.Random, wish: Wish, *, ordinary: bool) -> Wish:

@@ -124,6 +124,8 @@ class CreateLabel(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
     service: str
     packages: tuple[Package, ...]
     destination: Place = Place()
+    again: int = 0
+    """How many labels of the shipment were asked for before: carriers must not take one for another."""
 
 
 class VoidLabel(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):

@@ -29,7 +29,7 @@ def carry(state: State, policy: Policy) -> tuple[State, list[Intent]]:
         kind = "load.tender"
     else:
         payload = requests.CreateLabel(
-            state.shipment, state.location, route.service, state.packages, state.destination
+            state.shipment, state.location, route.service, state.packages, state.destination, state.labels - 1
         )
         kind = "label.create"
     do = Do(

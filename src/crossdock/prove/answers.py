@@ -12,7 +12,8 @@ from typing import Final
 from crossdock.connect.discovery import installed
 from crossdock.demo import goods, trade
 from crossdock.demo.books import Findings
-from crossdock.demo.day import Progress, Stage, drain, open_stage, place_all, prepare, report
+from crossdock.demo.day import Progress, drain, open_stage, place_all, prepare, report
+from crossdock.demo.stage import Stage
 from crossdock.prove import mail
 from crossdock.store.pool import connect
 

@@ -20,7 +20,8 @@ from crossdock.bench.lifecycle import _event
 from crossdock.client import Refused, Unreachable
 from crossdock.demo import goods, trade
 from crossdock.demo.books import Findings
-from crossdock.demo.day import Stage, drain, open_stage, place_all, prepare, report
+from crossdock.demo.day import drain, open_stage, place_all, prepare, report
+from crossdock.demo.stage import Stage
 from crossdock.model.quantity import Quantity
 from crossdock.model.stock import StockAdjusted, StockPlace
 from crossdock.model.thread import stock_thread

@@ -1,6 +1,6 @@
 """Mail in proofs: SMTP cannot be asked, so a mail whose answer was lost is a case, and not sent again."""
 
-from crossdock.demo.day import Stage
+from crossdock.demo.stage import Stage
 from crossdock.store.pool import connect
 
 _BEHIND = """

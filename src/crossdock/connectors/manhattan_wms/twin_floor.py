@@ -96,7 +96,7 @@ class Floor:
         self.books.put("shipment", shipment["number"], shipment)
         if first:
             self.books.journal("label.attach", reference, shipment["number"])
-            late = self.twin.quirks.hits("late_truck")
+            late = self.twin.quirks.hits("late_truck", of=f"{self.twin.setup.system}/{shipment['number']}")
             self._advance(shipment, "labelled", next_step="load", paces=TRUCK_PACES if late else 1)
 
     def count(

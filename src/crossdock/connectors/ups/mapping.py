@@ -56,14 +56,14 @@ def _from_label(payload: CreateLabel, ship_to: Party, account: Account) -> dict[
         },
         # A service nobody mapped goes out as it is: UPS refuses it by name, which beats a silent downgrade.
         "Service": {"Code": settings.get(f"service_{payload.service}", payload.service)},
-        "ReferenceNumber": [{"Value": payload.shipment}],
+        "ReferenceNumber": [{"Value": _reference(payload)}],
         "Package": [_from_package(package, index) for index, package in enumerate(payload.packages)],
     }
     return {
         "ShipmentRequest": {
             "Request": {
                 "RequestOption": "nonvalidate",
-                "TransactionReference": {"CustomerContext": payload.shipment},
+                "TransactionReference": {"CustomerContext": _reference(payload)},
             },
             "Shipment": shipment,
             "LabelSpecification": {
@@ -72,6 +72,11 @@ def _from_label(payload: CreateLabel, ship_to: Party, account: Account) -> dict[
             },
         }
     }
+
+
+def _reference(payload: CreateLabel) -> str:
+    """Of this label: another of the same shipment is not it, and is not found in its place."""
+    return f"{payload.shipment}~{payload.again}" if payload.again else payload.shipment
 
 
 def _from_shipper(settings: Any, number: str) -> dict[str, Any]:

@@ -61,10 +61,12 @@ def inbound(body: bytes, **headers: str) -> Inbound:
     return Inbound(channel="track-alert", headers=headers, body=body, received_at=datetime.now(UTC))
 
 
-def label(*ssccs: str, shipment: str = "S-1", to: Party = ADA, service: str = "standard") -> bytes:
+def label(
+    *ssccs: str, shipment: str = "S-1", to: Party = ADA, service: str = "standard", again: int = 0
+) -> bytes:
     line = LineShipped("shopify-eu/1042", "10", "WID-1", Quantity(Decimal(1)))
     packages = tuple(Package(sscc, Quantity(Decimal("1.2"), "KGM"), (line,)) for sscc in ssccs or ("A",))
-    payload = CreateLabel(shipment, "SITE1", service, packages)
+    payload = CreateLabel(shipment, "SITE1", service, packages, again=again)
     return CONNECTOR.render("label.create", payload, People(ship_to=to), account())
 
 
@@ -219,6 +221,18 @@ async def test_looking_up_is_not_fooled(ups: Bench) -> None:
     assert await ups.look_up(label("A", "C")) == Absent()
     await ups.send("label.void", void(made.document))
     assert await ups.look_up(label("A", "B")) == Absent()
+
+
+async def test_a_label_made_again_is_not_taken_for_the_one_before(ups: Bench) -> None:
+    """The same boxes, another label: it is found once it is made, and so is the old one, each by its own reference."""
+    old = await ups.send("label.create", label())
+    assert await ups.look_up(label(again=1)) == Absent()
+
+    new = await ups.send("label.create", label(again=1))
+
+    found = [await ups.look_up(label(again=n)) for n in (0, 1)]
+    assert [x.document for x in found if isinstance(x, Done)] == [old.document, new.document]
+    assert old.document != new.document
 
 
 async def test_a_new_label_is_not_found_at_once(tmp_path: Path) -> None:

@@ -1,6 +1,6 @@
 """The simulated UPS: tokens, labels, voids, rates, search, subscriptions. Scans are in `twin_parcels`.
 
-GET /_twin/parcels  [{"tracking", "reference", "status", "voided"}]
+GET /_twin/parcels  [{"tracking", "reference", "status", "voided", "subscribed"}]
 """
 
 import asyncio
@@ -263,7 +263,7 @@ class Api:
         return {"inquiryNumber": number, "package": packages}
 
     async def show_parcels(self, _: web.Request) -> web.Response:
-        names = ("tracking", "reference", "status", "voided")
+        names = ("tracking", "reference", "status", "voided", "subscribed")
         return web.json_response(
             [{name: parcel[name] for name in names} for _, parcel in self.books.all("parcel")]
         )

@@ -14,7 +14,7 @@ from crossdock.connectors.ups.scans import read_scans, utc_offset
 
 STEPS_PER_TICK_MAX = 200
 HAND_OVER_PACES = 3
-LATE_PICKUP_PACES = 40
+LATE_TRUCK_PACES = 60
 LATE_SECONDS_MAX = 3.0
 EARLIER_LIFE_DAYS = 400
 WAY = (
@@ -109,8 +109,9 @@ class Parcels:
             self.books.put("parcel", parcel["tracking"], {**parcel, "subscribed": True})
             self.books.put("followed", parcel["shipment"], True)
             at_once = self.twin.setup.settings.get("start_scans") == "on_subscription"
-            late = LATE_PICKUP_PACES if self.twin.quirks.hits("late_pickup") else HAND_OVER_PACES
-            waits = 0 if at_once or self.twin.quirks.hits("early_scan") else late
+            late = self.twin.quirks.hits("late_truck", of=parcel["reference"].partition("~")[0])
+            early = at_once or (not late and self.twin.quirks.hits("early_scan"))
+            waits = LATE_TRUCK_PACES if late else 0 if early else HAND_OVER_PACES
             self._later(parcel["tracking"], waits * self.twin.setup.pace_seconds)
         return sorted(followed)
 
