@@ -191,7 +191,8 @@ async def test_a_label_is_made_followed_and_delivered(ups: Bench) -> None:
     ]  # fmt: skip
     assert ups.journal("tracking.subscribe") == [("S-1", numbers[0])]
     assert await ups.parcels() == [
-        {"tracking": number, "reference": "S-1", "status": "delivered", "voided": False} for number in numbers
+        {"tracking": number, "reference": "S-1", "status": "delivered", "voided": False, "subscribed": True}
+        for number in numbers
     ]
 
 

@@ -3,6 +3,7 @@
 What is due stands in the books as `due` documents (the key sorts by time): a killed twin simply goes on.
 """
 
+import calendar
 import json
 import random
 import time
@@ -16,7 +17,6 @@ STEPS_PER_TICK_MAX = 200
 HAND_OVER_PACES = 3
 LATE_TRUCK_PACES = 60
 LATE_SECONDS_MAX = 3.0
-EARLIER_LIFE_DAYS = 400
 WAY = (
     ("manifest", "M", "MP", "Shipper created a label", ""),
     ("picked_up", "I", "PU", "Picked up", "Bonn"),
@@ -171,7 +171,7 @@ class Parcels:
         setup, quirks = self.twin.setup, self.twin.quirks
         document = scan
         if quirks.hits("reused_number"):
-            document = {"events": [_of_an_earlier_life(scan), scan]}
+            document = {"events": [*_earlier_life(scan), scan]}
         elif quirks.hits("garbage_scan"):
             garbage = {
                 **scan,
@@ -199,15 +199,29 @@ class Parcels:
         self.books.put("due", f"{_moment(time.time() + seconds)}:{tracking}", tracking)
 
 
-def _of_an_earlier_life(scan: dict[str, Any]) -> dict[str, Any]:
-    """The delivery of the parcel that had this number before."""
-    day = datetime.strptime(scan["localActivityDate"], "%Y%m%d").replace(tzinfo=UTC)
-    earlier = f"{day - timedelta(days=EARLIER_LIFE_DAYS):%Y%m%d}"
+def _earlier_life(scan: dict[str, Any]) -> list[dict[str, Any]]:
+    """Of the parcel that had this number two years ago: its last scans, by local clocks that skip an hour and repeat one.
+
+    Summer time begins and ends on the last Sundays of March and October (Directive 2000/84/EC), at 01:00 UTC.
+    """
+    year = int(scan["localActivityDate"][:4]) - 2
+    nowhere = {name: value for name, value in scan.items() if not name.startswith("gmt")}
+    on_its_way = {"type": "I", "code": "DP", "description": "Departed from facility"}
     delivered = {"type": "D", "code": "FS", "description": "Delivered, signed for"}
-    dates: dict[str, Any] = {
-        name: earlier for name in ("localActivityDate", "gmtActivityDate") if name in scan
-    }
-    return {**scan, **dates, "activityStatus": delivered}
+    return [
+        nowhere
+        | {
+            "localActivityDate": _last_sunday(year, month),
+            "localActivityTime": "023000",
+            "activityStatus": status,
+        }
+        for month, status in ((3, on_its_way), (10, delivered))
+    ]
+
+
+def _last_sunday(year: int, month: int) -> str:
+    day = max(week[calendar.SUNDAY] for week in calendar.monthcalendar(year, month))
+    return f"{year}{month:02}{day:02}"
 
 
 def tracking_number(account: str, service: str, serial: int) -> str:
