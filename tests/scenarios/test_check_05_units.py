@@ -75,3 +75,27 @@ async def test_a_receipt_that_does_not_come_out_even_is_a_case(group: Group) -> 
     assert "comes to 7/12 of the base unit" in (await told())["7 EA"]
     assert "UOM-4 has the units CS, EA" in (await told())["1 BX"]
     assert await balance(group, "UOM-4", NODE) == {"available": 2}
+
+    box = next(x for x in await group.cases(f"stock/{NODE}/UOM-4") if x["title"].startswith("1 BX"))
+    await group.retry(box)  # too early: the unit is not known yet
+
+    async def tried() -> bool:
+        story = await group.story(f"stock/{NODE}/UOM-4")
+        return [x["text"].startswith("1 BX") for x in story["timeline"]].count(True) == 2
+
+    await eventually(tried, what="it was tried and kept again")
+    units = [{"unit": "EA", "numerator": 1, "denominator": 12}, {"unit": "BX", "numerator": 3}]
+    await define(group, "UOM-4", "CS", units=units)
+
+    async def booked() -> bool:  # whoever retries again and again books it once
+        await group.api.post(f"/v1/cases/{box['number']}/retry", {"reason": "the item has boxes now"})
+        return (await balance(group, "UOM-4", NODE))["available"] != 2
+
+    await eventually(booked, what="it is booked")
+    await until_balance(group, "UOM-4", NODE, available=5)
+
+    async def closed() -> bool:
+        return set(await told()) == {"7 EA"}
+
+    await eventually(closed, what="what was booked is no case any more")
+    assert await broken_law(group) == []

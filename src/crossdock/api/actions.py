@@ -16,7 +16,9 @@ from crossdock.model.movement import InboundAccepted
 from crossdock.model.operations import EffectRetryRequested, ThreadResumed
 from crossdock.model.order import CreditReleased, HoldReleased
 from crossdock.model.shipment import FreightApproved
+from crossdock.model.stock import StockBookAgain
 from crossdock.processes.receiving import ACCEPT
+from crossdock.processes.stock import UNBOOKED
 from crossdock.store import access, casework
 from crossdock.views.retryable import EFFECT_KEY_LENGTH, FREIGHT, HOLD
 
@@ -82,6 +84,8 @@ def _retry_of(thread: str, key: str, who: str, reason: str) -> NewEvent | None:
         return NewEvent(thread=thread, data=FreightApproved(key.removeprefix(FREIGHT), who), id=uuid4().hex)
     if key.startswith(ACCEPT):
         return NewEvent(thread=thread, data=InboundAccepted(key.removeprefix(ACCEPT), who), id=uuid4().hex)
+    if key.startswith(UNBOOKED):
+        return NewEvent(thread=thread, data=StockBookAgain(key.removeprefix(UNBOOKED), who), id=uuid4().hex)
     if len(key) == EFFECT_KEY_LENGTH:
         return NewEvent(thread=thread, data=EffectRetryRequested(key, who, reason), id=uuid4().hex)
     return None

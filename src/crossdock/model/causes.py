@@ -149,7 +149,7 @@ CAUSES: Final[dict[str, Cause]] = {
         "warehouse", 8,
     ),
     "unit": Cause(
-        "A unit does not come out even", "Correct the units of the item, or have the move told in one that comes out even.",
+        "A unit does not come out even", "Correct the units of the item (crossdock master import), then retry the case: the move is booked as it was told.",
         "master data", 8,
     ),
     "opening balance": Cause(

@@ -65,6 +65,8 @@ EVENTS: Final[dict[str, type[msgspec.Struct]]] = {
     "credit.posted.v1": returning.CreditPosted,
     "stock.received.v1": stock.StockReceived,
     "stock.opened.v1": stock.StockOpened,
+    "stock.unbooked.v1": stock.StockUnbooked,
+    "stock.bookAgain.v1": stock.StockBookAgain,
     "stock.adjusted.v1": stock.StockAdjusted,
     "stock.reconciled.v1": stock.StockReconciled,
     "stock.held.v1": stock.StockHeld,

@@ -51,6 +51,35 @@ class StockReceived(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
     cost: CostLayer | None = None
 
 
+class StockUnbooked(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
+    """A move that comes to no number of the unit the ledger keeps there. `cause` is the event that told it.
+
+    It is kept as it was told, until the item's units make it come out even.
+    """
+
+    data_class: ClassVar[DataClass] = "commercial"
+
+    cause: str
+    place: StockPlace
+    source: Bucket
+    target: Bucket
+    quantity: Quantity
+    at: datetime
+    claim: str = ""
+    line: str = ""
+    expires_on: date | None = None
+    cost: CostLayer | None = None
+
+
+class StockBookAgain(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
+    """A person settled why it was not booked: what the event `cause` moved is tried again."""
+
+    data_class: ClassVar[DataClass] = "internal"
+
+    cause: str
+    by: str = ""
+
+
 class StockOpened(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
     """What another system kept at a place when the hub's ledger began there. `document` is the file and line that say so.
 

@@ -95,6 +95,8 @@ class Move(msgspec.Struct, frozen=True, gc=False):
     """When it happened, where that is another instant than the event's."""
     cost: CostLayer | None = None
     """Where the source names it."""
+    cause: str = ""
+    """The event that told it, where it could not be booked at that event."""
 
 
 class Publish(msgspec.Struct, frozen=True, gc=False):

@@ -10,7 +10,7 @@ from crossdock.model.envelope import Recorded
 from crossdock.model.movement import MovedLine
 from crossdock.model.quantity import Quantity
 from crossdock.model.serial import Did
-from crossdock.model.stock import Bucket, LotRecalled, StockOpened, StockPlace
+from crossdock.model.stock import Bucket, LotRecalled, StockOpened, StockPlace, StockUnbooked
 from crossdock.model.thread import reference_of
 from crossdock.processes import serial
 from crossdock.processes.authority import not_theirs
@@ -24,6 +24,8 @@ HUB: Final = "crossdock"
 """Settlements are decided here; nobody else may say that one was."""
 OPENING: Final = "opening"
 AVAILABLE: Final[Bucket] = "available"
+UNBOOKED: Final = "unbooked/"
+"""A case is linked so to an event whose move waits here to be booked."""
 QUARANTINE: Final[Bucket] = "quarantine"
 OUTSIDE: Final[Bucket] = "outside"
 ZERO: Final = Decimal(0)
@@ -54,6 +56,8 @@ class State(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
     counts: dict[str, Count] = {}
     """The last count of each lot and owner that the ledger followed."""
     openings: tuple[Opening, ...] = ()
+    unbooked: tuple[StockUnbooked, ...] = ()
+    """What came to no number of the unit that is kept here, as it was told."""
 
 
 def initial(_thread: str) -> State:
@@ -72,6 +76,10 @@ def step(state: State, event: Recorded, policy: Policy) -> Step:
             return _with_serials(moved, event, "found" if event.data.change.value > 0 else "gone")
         case "stock.reconciled.v1":
             return _reconciled(state, event)
+        case "stock.unbooked.v1":
+            return _unbooked(state, event)
+        case "stock.bookAgain.v1":
+            return _book_again(state, event)
         case "stock.held.v1":
             held: Quantity = event.data.quantity
             return _moved(state, event, policy, replace(held, value=-held.value), "quarantine")
@@ -163,6 +171,29 @@ def _opened(state: State, event: Recorded) -> Step:
     return Step(
         replace(state, entries=state.entries + 1), (move, Publish(data.place.item, data.place.location))
     )
+
+
+def _unbooked(state: State, event: Recorded) -> Step:
+    if event.source != HUB:
+        return Step(state, (), "ignored")
+    return Step(replace(state, unbooked=(*state.unbooked, event.data)))
+
+
+def _book_again(state: State, event: Recorded) -> Step:
+    """Once, as it was told and when; whatever still does not come out even is told here anew."""
+    waiting = [x for x in state.unbooked if x.cause == event.data.cause]
+    if not waiting:
+        return Step(state, (), "duplicate")
+    moves = [
+        Move(
+            x.place, x.source, x.target, x.quantity.value, x.quantity.unit, x.claim, x.line, x.expires_on, x.at, x.cost, x.cause,
+        )
+        for x in waiting
+    ]  # fmt: skip
+    left = tuple(x for x in state.unbooked if x.cause != event.data.cause)
+    state = replace(state, entries=state.entries + len(moves), unbooked=left)
+    place = waiting[0].place
+    return Step(state, (*moves, Publish(place.item, place.location)))
 
 
 def _twice(data: StockOpened, before: str, said: str) -> OpenCase:

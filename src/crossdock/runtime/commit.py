@@ -9,7 +9,7 @@ import asyncpg
 
 from crossdock.model.operations import TimerFired
 from crossdock.model.stock import ClaimGranted, ClaimRefused
-from crossdock.model.thread import hash16
+from crossdock.model.thread import hash16, stock_thread
 from crossdock.processes.clocks import TIMER
 from crossdock.processes.demand import taken_apart
 from crossdock.processes.intents import Claim, CloseCase, OpenCase
@@ -157,7 +157,10 @@ async def _stock(connection: asyncpg.Connection, batch: Batch, journal: Journal,
     near = frame.showcase.nodes(out.publish)
     excepted = below_zero(batch.policy.routing)
     balances = await stock.lock_whole(connection, places, near, excepted)
-    wishes, uneven = booked_in(out.wishes, balances, known)
+    wishes, uneven, opened = booked_in(out.wishes, balances, known)
+    for kept in uneven:
+        thread = stock_thread(kept.place.location, kept.place.item)
+        batch.append(thread, kept, cause=kept.cause, place=f"{kept.source}/{kept.target}/{batch.now}")
     settled = stock.settle(wishes, balances, segment, held)
     for wish, served, missing in settled.granted:
         claim = wish.what.claim
@@ -173,7 +176,7 @@ async def _stock(connection: asyncpg.Connection, batch: Batch, journal: Journal,
     if told:
         await _journal(connection, batch, journal.render(told, batch), segment)
     await stock.write(connection, settled, segment)
-    opened = [_short_case(wish, missing) for wish, missing in settled.short] + uneven
+    opened += [_short_case(wish, missing) for wish, missing in settled.short]
     if opened:
         await cases.apply(connection, opened, batch.policy)
 

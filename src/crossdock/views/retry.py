@@ -6,6 +6,7 @@ from uuid import UUID
 
 import msgspec
 
+from crossdock.processes.stock import UNBOOKED
 from crossdock.store.pool import Connection
 from crossdock.views.names import Names
 from crossdock.views.retryable import FREIGHT, HOLD
@@ -55,6 +56,9 @@ def _plan(
     will += [f"release the hold: {hold}" for hold in names_of_holds]
     bills = dict.fromkeys(x["key"].removeprefix(FREIGHT) for x in links if x["key"].startswith(FREIGHT))
     will += [f"accept freight bill {bill} and adjust the accrual to it" for bill in bills]
+    unbooked = sum(1 for link in links if link["key"].startswith(UNBOOKED))
+    if unbooked:
+        will.append(f"book {counted(unbooked, 'move')} in the units that the item has now")
     keys = list(dict.fromkeys(link["thread_key"] for link in links))
     named = tuple((key, titles.get(key, key.rpartition("/")[2])) for key in keys[:THREADS_MAX])
     return Plan(number, tuple(will), named, len(keys) - len(named))

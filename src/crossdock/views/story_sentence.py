@@ -8,6 +8,7 @@ from crossdock.processes.order_state import State as Order
 from crossdock.processes.receiving import ACCEPT
 from crossdock.processes.serial import State as Serial
 from crossdock.processes.shipment import State as Shipment
+from crossdock.processes.stock import UNBOOKED
 from crossdock.views.holds import because
 from crossdock.views.names import Names
 from crossdock.views.retryable import FREIGHT, HOLD
@@ -112,6 +113,8 @@ def _cased(cases: list[Case], trouble: list[Any], names: Names) -> list[Said]:
         then = "Retry the case to accept the bill."
     elif case.key.startswith(ACCEPT):
         then = "Retry the case to accept it as it came."
+    elif case.key.startswith(UNBOOKED):
+        then = "Correct the units of the item, then retry the case: it is booked as it was told."
     elif case.key.startswith(KEY):
         then = "It closes by itself when that comes."
     elif case.key.startswith(HOLD):

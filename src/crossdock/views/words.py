@@ -240,6 +240,10 @@ EVENTS: Final[dict[str, Say]] = {
     "stock.opened.v1": lambda who, d: (
         f"{who} opened the books of {d.place.item} at {d.place.location} with {d.quantity}"
     ),
+    "stock.unbooked.v1": lambda _, d: (
+        f"{d.quantity} of {d.place.item} at {d.place.location} are not booked: no such unit here"
+    ),
+    "stock.bookAgain.v1": lambda who, d: f"{d.by or who} asked to book what did not come out even",
     "stock.adjusted.v1": _adjusted,
     "stock.reconciled.v1": lambda _, d: (
         f"Stock of {d.place.item} follows {d.system}: good {d.good}, held {d.held}{_because(d.reason)}"

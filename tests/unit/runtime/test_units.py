@@ -37,7 +37,7 @@ def wish(quantity: Decimal, unit: str) -> Wish:
 def test_it_is_exact_or_a_case(quantity: Decimal, unit: str) -> None:
     """What is booked, counted back, is what was told; what would not be is not booked, and the case says how much it is."""
     shelf = balance("EA", 5)
-    booked, uneven = booked_in([wish(quantity, unit)], {shelf.key: shelf}, {"WID-1": ITEM})
+    booked, uneven, changes = booked_in([wish(quantity, unit)], {shelf.key: shelf}, {"WID-1": ITEM})
 
     assert len(booked) + len(uneven) == 1
     for one in booked:
@@ -45,7 +45,8 @@ def test_it_is_exact_or_a_case(quantity: Decimal, unit: str) -> None:
         numerator, denominator = RATIOS[unit]
         assert one.what.unit == "EA"
         assert one.what.quantity * denominator == quantity * numerator
-    for _, _, case in uneven:
+    for kept, (_, _, case) in zip(uneven, changes, strict=True):
+        assert (kept.cause, kept.quantity, kept.at) == ("cause", Quantity(quantity, unit), NOW)
         assert isinstance(case, OpenCase)
         assert case.title.startswith(f"{Quantity(quantity, unit)} of WID-1")
 
@@ -53,8 +54,8 @@ def test_it_is_exact_or_a_case(quantity: Decimal, unit: str) -> None:
 def test_an_empty_balance_takes_the_base_unit() -> None:
     """The first receipt comes in cases to a row that was made for pieces of something else; a full row keeps its unit."""
     empty, full = balance("KGM"), balance("CS", 3)
-    first, _ = booked_in([wish(Decimal(2), "CS")], {empty.key: empty}, {"WID-1": ITEM})
-    later, _ = booked_in([wish(Decimal(24), "EA")], {full.key: full}, {"WID-1": ITEM})
+    first, *_ = booked_in([wish(Decimal(2), "CS")], {empty.key: empty}, {"WID-1": ITEM})
+    later, *_ = booked_in([wish(Decimal(24), "EA")], {full.key: full}, {"WID-1": ITEM})
 
     assert (empty.unit, first[0].what) == ("EA", Move(AT, "outside", "available", Decimal(24), "EA"))
     assert (full.unit, later[0].what) == ("CS", Move(AT, "outside", "available", Decimal(2), "CS"))
@@ -63,7 +64,7 @@ def test_an_empty_balance_takes_the_base_unit() -> None:
 def test_what_nobody_defined_is_booked_as_told() -> None:
     """Without master data there is nothing to convert by."""
     shelf = balance("EA", 1)
-    booked, uneven = booked_in([wish(Decimal(2), "CS")], {shelf.key: shelf}, {})
+    booked, *uneven = booked_in([wish(Decimal(2), "CS")], {shelf.key: shelf}, {})
 
-    assert uneven == []
+    assert uneven == [[], []]
     assert booked[0].what == wish(Decimal(2), "CS").what
