@@ -342,7 +342,8 @@ def _sales_order(state: State, event: Recorded, policy: Policy) -> Step:
     state, told = order_ship.tell_erp_lines(state, policy)
     intents: list[Intent] = list(told)
     if state.allocated:
-        intents += order_ship.update_reservation(state, policy)
+        state, updated = order_ship.update_reservation(state, policy)
+        intents += updated
     for part in state.parts:
         if part.shipped_at is not None:
             intents += order_ship.post_goods_issue(state, part, policy)

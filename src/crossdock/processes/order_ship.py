@@ -79,11 +79,13 @@ def allocated(state: State, event: Recorded, policy: Policy) -> Step:
     state = replace(state, allocated=True)
     intents = [*moves, *published(moves)]
     if state.sales_order and not state.cancel:
-        intents += update_reservation(state, policy)
+        state, updated = update_reservation(state, policy)
+        intents += updated
     return Step(state, tuple(intents))
 
 
-def update_reservation(state: State, policy: Policy) -> list[Intent]:
+def update_reservation(state: State, policy: Policy) -> tuple[State, list[Intent]]:
+    """What the warehouse has taken now; an order that was changed and released again has taken something else before."""
     node = node_of(state, policy)
     lines = tuple(
         LineAllocation(x.line, x.item, Quantity(quantity, x.unit), x.location or node, x.lot)
@@ -91,7 +93,9 @@ def update_reservation(state: State, policy: Policy) -> list[Intent]:
         if (quantity := _taken(state, x))
     )
     payload = requests.UpdateReservation(state.reference, state.sales_order, lines)
-    return [Do("reservation.update", erp_of(state, policy), state.reference, payload, state.reference)]
+    nth = state.reservations
+    do = Do("reservation.update", erp_of(state, policy), state.reference, payload, state.reference, nth)
+    return replace(state, reservations=nth + 1), [*older(state, "reservation.update", nth), do]
 
 
 def _taken(state: State, line: Line) -> Decimal:
@@ -241,29 +245,28 @@ def tell_erp_lines(state: State, policy: Policy) -> tuple[State, list[Intent]]:
         priority=3,
     )  # fmt: skip
     return replace(state, erp_lines=says, erp_changes=state.erp_changes + 1), [
-        *older_changes(state, state.erp_changes),
+        *older(state, "sales_order.change", state.erp_changes),
         do,
     ]
 
 
 CHANGES_MAX = 5
-"""Changes of one sales order that may be on their way at once."""
+"""Changes of one sales order, or updates of its reservation, that may be on their way at once."""
 
 
-def older_changes(state: State, newest: int) -> list[Intent]:
-    """A change says all lines: those before it are not wanted any more, unsent or refused."""
-    because = "a newer change of the sales order takes its place"
-    return [
-        Withdraw("sales_order.change", state.reference, n, because)
-        for n in range(max(0, newest - CHANGES_MAX), newest)
-    ]
+def older(state: State, kind: str, newest: int) -> list[Intent]:
+    """Each says all lines: those before it are not wanted any more, unsent or refused."""
+    because = "a newer one takes its place"
+    return [Withdraw(kind, state.reference, n, because) for n in range(max(0, newest - CHANGES_MAX), newest)]
 
 
 def refused(state: State, event: Recorded, _policy: Policy) -> Step:
-    """What was refused may be pointless by now: an older change, or a fulfilment of a cancelled order."""
+    """What was refused may be pointless by now: an older change or update, or a fulfilment of a cancelled order."""
     match event.data.kind:
         case "sales_order.change" if state.erp_changes > 1:
-            return Step(state, tuple(older_changes(state, state.erp_changes - 1)))
+            return Step(state, tuple(older(state, event.data.kind, state.erp_changes - 1)))
+        case "reservation.update" if state.reservations > 1:
+            return Step(state, tuple(older(state, event.data.kind, state.reservations - 1)))
         case "fulfilment.create" if state.cancel in ("refused", "agreed"):
             return Step(state, unsent(state))
         case _:

@@ -127,6 +127,8 @@ class State(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
     sales_order_cancelled: bool = False
     warehouse_order: str = ""
     reservation: str = ""
+    reservations: int = 0
+    """How often the ERP was told what the warehouse took."""
     allocated: bool = False
     cancel: Literal["", "asked", "waiting_for_warehouse", "agreed", "refused"] = ""
     cancel_reason: str = ""
