@@ -188,7 +188,7 @@ def _end(books: Books, shipment: str) -> str:
     ends = {
         parcel.get("status", "delivered")
         for parcel in books.parcels
-        if parcel["reference"].partition("~")[0] == shipment and not parcel["voided"]
+        if parcel["reference"].partition("~")[0] == shipment and not parcel.get("voided")
     }
     return next((end for end in ("lost", "returned") if end in ends), "delivered")
 

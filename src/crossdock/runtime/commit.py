@@ -12,7 +12,7 @@ from crossdock.model.stock import ClaimGranted, ClaimRefused
 from crossdock.model.thread import hash16, stock_thread
 from crossdock.processes.clocks import TIMER
 from crossdock.processes.demand import taken_apart
-from crossdock.processes.intents import Claim, CloseCase, OpenCase
+from crossdock.processes.intents import Claim, CloseCase, Move, OpenCase
 from crossdock.processes.routing import below_zero
 from crossdock.runtime.availability import Showcase
 from crossdock.runtime.batch import Batch, Output
@@ -132,6 +132,7 @@ async def _know_items(connection: asyncpg.Connection, out: Output, items: Items)
             named.update(x.place.item for x in wish.what.lines)
         else:
             named.add(wish.what.place.item)
+    items.forget(x.what.place.item for x in out.wishes if isinstance(x.what, Move) and x.what.cause)
     await items.read(connection, named)
 
 

@@ -18,6 +18,7 @@ from crossdock.errors import Malformed, Misconfigured, Rejected, Unsupported
 from crossdock.model.thread import hash16
 from crossdock.processes.blocked import words
 from crossdock.processes.catalogue import PROCESSES
+from crossdock.processes.demand import in_unit
 from crossdock.processes.intents import Do
 from crossdock.processes.policy import Policy
 from crossdock.runtime.batch import _recorded, load_thread
@@ -27,6 +28,7 @@ from crossdock.runtime.intake import Intake, Kept
 from crossdock.runtime.reading_again import trouble_of, understand
 from crossdock.store import messages, replays
 from crossdock.store.effects import State, effect_id
+from crossdock.store.items import Items
 from crossdock.store.log import EVENT_COLUMNS, Item
 from crossdock.store.pool import Connection
 from crossdock.store.replays import Picked
@@ -52,6 +54,7 @@ class Outlook:
     retry: list[str] = field(default_factory=list)
     """Effects to be tried again."""
     resume: bool = False
+    book_again: bool = False
     take: Item | None = None
     """What a message gives today that stands nowhere yet."""
     settles: tuple[str, ...] | None = None
@@ -82,6 +85,8 @@ class Judge:
                     await self._effects(connection, out, [UUID(picked.ref)])
                 case "thread":
                     await self._thread(connection, out)
+                case "move":
+                    await self._move(connection, out)
         except Unsealable as error:
             out.failed = f"it cannot be opened any more: {error}"
         return out
@@ -95,6 +100,28 @@ class Judge:
             return
         out.resume = True
         out.does.append(f"lets the thread go on, in the order its events came (parked: {row['parked']})")
+
+    async def _move(self, connection: Connection, out: Outlook) -> None:
+        """Whether what was told comes out even in the units that its item has now."""
+        hashed = hash16(out.picked.thread)
+        row = await replays.thread(connection, out.picked.thread)
+        state = load_thread(hashed, out.picked.thread, row).state
+        waiting = [x for x in getattr(state, "unbooked", ()) if x.cause == out.picked.ref]
+        if not waiting:
+            out.leaves.append("it is booked already")
+        items = Items()
+        await items.read(connection, {x.place.item for x in waiting})
+        for kept in waiting:
+            item = items.known[kept.place.item]
+            try:
+                booked = in_unit(item, kept.quantity, item.base_unit, "/quantity")
+            except Rejected as error:
+                out.failed = (
+                    f"{kept.quantity} of {kept.place.item} stay as they are: the quantity {error.reason}"
+                )
+                return
+            out.book_again = True
+            out.does.append(f"books {kept.quantity} of {kept.place.item} as {booked}")
 
     async def _effects(self, connection: Connection, out: Outlook, ids: Sequence[UUID]) -> None:
         """By the journal's own word."""

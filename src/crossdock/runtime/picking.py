@@ -9,6 +9,7 @@ import msgspec
 from crossdock.condition import Condition, compile_condition
 from crossdock.errors import Conflict
 from crossdock.model.thread import kind_of
+from crossdock.processes.stock import UNBOOKED
 from crossdock.runtime.batch import SOURCE
 from crossdock.store import feed, replays
 from crossdock.store.replays import Picked
@@ -60,6 +61,8 @@ async def _of_case(pool: asyncpg.Pool, wanted: Selection, found: dict[tuple[str,
         thread, key = link["thread_key"], link["key"]
         if len(key) == _EFFECT_KEY:
             found["effect", key] = Picked("effect", key, thread)
+        elif key.startswith(UNBOOKED):
+            found["move", key] = Picked("move", key.removeprefix(UNBOOKED), thread)
         elif kind_of(thread) == "message":
             found["message", thread] = Picked("message", thread.partition("/")[2], thread)
         else:

@@ -12,6 +12,7 @@ import structlog
 
 from crossdock.model.envelope import NewEvent
 from crossdock.model.operations import EffectRetryRequested, MessageReadAgain, ThreadResumed
+from crossdock.model.stock import StockBookAgain
 from crossdock.runtime.admission import Admission
 from crossdock.runtime.hub import Hub
 from crossdock.runtime.intake import Intake, Unavailable
@@ -109,6 +110,9 @@ class Replaying:
             said.append(
                 NewEvent(thread=thread, data=ThreadResumed(by, reason), id=f"R{row['id']}/{row['no']}/resume")
             )
+        if out.book_again:
+            booked = StockBookAgain(out.picked.ref, by)
+            said.append(NewEvent(thread=thread, data=booked, id=f"R{row['id']}/{row['no']}/book"))
         if out.settles is not None:
             again = MessageReadAgain(row["id"], by, row["reason"], out.settles)
             said.append(NewEvent(thread=thread, data=again, id=f"R{row['id']}/{out.picked.ref}"))

@@ -66,9 +66,9 @@ def _converted(move: Move, balance: Balance, items: Items) -> Move:
 def _case(kept: StockUnbooked, reason: str) -> cases.Change:
     place = kept.place
     opened = OpenCase(
-        f"unit/{place.item}/{place.location}/{kept.cause}", "value", "unit",
-        f"{kept.quantity} of {place.item} at {place.location} ({kept.source} to {kept.target}) are not booked",
-        f"The quantity {reason}. Correct the units of the item, then retry the case: it is booked as it was told.",
+        f"unit/{place.item}/{place.location}/{kept.quantity.unit}", "value", "unit",
+        f"Moves of {place.item} at {place.location} that were told in {kept.quantity.unit} are not booked",
+        f"The first quantity {reason}. Correct the units of the item, then retry the case: all are booked as they were told.",
         "master data", UNBOOKED + kept.cause,
     )  # fmt: skip
     return _of_place(kept, opened)

@@ -17,34 +17,56 @@ Change = tuple[bytes, str, OpenCase | CloseCase]
 _USUAL = Policy()
 
 
+Closing = tuple[bytes, CloseCase]
+Opening = tuple[bytes, str, OpenCase]
+
+
 def fingerprint_of(text: str) -> bytes:
     return blake2b(text.encode(), digest_size=16).digest()
 
 
 async def apply(connection: Connection, changes: Sequence[Change], policy: Policy = _USUAL) -> None:
-    """Close what is opened anew, open, link, close, in the order of the fingerprints; few per batch, so one statement each."""
+    """Close what is opened anew, open, link, close, in the order of the fingerprints: few causes, each with all it blocks."""
     before, opened, after = _last_words(changes)
     for thread, close in before:
         await _close(connection, thread, close)
-    ordered = sorted(
-        ((fingerprint_of(case.fingerprint), thread, key, case) for thread, key, case in opened),
-        key=lambda x: x[0],
-    )
-    for fingerprint, thread, thread_key, case in ordered:
+    causes: dict[bytes, list[Opening]] = {}
+    for one in opened:
+        causes.setdefault(fingerprint_of(one[2].fingerprint), []).append(one)
+    for fingerprint in sorted(causes):
+        await _open(connection, fingerprint, causes[fingerprint], policy)
+    for thread, close in after:
+        await _close(connection, thread, close)
+
+
+async def _open(
+    connection: Connection, fingerprint: bytes, opened: Sequence[Opening], policy: Policy
+) -> None:
+    """A cause that came again spends no number."""
+    number = await connection.fetchval(
+        "update cases set recurrences = recurrences + $2, snoozed_until = null where fingerprint = $1 and state = 'open'"
+        " returning id",
+        fingerprint, len(opened),
+    )  # fmt: skip
+    if number is None:
+        case = opened[0][2]
         number = await connection.fetchval(
-            "insert into cases as c (fingerprint, class, cause, title, detail, owner, due_at) values ($1, $2, $3, $4, $5, $6, $7)"
-            " on conflict (fingerprint) where state = 'open' do update set recurrences = c.recurrences + 1, snoozed_until = null"
-            " returning id",
+            "insert into cases as c (fingerprint, class, cause, title, detail, owner, due_at)"
+            " values ($1, $2, $3, $4, $5, $6, $7) on conflict (fingerprint) where state = 'open'"
+            " do update set recurrences = c.recurrences + 1, snoozed_until = null returning id",
             fingerprint, case.problem, case.cause, case.title, case.detail, _owner(case, policy),
             await _due(connection, case, policy),
         )  # fmt: skip
-        await connection.execute(
-            "insert into case_link (case_id, thread, thread_key, key) values ($1, $2, $3, $4)"
-            " on conflict (case_id, thread, key) do update set closed_at = null",
-            number, thread, thread_key, case.key,
-        )  # fmt: skip
-    for thread, close in after:
-        await _close(connection, thread, close)
+        if len(opened) > 1:
+            await connection.execute(
+                "update cases set recurrences = recurrences + $2 where id = $1", number, len(opened) - 1
+            )
+    links = {(thread, case.key): key for thread, key, case in opened}
+    await connection.execute(
+        "insert into case_link (case_id, thread, thread_key, key) select $1, * from unnest($2::bytea[], $3::text[], $4::text[])"
+        " on conflict (case_id, thread, key) do update set closed_at = null",
+        number, [thread for thread, _ in links], list(links.values()), [key for _, key in links],
+    )  # fmt: skip
 
 
 def _owner(case: OpenCase, policy: Policy) -> str:
@@ -66,10 +88,6 @@ async def _due(connection: Connection, case: OpenCase, policy: Policy) -> dateti
     ends = due(now["business"], hours, policy.desk, calendar)
     found: datetime = now["real"] + (ends - now["business"]) / now["rate"]
     return found
-
-
-Closing = tuple[bytes, CloseCase]
-Opening = tuple[bytes, str, OpenCase]
 
 
 def _last_words(changes: Sequence[Change]) -> tuple[list[Closing], list[Opening], list[Closing]]:

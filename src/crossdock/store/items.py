@@ -27,6 +27,11 @@ class Items:
         self.known: dict[str, ItemDefined] = {}
         self._read: OrderedDict[str, float] = OrderedDict()
 
+    def forget(self, codes: Iterable[str]) -> None:
+        """The next read is of what stands there then."""
+        for code in codes:
+            self._read.pop(code, None)
+
     def missing(self, codes: Iterable[str]) -> set[str]:
         """Those of them, and of their components, that have to be read first."""
         now = monotonic()

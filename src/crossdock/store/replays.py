@@ -12,7 +12,7 @@ from crossdock.errors import Conflict
 from crossdock.model.thread import hash16
 from crossdock.store.pool import Connection
 
-What = Literal["message", "event", "effect", "thread"]
+What = Literal["message", "event", "effect", "thread", "move"]
 State = Literal["waiting", "done", "skipped", "failed"]
 HISTORY_MAX = 2000
 PAGE_MAX = 1000

@@ -114,7 +114,7 @@ def _cased(cases: list[Case], trouble: list[Any], names: Names) -> list[Said]:
     elif case.key.startswith(ACCEPT):
         then = "Retry the case to accept it as it came."
     elif case.key.startswith(UNBOOKED):
-        then = "Correct the units of the item, then retry the case: it is booked as it was told."
+        then = "Correct the units of the item, then retry the case: all is booked as it was told."
     elif case.key.startswith(KEY):
         then = "It closes by itself when that comes."
     elif case.key.startswith(HOLD):

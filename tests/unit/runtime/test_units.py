@@ -48,7 +48,7 @@ def test_it_is_exact_or_a_case(quantity: Decimal, unit: str) -> None:
     for kept, (_, _, case) in zip(uneven, changes, strict=True):
         assert (kept.cause, kept.quantity, kept.at) == ("cause", Quantity(quantity, unit), NOW)
         assert isinstance(case, OpenCase)
-        assert case.title.startswith(f"{Quantity(quantity, unit)} of WID-1")
+        assert case.title == f"Moves of WID-1 at SITE1 that were told in {unit} are not booked"
 
 
 def test_an_empty_balance_takes_the_base_unit() -> None:

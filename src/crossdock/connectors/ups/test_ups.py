@@ -1,176 +1,42 @@
-"""The client against the twin over HTTP: every effect, every quirk, every look-up."""
+"""The client against the twin over HTTP: every effect and every look-up."""
 
 import asyncio
 import json
-from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
-from datetime import UTC, datetime
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
 import msgspec
 import pytest
-from aiohttp import ClientSession, web
 
 from crossdock.connect.contract import (
     Absent,
-    Account,
-    Call,
     CannotTell,
     Done,
-    Inbound,
     Refused,
     RetryLater,
     Unknown,
 )
 from crossdock.connect.discovery import installed
-from crossdock.connect.transport import Answer, Transport
-from crossdock.connect.twin import Twin, TwinSetup
+from crossdock.connect.transport import Answer
 from crossdock.connectors.ups.client import _trouble
-from crossdock.connectors.ups.connector import CONNECTOR, authenticate
-from crossdock.connectors.ups.scans import read_scans
-from crossdock.connectors.ups.twin import build
+from crossdock.connectors.ups.conftest import (
+    ADA,
+    TRACKING,
+    Bench,
+    account,
+    bench,
+    eventually,
+    label,
+    subscribe,
+    void,
+)
+from crossdock.connectors.ups.connector import CONNECTOR
 from crossdock.connectors.ups.twin_parcels import check_digit
 from crossdock.errors import Misconfigured
 from crossdock.model.money import Money
-from crossdock.model.order import LineShipped
-from crossdock.model.party import Party, People
-from crossdock.model.quantity import Quantity
-from crossdock.model.requests import CreateLabel, SubscribeTracking, VoidLabel
-from crossdock.model.shipment import LabelGenerated, LabelVoided, Package, TrackingSubscribed
-
-SETTINGS = {
-    "account_number": "204W4R", "webhook_url": "https://hub.example/v1/in/ups/track-alert", "shipper_name": "Acme",
-    "shipper_line": "Hafenstr. 1", "shipper_city": "Bonn", "shipper_postal_code": "53111", "shipper_country": "DE",
-    "service_standard": "11", "service_express": "07", "search_lag_seconds": "0",
-}  # fmt: skip
-SECRETS = {"client_id": "hub", "client_secret": "quiet", "webhook_credential": "word-2"}
-ADA = Party(name="Ada Byron", lines=("Road 1",), city="Bonn", postal_code="53111", country="DE")
-QUIRKS = installed()["ups"].manifest.quirks
-TRACKING = "1Z204W4R1100000012"
-
-
-def account(base_url: str = "http://127.0.0.1:9", **secrets: str) -> Account:
-    return Account(
-        name="ups", connector="ups", base_url=base_url, settings=SETTINGS, secrets=SECRETS | secrets
-    )
-
-
-def inbound(body: bytes, **headers: str) -> Inbound:
-    return Inbound(channel="track-alert", headers=headers, body=body, received_at=datetime.now(UTC))
-
-
-def label(
-    *ssccs: str, shipment: str = "S-1", to: Party = ADA, service: str = "standard", again: int = 0
-) -> bytes:
-    line = LineShipped("shopify-eu/1042", "10", "WID-1", Quantity(Decimal(1)))
-    packages = tuple(Package(sscc, Quantity(Decimal("1.2"), "KGM"), (line,)) for sscc in ssccs or ("A",))
-    payload = CreateLabel(shipment, "SITE1", service, packages, again=again)
-    return CONNECTOR.render("label.create", payload, People(ship_to=to), account())
-
-
-def void(number: str) -> bytes:
-    return CONNECTOR.render("label.void", VoidLabel("S-1", number, (number,)), People(), account())
-
-
-def subscribe(*numbers: str) -> bytes:
-    return CONNECTOR.render("tracking.subscribe", SubscribeTracking("S-1", numbers), People(), account())
-
-
-class Bench:
-    """A running twin, a hub that notes what it is sent, and a client."""
-
-    def __init__(self, twin: Twin, base_url: str, heard: list[bytes], transport: Transport) -> None:
-        self.twin = twin
-        self.base_url = base_url
-        self.heard = heard
-        self.transport = transport
-        self.client = CONNECTOR.open(account(base_url), transport)
-
-    def call(self, kind: str, body: bytes, timeout_seconds: float = 5.0) -> Call:
-        effect = "0f1e2d3c-4b5a-4978-8695-a4b3c2d1e0f0"
-        return Call(effect=effect, attempt=1, kind=kind, body=body, timeout_seconds=timeout_seconds)
-
-    async def send(self, kind: str, body: bytes, timeout_seconds: float = 5.0) -> Any:
-        return await self.client.send(self.call(kind, body, timeout_seconds))
-
-    async def look_up(self, body: bytes) -> Any:
-        return await self.client.look_up(self.call("label.create", body))
-
-    def quirk(self, name: str, rate: float = 1.0) -> None:
-        self.twin.quirks.set({name: rate})
-
-    def journal(self, effect: str) -> list[tuple[Any, ...]]:
-        return self.twin.books.rows("select reference, key from journal where effect = ? order by id", effect)
-
-    def milestones(self) -> list[str]:
-        return [event.data.milestone for body in self.heard for event in read_scans(body).events]
-
-    async def parcels(self) -> Any:
-        async with ClientSession() as http, http.get(f"{self.base_url}/_twin/parcels") as answer:
-            return await answer.json()
-
-    async def followed(self) -> str:
-        """Make a label and subscribe it; returns the tracking number."""
-        made = await self.send("label.create", label())
-        outcome = await self.send("tracking.subscribe", subscribe(made.document))
-        assert outcome.receipt == TrackingSubscribed(tracking=(made.document,))
-        return str(made.document)
-
-
-async def eventually(true: Callable[[], bool]) -> None:
-    for _ in range(400):
-        if true():
-            return
-        await asyncio.sleep(0.01)
-    raise AssertionError("it did not come true within 4 seconds")
-
-
-async def serve(app: web.Application) -> tuple[web.AppRunner, str]:
-    runner = web.AppRunner(app, shutdown_timeout=0.1)
-    await runner.setup()
-    await web.TCPSite(runner, "127.0.0.1", 0).start()
-    return runner, f"http://127.0.0.1:{runner.addresses[0][1]}"
-
-
-@asynccontextmanager
-async def bench(books: Path, *, pace_seconds: float = 0.01, **settings: str) -> AsyncIterator[Bench]:
-    heard: list[bytes] = []
-
-    async def listen(request: web.Request) -> web.Response:
-        assert request.path == "/v1/in/ups/track-alert"
-        heard.append(await request.read())
-        headers = {name.lower(): value for name, value in request.headers.items()}
-        authenticate(inbound(heard[-1], **headers), account())
-        return web.Response()
-
-    hub = web.Application()
-    hub.router.add_post("/{path:.*}", listen)
-    hub_runner, hub_url = await serve(hub)
-    setup = TwinSetup(
-        name="ups", system="ups", hub_url=hub_url, books=books, pace_seconds=pace_seconds,
-        settings=SETTINGS | settings, secrets=SECRETS,
-    )  # fmt: skip
-    twin = Twin(setup, QUIRKS)
-    build(twin)
-    runner, base_url = await serve(twin.app)
-    transport = Transport()
-    try:
-        yield Bench(twin, base_url, heard, transport)
-    finally:
-        await transport.close()
-        await runner.cleanup()
-        await hub_runner.cleanup()
-
-
-@pytest.fixture
-async def ups(tmp_path: Path) -> AsyncIterator[Bench]:
-    async with bench(tmp_path / "ups.db") as running:
-        yield running
-
-
-# Client and twin
+from crossdock.model.party import Party
+from crossdock.model.shipment import LabelGenerated, LabelVoided, TrackingSubscribed
 
 
 async def test_a_label_is_made_followed_and_delivered(ups: Bench) -> None:
@@ -405,108 +271,3 @@ def test_answers_become_outcomes(
 
 
 # Quirks
-
-
-async def test_quirk_answer_lost(ups: Bench) -> None:
-    """The label exists though nobody heard so, and the look-up finds it."""
-    ups.quirk("answer_lost")
-    assert isinstance(await ups.send("label.create", label()), Unknown)
-    [(_, number)] = ups.journal("label.create")
-    found = await ups.look_up(label())
-
-    assert found.document == number
-
-
-async def test_quirk_unavailable(ups: Bench) -> None:
-    """A bare 503 leaves open what happened; the look-up settles it."""
-    ups.quirk("unavailable")
-
-    assert isinstance(await ups.send("label.create", label()), Unknown)
-    assert await ups.look_up(label()) == Absent()
-
-
-async def test_quirk_slow(ups: Bench) -> None:
-    """An answer that comes after the time-out counts as none; the look-up finds the label."""
-    ups.quirk("slow")
-
-    assert isinstance(await ups.send("label.create", label(), timeout_seconds=0.2), Unknown)
-    assert isinstance(await ups.look_up(label()), Done)
-
-
-async def test_quirk_throttle_429(ups: Bench) -> None:
-    """With or without Retry-After nothing was done."""
-    ups.quirk("throttle_429")
-    outcomes = [await ups.send("label.create", label()) for _ in range(2)]
-
-    assert [outcome.after_seconds for outcome in outcomes] == [1.0, None]
-    assert all(isinstance(outcome, RetryLater) and outcome.throttled for outcome in outcomes)
-    assert ups.journal("label.create") == []
-
-
-async def test_quirk_token_expired(ups: Bench) -> None:
-    """A token refused before its time is renewed within the same call, and nothing is made twice."""
-    ups.quirk("token_expired")
-    outcomes = [await ups.send("label.create", label()) for _ in range(3)]
-
-    assert all(isinstance(outcome, Done) for outcome in outcomes)
-    assert len(ups.journal("label.create")) == 3
-
-
-async def test_quirk_duplicate_scan(ups: Bench) -> None:
-    """Copies carry the id of the original."""
-    ups.quirk("duplicate_scan")
-    await ups.followed()
-    await eventually(lambda: len(ups.heard) >= 12 and "delivered" in ups.milestones())
-    ids = [read_scans(body).source_id for body in ups.heard]
-
-    assert len(set(ids)) == 6
-
-
-async def test_quirk_late_scan(ups: Bench) -> None:
-    """Scans are held back by different times, and keep the time they were made."""
-    ups.quirk("late_scan")
-    await ups.followed()
-    await eventually(lambda: len(ups.journal("scan")) == 6)
-    rows = ups.twin.books.rows("select due, body from outbox order by id")
-    times = [read_scans(body).events[0].occurred_at for _, body in rows]
-
-    assert [due for due, _ in rows] != sorted(due for due, _ in rows)
-    assert times == sorted(set(times))
-
-
-async def test_quirk_garbage_scan(ups: Bench) -> None:
-    """The bad neighbour moves nothing; every good scan arrives."""
-    ups.quirk("garbage_scan")
-    await ups.followed()
-    await eventually(lambda: "delivered" in ups.milestones())
-
-    assert ups.milestones().count("unknown") == 6
-    assert len(ups.milestones()) == 12
-
-
-async def test_quirk_d_without_delivery(ups: Bench) -> None:
-    """A scan about delivery that is none comes first."""
-    ups.quirk("d_without_delivery")
-    await ups.followed()
-    await eventually(lambda: "delivered" in ups.milestones())
-
-    assert ups.milestones().index("attempt_failed") < ups.milestones().index("delivered")
-
-
-async def test_quirk_silent(ups: Bench) -> None:
-    """Nothing is scanned while it lasts; then the parcel travels on."""
-    ups.quirk("silent")
-    await ups.followed()
-    await asyncio.sleep(1)
-    assert ups.milestones() == []
-
-    ups.quirk("silent", 0.0)
-    await eventually(lambda: "delivered" in ups.milestones())
-
-
-async def test_quirk_early_scan(tmp_path: Path) -> None:
-    """The first scan does not wait for the hand-over."""
-    async with bench(tmp_path / "ups.db", pace_seconds=30) as ups:
-        ups.quirk("early_scan")
-        await ups.followed()
-        await eventually(lambda: ups.milestones() == ["created"])
