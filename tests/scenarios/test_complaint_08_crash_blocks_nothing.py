@@ -30,15 +30,3 @@ async def test_what_was_under_way_in_a_crash_goes_on_and_is_done_once(own_group:
     for reference in references:
         assert await group.booked(reference, "goods_issue.post") == {"WID-1": Decimal(1)}
         assert await group.booked(reference, "invoice.release") == {"WID-1": Decimal(1)}
-
-
-async def test_the_database_and_a_worker_die_together(own_group: Group) -> None:
-    """dbos-transact-py#716: a restart of the database during recovery strands nothing, and blocks nothing behind it."""
-    group = own_group
-    references = [await group.buy(("WID-1", 1)) for _ in range(4)]
-    await kill(group, "worker")
-    await kill(group, "postgres")
-    references += [await group.buy(("WID-1", 1)) for _ in range(2)]
-    for reference in references:
-        await group.until(reference, "completed")
-    assert len(await group.journal("sap-1", "sales_order.create")) == len(references)

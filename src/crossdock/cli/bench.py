@@ -1,6 +1,7 @@
 """`bench`: what this machine reaches, as ratios measured in one run."""
 
 import sys
+from contextlib import aclosing
 from importlib import import_module
 from typing import TYPE_CHECKING, Annotated
 
@@ -39,9 +40,10 @@ def bench(
         for one in NAMES if name == "all" else (name,):
             note(f"bench {one}: within a minute …")
             scale = {"events": events} if events and one == "lanes" else {}
-            async for row in import_module(f"crossdock.bench.{one}").bench(**scale):
-                sys.stdout.write((row.as_json() if as_json else _line(row)) + "\n")
-                sys.stdout.flush()
+            async with aclosing(import_module(f"crossdock.bench.{one}").bench(**scale)) as rows:
+                async for row in rows:  # who reads no further ends the bench with its hub
+                    sys.stdout.write((row.as_json() if as_json else _line(row)) + "\n")
+                    sys.stdout.flush()
 
     run_or_end(measure(), uvloop.run)
 
