@@ -8,6 +8,7 @@ import sys
 import typer
 
 from crossdock.cli import (
+    audit,
     backup,
     bench,
     cases,
@@ -58,6 +59,7 @@ day.register(app)
 cases.register(app)
 effects.register(app)
 holds.register(app)
+audit.register(app)
 backup.register(app)
 token.register(app)
 

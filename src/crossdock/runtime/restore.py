@@ -21,7 +21,7 @@ from crossdock.runtime.resuming import Group, report
 from crossdock.runtime.supervisor import TOKEN_FILE
 from crossdock.runtime.wal_archive import fetch_settings
 from crossdock.settings import load_settings
-from crossdock.store import access, migrate, pause
+from crossdock.store import access, audit, migrate, pause
 from crossdock.store.pool import connect
 
 
@@ -166,7 +166,14 @@ async def _go_on_paused(wish: Wish, backup: Backup, hub: Hub) -> Restored:
         file = wish.target / ".crossdock" / TOKEN_FILE
         with os.fdopen(os.open(file, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w") as out:
             out.write(token + "\n")
-        await access.note_action(connection, "restore", "pause", "deliveries", "restored from a backup")
+        await access.note_action(
+            connection,
+            "restore",
+            audit.RESTORED,
+            "deliveries",
+            "paused after a backup was restored",
+            up_to=up_to.isoformat(),
+        )
         return Restored(backup=backup, up_to=up_to, unfinished=await report(connection, hub))
     finally:
         await connection.close()
