@@ -94,12 +94,13 @@ class Context:
                 continue
 
     async def watch_rules(self) -> None:
-        """Correction rules that somebody promoted or withdrew elsewhere."""
+        """Correction rules that somebody promoted or withdrew elsewhere, and people who were erased."""
         while True:
             await asyncio.sleep(RULES_SECONDS)
             try:
                 async with self.reader.acquire() as connection:
                     await self.intake.rules.refresh(connection)
+                    await self.intake.hear_erasures(connection)
             except (*LOST, asyncpg.PostgresError):
                 continue
 

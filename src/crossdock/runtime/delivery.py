@@ -404,6 +404,8 @@ class Delivery:
                     stands = await pause.standing(connection)
                     await self._holding.read(connection)
                     await intake.refresh(connection)
+                    await intake.hear_erasures(connection)
+                    await shared.keyring.hear(connection)
             except (*LOST, asyncpg.QueryCanceledError, asyncpg.LockNotAvailableError):
                 await asyncio.sleep(0.2)
                 continue
