@@ -6,7 +6,7 @@ destroying a key changes nothing of it.
 
 from datetime import UTC, datetime
 from hashlib import sha256
-from typing import Final
+from typing import Final, TypeVar
 
 import msgspec
 from cryptography.exceptions import InvalidSignature
@@ -76,8 +76,18 @@ class Checkpoint(msgspec.Struct, frozen=True, kw_only=True):
     previous: str
 
 
+class Erased(msgspec.Struct, frozen=True, kw_only=True):
+    """What a restore needs to erase again: data subjects (hexadecimal handles) and messages whose keys were destroyed `at`."""
+
+    hub: str
+    erasure: int
+    at: datetime
+    subjects: list[str]
+    messages: list[str]
+
+
 class Signed(msgspec.Struct, frozen=True, kw_only=True):
-    """A checkpoint as it leaves the machine: one line of JSON."""
+    """Something signed as it leaves the machine: one line of JSON."""
 
     body: str
     signature: str
@@ -97,16 +107,19 @@ def public_key(hub: HubKey) -> str:
     return signing_key(hub).public_key().public_bytes(Encoding.Raw, PublicFormat.Raw).hex()
 
 
-def sign(hub: HubKey, checkpoint: Checkpoint) -> Signed:
-    body = msgspec.json.encode(checkpoint).decode()
+def sign(hub: HubKey, what: msgspec.Struct) -> Signed:
+    body = msgspec.json.encode(what).decode()
     return Signed(body=body, signature=signing_key(hub).sign(body.encode()).hex(), key=public_key(hub))
 
 
-def opened(signed: Signed, key: str) -> Checkpoint:
-    """The checkpoint, once its signature by this public key (hexadecimal) holds. Raises `BadSignature`."""
+S = TypeVar("S", bound=msgspec.Struct)
+
+
+def opened(signed: Signed, key: str, shape: type[S]) -> S:
+    """What was signed, once its signature by this public key (hexadecimal) holds. Raises `BadSignature`."""
     try:
         public = Ed25519PublicKey.from_public_bytes(bytes.fromhex(key))
         public.verify(bytes.fromhex(signed.signature), signed.body.encode())
-        return msgspec.json.decode(signed.body, type=Checkpoint)
+        return msgspec.json.decode(signed.body, type=shape)
     except (InvalidSignature, ValueError, msgspec.DecodeError):
         raise BadSignature(f"signed by another key than {key[:16]}…, or changed since") from None

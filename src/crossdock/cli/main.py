@@ -19,6 +19,7 @@ from crossdock.cli import (
     demo,
     doctor,
     effects,
+    erasure,
     find,
     holds,
     hub,
@@ -58,6 +59,7 @@ reconcile.register(app)
 day.register(app)
 cases.register(app)
 effects.register(app)
+erasure.register(app)
 holds.register(app)
 audit.register(app)
 backup.register(app)

@@ -12,11 +12,11 @@ from typing import Final
 
 import msgspec
 
-from crossdock.access.audit import Signed, public_key
+from crossdock.access.audit import Signed, public_key, sign
 from crossdock.connect.transport import NoAnswer, NotSent, Transport
 from crossdock.errors import Misconfigured
 from crossdock.runtime.hub import Hub
-from crossdock.store import audit
+from crossdock.store import audit, erasure
 from crossdock.store.pool import Connection
 
 FOLDER: Final = "audit"
@@ -53,6 +53,14 @@ async def ship(connection: Connection, hub: Hub, transport: Transport) -> None:
         await audit.note_sent(connection, row["no"], trouble)
         if trouble:
             return
+
+
+async def list_erased(connection: Connection, hub: Hub, transport: Transport) -> None:
+    """Who was erased, for a restore of an older backup to erase again; signed like a checkpoint."""
+    for erased in await erasure.unsent(connection):
+        if await tell(hub, transport, ERASURES, msgspec.json.encode(sign(hub.key, erased))):
+            return
+        await erasure.note_sent(connection, erased.erasure)
 
 
 async def tell(hub: Hub, transport: Transport, file: str, line: bytes) -> str:

@@ -68,6 +68,7 @@ class Sealer:
     async def _checkpoint(self, connection: Connection) -> None:
         if await make_checkpoint(connection, self._hub):
             await checkpoints.ship(connection, self._hub, self._transport)
+        await checkpoints.list_erased(connection, self._hub, self._transport)
 
 
 async def seal_next(connection: Connection) -> Link | None:

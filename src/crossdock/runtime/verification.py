@@ -231,7 +231,7 @@ def _judge(
 ) -> Checkpoint | None:  # fmt: skip
     """One checkpoint against the chain that is there."""
     try:
-        found = opened(signed, public_key(hub.key))
+        found = opened(signed, public_key(hub.key), Checkpoint)
     except BadSignature as error:
         report.add("signature", 0, f"{name}: {error}")
         return None

@@ -31,6 +31,10 @@ _ATTEMPT: Final = _DIGEST.format(
     "a.segment, a.effect, a.no, a.purpose, a.started_at, a.deadline_at, a.ended_at, a.outcome, a.reason, a.answer, a.xid"
 )
 _ACTION: Final = _DIGEST.format("o.id, o.at, o.who, o.action, o.target, o.reason, o.detail, o.xid")
+DIGESTS: Final[Mapping[str, tuple[str, str]]] = {
+    "event": ("e", _EVENT), "message": ("m", _MESSAGE), "attempt": ("a", _ATTEMPT), "operator_action": ("o", _ACTION),
+}  # fmt: skip
+"""Table → (the name its rows must go by, the digest of one)."""
 _IN_RANGE: Final = f"""
 generate_series(0, {PARTITIONS - 1}) as n (p) cross join lateral (
     select * from event where event.p = n.p::smallint and generation = $1 and xid > $2 and xid <= $3 and segment >= $4

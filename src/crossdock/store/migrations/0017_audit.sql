@@ -54,7 +54,7 @@ create table erasure (
     id bigint generated always as identity primary key,
     state text not null check (state in ('proposed', 'waiting', 'done', 'rejected')),
     subjects bytea[] not null,
-    -- What it was asked by, without naming the person: an order's thread, or 'email'.
+    -- What it was asked by, without naming the person: an order's thread, or `e-mail`.
     asked_for text not null,
     reason text not null,
     when_done boolean not null,
@@ -62,13 +62,15 @@ create table erasure (
     proposed_key text not null,
     proposed_at timestamptz not null default clock_timestamp(),
     decided_by text,
-    decided_key text,
     decided_at timestamptz,
     decided_because text,
     done_at timestamptz,
-    threads integer not null default 0,
+    threads text[] not null default '{}',
     messages uuid[] not null default '{}',
     kept uuid[] not null default '{}',
-    redacted integer not null default 0
+    redacted integer not null default 0,
+    -- When its threads heard of it, and when the list that a restore needs had it.
+    told_at timestamptz,
+    sent_at timestamptz
 );
-create index erasure_open on erasure (id) where state in ('proposed', 'waiting');
+create index erasure_open on erasure (id) where state in ('proposed', 'waiting') or (state = 'done' and (told_at is null or sent_at is null));
