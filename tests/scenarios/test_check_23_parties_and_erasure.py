@@ -1,10 +1,12 @@
 """DOMAIN check 23: places by GLN and by ship-to code, drop-ship, data minimisation, and erasure that keeps the audit chain."""
 
+import asyncio
 import json
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 from typing import Any, Final
 from urllib.parse import quote
+from uuid import uuid4
 
 import aiohttp
 import asyncpg
@@ -12,8 +14,11 @@ import pytest
 import yaml
 
 from crossdock.demo.twins import Twins
+from crossdock.store.codes import READ_EVERY_SECONDS
 from e2e.running import Answer, Api, RunningHub, eventually, rows
+from scenarios.callers import define
 from scenarios.conftest import trading
+from scenarios.goods import make_known
 from scenarios.group import Group
 from scenarios.test_check_27_corrections import colleague
 
@@ -159,6 +164,80 @@ async def revealed(group: Group, thread: str) -> dict[str, Any]:
     return dict(document)
 
 
+async def test_a_gln_and_a_partners_code_are_one_place(group: Group) -> None:
+    """Goods told of by either lie in one place; a mistyped number is not bound, and a case says why."""
+    gln, theirs, item = "4012345000122", "SHIPTO-0815", "GLN-1"
+    place = {
+        "location": "STORE-9",
+        "description": "Store",
+        "gln": gln,
+        "codes": [{"system": "wms-2", "code": theirs}],
+    }
+    await group.say(
+        "sap-1", "location", "location.defined.v1", place | {"gln": "4012345000123"}, "store-9-wrong"
+    )
+    case = await group.until_case("location/STORE-9", "master data")
+    assert "4012345000123 is no Global Location Number" in case["title"]
+    assert (await group.api.get("/v1/master/location/STORE-9"))["record"] is None
+
+    await group.say("sap-1", "location", "location.defined.v1", place, "store-9")
+
+    async def closed() -> bool:
+        return await group.cases("location/STORE-9") == []
+
+    await eventually(closed, what="the right number closes the case")
+    by_gln = await group.api.get(f"/v1/master/location/{gln}")
+    by_code = await group.api.get(f"/v1/master/location/{theirs}", system="wms-2")
+    assert by_gln["code"] == by_code["code"] == "STORE-9"
+    await define(group, item)
+
+    async def one_place() -> bool:
+        for number, (source, called) in enumerate((("wms-1", gln), ("wms-2", theirs))):
+            event = {
+                "specversion": "1.0", "id": f"gln-{number}-{uuid4().hex}", "source": source, "subject": f"stock/STORE-9/{item}",
+                "type": "crossdock.logistics.stock.received.v1",
+                "data": {"place": {"item": item, "location": called}, "quantity": {"value": "1", "unit": "EA"}},
+            }  # fmt: skip
+            assert (await group.api.post("/v1/events", event)).status == 202
+        await asyncio.sleep(1)
+        found = await rows(
+            group.api.hub, "select location, available from stock_balance where item = $1", item
+        )
+        return {x["location"] for x in found} == {"STORE-9"} and found[0]["available"] >= 2
+
+    await asyncio.sleep(READ_EVERY_SECONDS + 1)  # by then every process knows the codes
+    await eventually(one_place, what="both are the same place")
+
+
+async def test_a_supplier_is_told_the_address_and_no_more(group: Group) -> None:
+    """Not what it cost, not how to reach the customer; who writes the mails is told name and address for them."""
+    await make_known(group, "DROP-23")
+    await group.twin(WOO, "/products", {"DROP-23": {}}, "PUT")
+    person = {
+        "first_name": "Otto",
+        "last_name": "Quittenbaum",
+        "email": "otto.q@example.net",
+        "phone": "+4934155502",
+    }
+    reference = await group.buy(("DROP-23", 1), shop=WOO, customer=person)
+
+    async def told() -> dict[str, Any] | None:
+        found = [
+            x["data"]
+            for x in await group.twin(SUPPLIER, "/notifications")
+            if x["type"] == "warehouse_order.release"
+        ]
+        return next((x for x in found if x["reference"] == reference), None)
+
+    release = await eventually(told, what="the supplier has it")
+    assert release["ship_to"]["name"] == "Otto Quittenbaum"
+    assert {"lines", "city", "country"} <= set(release["ship_to"])
+    assert set(release["ship_to"]) <= {"name", "company", "lines", "city", "region", "postal_code", "country"}
+    assert not any(x in json.dumps(release) for x in (person["email"], person["phone"], "price", "amount"))
+    await group.cancel(reference)
+    await group.until(reference, "cancelled")
+
+
 async def test_a_person_is_erased_and_the_chain_still_holds(group: Group) -> None:
     """While an order runs it is refused; then nothing of the person can be read anywhere, and the goods' story stays."""
     hub = group.api.hub
@@ -245,6 +324,29 @@ async def nothing_is_left(group: Group, reference: str, message: str, batch: str
     assert (again.status, again.problem["code"]) == (404, "no-such-person")
     [key] = await rows(hub, "select wrapped from message_key where message = $1::text::uuid", batch)
     assert key["wrapped"] is not None  # it names somebody else as well, and was listed
+
+
+async def test_an_erasure_waits_for_what_is_under_way(group: Group) -> None:
+    """Asked for while the order runs, approved, and done by itself once the parcel is delivered."""
+    person = OTTILIE | {"id": 77_000_124, "email": "later@example.net", "last_name": "Mirabellenbaum"}
+    held = await group.api.post("/v1/holds", {"scope": "item", "name": "OVER-1", "reason": "not yet"})
+    reference = await group.buy(("OVER-1", 1), customer=person)
+    await group.story(f"order/{reference}")
+    wish = {"email": person["email"], "reason": "asked for by phone", "when_done": True}
+    asked = (await ask(group, "/v1/erasures", wish)).json()["erasure"]
+    twice = await ask(group, "/v1/erasures", wish)
+    assert (twice.status, twice.problem["code"]) == (409, "already-so")
+    path = f"/v1/erasures/{asked['id']}/approve"
+    done = await ask(group, path, {"reason": ""}, colleague(group, "bea"))
+    assert done.json()["erasure"]["state"] == "waiting"
+    await group.api.call("DELETE", f"/v1/holds/{held.json()['hold']['id']}", b'{"reason": "now"}')
+    await group.until(reference, "completed")
+
+    async def erased() -> bool:
+        return bool((await group.api.get(f"/v1/erasures/{asked['id']}"))["state"] == "done")
+
+    await eventually(erased, what="it is done by itself")
+    assert await where_it_stands(group.api.hub, "Mirabellenbaum", person["email"]) == []
 
 
 async def test_a_changed_row_is_found_and_named(group: Group) -> None:
