@@ -2,6 +2,7 @@
 
 from typing import Any
 
+import asyncpg
 import msgspec
 from litestar import Request, Response, get, post
 
@@ -15,6 +16,7 @@ from crossdock.model.thread import KEY_LENGTH_MAX
 from crossdock.runtime.erasing import BY_MAIL, Nobody, Plan, refusal
 from crossdock.store import access
 from crossdock.store import erasure as table
+from crossdock.store.pool import LOST
 
 REASON_MAX = 500
 RULE = "erasure"
@@ -101,7 +103,10 @@ async def approve(request: Request[Any, Any, Any], number: int) -> Response[byte
     if refused:
         raise Problem(403, "four-eyes", refused)
     async with hub.reader.acquire() as connection:
-        plan = await hub.eraser.plan(connection, made.subjects)
+        try:
+            plan = await hub.eraser.plan(connection, made.subjects)
+        except Conflict as error:
+            raise Problem(409, "conflict", str(error)) from None
     _check_open(plan, made.when_done)
     await _settle(hub, made, who, why.reason.strip()[:REASON_MAX])
     return await _told(hub, number, plan, 200)
@@ -158,6 +163,8 @@ async def _settle(hub: Context, made: table.Erasure, who: Identity, because: str
             await hub.eraser.carry_out(connection, decided)
         except Conflict as error:
             raise Problem(409, "conflict", str(error)) from None
+        except (*LOST, asyncpg.PostgresError):
+            pass  # it is decided, and done in the background
     hub.erasing.ring()
 
 

@@ -200,7 +200,7 @@ class Eraser:
 
     async def carry_out(self, connection: Connection, made: table.Erasure) -> Plan:
         """Look once more and destroy, in one transaction. A plan that still waits for something has destroyed nothing."""
-        async with connection.transaction():
+        async with connection.transaction(isolation="repeatable_read"):  # rows stay where they were found
             await connection.execute("set local transaction_timeout = 0")
             plan = await self.plan(connection, made.subjects)
             if plan.waits:
