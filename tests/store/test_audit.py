@@ -1,13 +1,19 @@
 """The audit chain on real rows: it verifies, and whatever is done to a row, a link or the end of it is found and named."""
 
+import dataclasses
 from datetime import UTC, datetime
 from pathlib import Path
 
 import asyncpg
+import msgspec
 import pytest
+from aiohttp import web
+from aiohttp.test_utils import TestServer
 
 from crossdock.access.audit import Signed
+from crossdock.connect.transport import Transport
 from crossdock.demo.landscape import write
+from crossdock.runtime import checkpoints
 from crossdock.runtime.hub import Hub, load_hub
 from crossdock.runtime.sealer import make_checkpoint, seal_next
 from crossdock.runtime.verification import Report, verify
@@ -188,3 +194,40 @@ async def test_what_retention_dropped_is_no_break_and_what_somebody_dropped_is(
     await seal_next(connection)
     report = await read(connection, hub)
     assert (report.breaks, report.dropped) == ([], 1)
+
+
+async def test_checkpoints_are_sent_until_they_are_taken(connection: asyncpg.Connection, hub: Hub) -> None:
+    """An address that answers 503 is told again, and nothing is skipped; the file has each line once it is away."""
+    taken, answers = list[bytes](), [503, 200, 200]
+
+    async def hook(request: web.Request) -> web.Response:
+        body, status = await request.read(), answers.pop(0)
+        if status == 200:
+            taken.append(body)
+        return web.Response(status=status)
+
+    served = web.Application()
+    served.router.add_post("/hook", hook)
+    async with TestServer(served) as server:
+        settings = msgspec.structs.replace(
+            hub.settings, audit_checkpoints=str(server.make_url("/hook")), audit_checkpoint_seconds=1
+        )
+        told, transport = dataclasses.replace(hub, settings=settings), Transport()
+        await filled(connection, 1)
+        assert await make_checkpoint(connection, told)
+        await checkpoints.ship(connection, told, transport)
+        [row] = await connection.fetch("select sent_at, trouble from audit_checkpoint")
+        assert (row["sent_at"], row["trouble"]) == (None, "it answers 503")
+        await note_action(connection, "tests", "look", "again", "")
+        await seal_next(connection)
+        await connection.execute("update audit_checkpoint set made_at = made_at - interval '1 minute'")
+        assert await make_checkpoint(connection, told)
+        await checkpoints.ship(connection, told, transport)
+        await transport.close()
+
+    kept = checkpoints.read_lines(checkpoints.folder_of(told) / checkpoints.CHECKPOINTS)
+    assert [msgspec.json.decode(x.body)["checkpoint"] for x in kept] == [1, 2]
+    assert [msgspec.json.decode(x, type=Signed) for x in taken] == kept
+    assert (await verify(connection, told, kept)).breaks == []
+    [cut] = (await verify(connection, told, [kept[1], kept[0]])).breaks
+    assert cut.kind == "signature"

@@ -6,6 +6,7 @@ Reads only. What is found is said by link, range and kind; a row that differs is
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
+from itertools import pairwise
 from typing import Any, Final, Literal
 
 import msgspec
@@ -74,29 +75,64 @@ class _Allowed:
     redacted: frozenset[bytes]
 
 
+@dataclass(slots=True)
+class _Walk:
+    """One verification: what checkpoints say, what the chain is found to be."""
+
+    hub: str
+    allowed: _Allowed
+    report: Report
+    named: dict[int, bytes | None]
+    """Links that checkpoints name, and the hashes that are found for them."""
+    last: Link | None = None
+
+
 async def verify(
     connection: Connection, hub: Hub, written: Sequence[Signed], progress: Callable[[int, int], None] = lambda _a, _b: None
 ) -> Report:  # fmt: skip
-    """`written`: checkpoints that were kept off the machine. `progress` hears of rows done and of all."""
-    report = Report()
-    head = await audit.head(connection)
+    """`written`: checkpoints that were kept off the machine. `progress` hears of rows done and of all.
+
+    Checkpoints are read before the chain, which meanwhile may only grow.
+    """
+    report, head = Report(), await audit.head(connection)
     total = await connection.fetchval(
         "select coalesce(sum(events + messages + attempts + actions), 0)::bigint from audit_link"
     )
-    allowed = await _allowed(connection)
-    hashes = await _walk(connection, head.hub, allowed, report, lambda: progress(report.rows, total))
-    report.head = head.no
-    report.unsealed = await _unsealed(connection, head)
-    for row in await audit.checkpoints(connection, limit=1_000_000):
-        signed = Signed(body=row["body"], signature=row["signature"].hex(), key="")
-        _judge(f"checkpoint {row['no']}", signed, hub, head, hashes, allowed, report)
-    before: Signed | None = None
-    for line, signed in enumerate(written, 1):
-        found = _judge(f"line {line} of the file", signed, hub, head, hashes, allowed, report)
-        if found and before and found.previous not in ("", digest_of(before.body)):
-            _gap(line, found, allowed, report)
-        before = signed
+    checkpoints = await _checkpoints(connection, hub, head.hub, written, report)
+    walk = _Walk(head.hub, await _allowed(connection), report, {x.link: None for _, x in checkpoints})
+    await _walk(connection, walk, lambda: progress(report.rows, total))
+    report.head = walk.last.no if walk.last else 0
+    report.unsealed = await _unsealed(connection)
+    for _, checkpoint in checkpoints:
+        _judge(checkpoint, walk)
+    _whole([x for x in checkpoints if x[0] is not None], walk)
     return report
+
+
+async def _checkpoints(
+    connection: Connection, hub: Hub, hub_id: str, written: Sequence[Signed], report: Report
+) -> list[tuple[Signed | None, Checkpoint]]:
+    """Those of the database and those that were kept elsewhere (with their line), as far as their signatures hold."""
+    rows = await audit.checkpoints(connection, limit=1_000_000)
+    given: list[tuple[str, Signed, bool]] = [
+        (f"checkpoint {x['no']}", Signed(body=x["body"], signature=x["signature"].hex(), key=""), False)
+        for x in rows
+    ]
+    given += [(f"line {line} of the file", signed, True) for line, signed in enumerate(written, 1)]
+    found: list[tuple[Signed | None, Checkpoint]] = []
+    for name, signed, kept in given:
+        try:
+            checkpoint = opened(signed, public_key(hub.key), Checkpoint)
+        except BadSignature as error:
+            report.add("signature", 0, f"{name}: {error}")
+            continue
+        if checkpoint.hub != hub_id:
+            report.add("signature", 0, f"{name} is of another hub, {checkpoint.hub}")
+            continue
+        found.append((signed if kept else None, checkpoint))
+        report.checkpoints += 1
+        report.last_checkpoint = max(report.last_checkpoint or checkpoint.at, checkpoint.at)
+    return found
 
 
 async def _allowed(connection: Connection) -> _Allowed:
@@ -120,36 +156,39 @@ async def _allowed(connection: Connection) -> _Allowed:
     )
 
 
-async def _walk(
-    connection: Connection, hub: str, allowed: _Allowed, report: Report, said: Callable[[], None]
-) -> dict[int, bytes]:
-    """Hash of each link, by number."""
-    hashes, last = dict[int, bytes](), None
-    previous, after = genesis(hub), 0
+async def _walk(connection: Connection, walk: _Walk, said: Callable[[], None]) -> None:
+    """Link by link, page by page."""
+    report, after = walk.report, 0
     while page := await audit.links(connection, after, PAGE):
         sound: list[Link] = []
         for link in page:
-            for number in range(after + 1, link.no):
-                report.add("link missing", number, f"link {number} is not there; {link.no} follows {after}")
-            if link.no == after + 1 and link.previous != previous:
-                report.add(
-                    "link changed", link.no, f"does not follow on link {after}: one of the two was changed"
-                )
-            elif last is not None and link.xid_from != last.xid_to:
-                report.add("link changed", link.no, f"begins at transaction {link.xid_from}, link {last.no} ends at {last.xid_to}")  # fmt: skip
-            if link.hashed() != link.hash:
-                report.add("link changed", link.no, "its own hash does not fit it")
-            hashes[link.no], previous, after, last = link.hash, link.hash, link.no, link
+            _follows(link, after, walk)
+            if link.no in walk.named:
+                walk.named[link.no] = link.hash
+            walk.last, after = link, link.no
             report.links += 1
-            if _is_dropped(link, allowed, report):
+            if _is_dropped(link, walk.allowed, report):
                 report.dropped += 1
             else:
                 sound.append(link)
         for group in _grouped(sound):
-            await _compare(connection, group, allowed, report)
+            await _compare(connection, group, walk.allowed, report)
             report.rows += sum(link.rows for link in group)
             said()
-    return hashes
+
+
+def _follows(link: Link, after: int, walk: _Walk) -> None:
+    """Whether a link stands where it must, and its hash is its own."""
+    report, last = walk.report, walk.last
+    previous = last.hash if last else genesis(walk.hub)
+    for number in range(after + 1, min(link.no, after + 1 + BREAKS_MAX)):
+        report.add("link missing", number, f"link {number} is not there; {link.no} follows {after}")
+    if link.no == after + 1 and link.previous != previous:
+        report.add("link changed", link.no, f"does not follow on link {after}: one of the two was changed")
+    elif link.no == after + 1 and last is not None and link.xid_from != last.xid_to:
+        report.add("link changed", link.no, f"begins at transaction {link.xid_from}, link {last.no} ends at {last.xid_to}")  # fmt: skip
+    if link.hashed() != link.hash:
+        report.add("link changed", link.no, "its own hash does not fit it")
 
 
 def _is_dropped(link: Link, allowed: _Allowed, report: Report) -> bool:
@@ -226,41 +265,31 @@ def _when(link: Link) -> str:
     return f" at {link.sealed_at:%Y-%m-%d %H:%M:%S} UTC"
 
 
-def _judge(
-    name: str, signed: Signed, hub: Hub, head: audit.Head, hashes: dict[int, bytes], allowed: _Allowed, report: Report
-) -> Checkpoint | None:  # fmt: skip
+def _judge(found: Checkpoint, walk: _Walk) -> None:
     """One checkpoint against the chain that is there."""
-    try:
-        found = opened(signed, public_key(hub.key), Checkpoint)
-    except BadSignature as error:
-        report.add("signature", 0, f"{name}: {error}")
-        return None
-    if found.hub != head.hub:
-        report.add("signature", 0, f"{name} is of another hub, {found.hub}")
-        return None
-    report.checkpoints += 1
-    report.last_checkpoint = max(report.last_checkpoint or found.at, found.at)
-    if hashes.get(found.link, b"").hex() == found.hash:
-        return found
-    if any(up_to <= found.at <= at for up_to, at in allowed.restores):
-        report.lost_by_restore += 1
-    elif found.link > head.no:
-        report.add("truncated", found.link, f"checkpoint {found.checkpoint} of {found.at:%Y-%m-%d %H:%M:%S} UTC saw link {found.link}; the chain ends at {head.no}")  # fmt: skip
-    elif found.link in hashes:
-        report.add("rewritten", found.link, f"checkpoint {found.checkpoint} of {found.at:%Y-%m-%d %H:%M:%S} UTC saw another link {found.link}")  # fmt: skip
-    return found
+    hashed, head = walk.named[found.link], walk.report.head
+    if hashed is not None and hashed.hex() == found.hash:
+        return
+    saw = f"checkpoint {found.checkpoint} of {found.at:%Y-%m-%d %H:%M:%S} UTC saw"
+    if any(up_to <= found.at <= at for up_to, at in walk.allowed.restores):
+        walk.report.lost_by_restore += 1
+    elif found.link > head:
+        walk.report.add("truncated", found.link, f"{saw} link {found.link}; the chain ends at {head}")
+    elif hashed is not None:
+        walk.report.add("rewritten", found.link, f"{saw} another link {found.link}")
 
 
-def _gap(line: int, found: Checkpoint, allowed: _Allowed, report: Report) -> None:
-    """A line of the file that does not follow on the one before: after a restore that is so."""
-    if not any(found.at >= at for _, at in allowed.restores):
-        report.add(
-            "signature", 0, f"line {line} of the file does not follow on the one before: a line is missing"
-        )
+def _whole(kept: Sequence[tuple[Signed | None, Checkpoint]], walk: _Walk) -> None:
+    """Whether each line of the file follows on the one before; after a restore it does not."""
+    for (before, earlier), (_, found) in pairwise(kept):
+        follows = before is not None and found.previous == digest_of(before.body)
+        if not follows and not any(found.at >= at for _, at in walk.allowed.restores):
+            walk.report.add("signature", 0, f"in the file, checkpoint {found.checkpoint} follows {earlier.checkpoint}: a line is missing")  # fmt: skip
 
 
-async def _unsealed(connection: Connection, head: audit.Head) -> int:
+async def _unsealed(connection: Connection) -> int:
     """Rows that no link holds yet, as far as one link would."""
+    head = await audit.head(connection)
     bound = await audit.bound(connection, head, ROWS_AT_ONCE)
     if bound is None:
         return 0
