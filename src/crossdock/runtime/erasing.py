@@ -191,9 +191,11 @@ class Eraser:
                 text = kept.body.decode(errors="replace") if kept else ""
                 if pattern is None or not pattern.search(text):
                     continue
-            others = await table.others_in(connection, row["id"], row["received_at"], plan.subjects)
-            if others:
+            events, others = await table.named_in(connection, row, plan.subjects)
+            if others or (row["unread"] and events <= 1):  # the one says that nobody could read it
                 why = f"it names {others} other {'person' if others == 1 else 'persons'} too"
+                if not others:
+                    why = "nobody could read it yet, so nobody knows whom else it names: correct it, then ask again"
                 plan.kept.append(Kept(row["id"], row["system"], row["channel"], row["received_at"], why))
             else:
                 plan.messages.append(row["id"])

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, Final, Literal
+from typing import Any, Final, Literal, NamedTuple
 from uuid import UUID
 
 import msgspec
@@ -231,21 +231,36 @@ async def effects_of(connection: Connection, subjects: Sequence[bytes]) -> list[
 
 
 async def messages_of(connection: Connection, subjects: Sequence[bytes], threads: Sequence[bytes]) -> list[Any]:  # fmt: skip
-    """Messages filed under them, and all that their threads came from; `filed` says which is which."""
+    """Messages filed under them, all that their threads came from, and those that nobody could read yet.
+
+    `filed`: under one of them. `later`: its events may have come long after it, by a correction or a replay.
+    """
     return await connection.fetch(
-        "select m.id, m.system, m.channel, m.received_at, k.wrapped is not null as opens, coalesce(k.subject = any($1), false) as filed"
+        "select m.id, m.system, m.channel, m.received_at, k.wrapped is not null as opens, coalesce(k.subject = any($1), false) as filed,"
+        " m.outcome = 'not translated' as unread, m.outcome not in ('translated') and not starts_with(m.outcome, 'ignored') as later"
         " from (select message as id from message_key where subject = any($1)"
-        "   union select message from event where thread = any($2) and message is not null) u"
+        "   union select message from event where thread = any($2) and message is not null"
+        "   union select substr(thread_key, 9)::uuid from thread_state where kind = 'message' and not done"
+        "     and thread_key ~ '^message/[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$') u"
         " join message m on m.id = u.id left join message_key k on k.message = u.id order by m.received_at",
         list(subjects), list(threads),
     )  # fmt: skip
 
 
-async def others_in(connection: Connection, message: UUID, around: datetime, subjects: Sequence[bytes]) -> int:  # fmt: skip
-    """How many other data subjects the events of a message name."""
-    found: int = await connection.fetchval(
-        "select count(distinct subject) from event where message = $1 and subject is not null and subject <> all($3)"
-        " and recorded_at between $2::timestamptz - interval '10 seconds' and $2::timestamptz + interval '60 seconds'",
-        message, around, list(subjects),
+class Named(NamedTuple):
+    """Whom the events of a message name: how many events there are, and how many other data subjects."""
+
+    events: int
+    others: int
+
+
+async def named_in(connection: Connection, row: Any, subjects: Sequence[bytes]) -> Named:
+    """`row` as of `messages_of`. Most messages have their events beside them; those of others are looked for up to today."""
+    found = await connection.fetchrow(
+        "select count(*), count(distinct subject) filter (where subject <> all($3)) from event where message = $1"
+        " and recorded_at between $2::timestamptz - interval '10 seconds'"
+        " and case when $4 then 'infinity' else $2::timestamptz + interval '60 seconds' end",
+        row["id"], row["received_at"], list(subjects), row["later"],
     )  # fmt: skip
-    return found
+    assert found is not None
+    return Named(*found)
