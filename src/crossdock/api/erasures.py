@@ -207,7 +207,7 @@ def erasure_of(made: table.Erasure) -> dict[str, Any]:
 def plan_of(plan: Plan) -> dict[str, Any]:
     return {
         "threads": plan.threads, "shared": plan.shared, "waits": plan.waits, "messages": plan.messages, "kept": plan.kept,
-        "effects": plan.effects, "elsewhere": plan.elsewhere,
+        "effects": plan.effects, "elsewhere": plan.elsewhere, "left": plan.left,
         "texts": [{"place": x.place.rstrip("0123456789").rstrip("_"), "columns": sorted(x.changes)} for x in plan.texts],
     }  # fmt: skip
 

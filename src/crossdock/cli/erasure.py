@@ -104,6 +104,10 @@ def _plan_lines(plan: Json) -> Iterator[str]:
         yield from _cut(f"  {x['message']} of {x['system']}: {x['why']}" for x in plan["kept"])
     if plan["shared"]:
         yield "Also of others, and left alone: " + ", ".join(plan["shared"][:SHOWN])
+    if plan["left"]:
+        yield "Their state repeats a text that names the person, and keeps it: " + ", ".join(
+            plan["left"][:SHOWN]
+        )
     if plan["elsewhere"]:
         yield "Other systems were told, and keep it by their own rules; erase it there:"
         yield from _cut(f"  {x['system']}: {x['kind']} {x['document']}".rstrip() for x in plan["elsewhere"])

@@ -89,6 +89,8 @@ class Plan:
     effects: int = 0
     elsewhere: list[Elsewhere] = field(default_factory=list)
     texts: list[redaction.Found] = field(default_factory=list)
+    left: list[str] = field(default_factory=list)
+    """Threads whose own state repeats a text that names the person (a reason, say); it cannot be blanked."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,6 +131,12 @@ class Eraser:
         plan.elsewhere = [Elsewhere(*key, count) for key, count in told.items()]
         threads = [(row["thread"], key) for key, row in rows.items()]
         plan.texts = await redaction.search(connection, names, threads, plan.messages)
+        pattern = redaction.pattern_of(names.whole)
+        plan.left = [
+            key
+            for key, row in rows.items()
+            if pattern and pattern.search(row["state"].decode(errors="replace"))
+        ]
         return plan
 
     async def _threads(self, connection: Connection, plan: Plan) -> dict[str, Any]:
@@ -164,11 +172,11 @@ class Eraser:
             for row in await table.open_effects(connection, hashes)
         ]
 
-    async def _names(self, connection: Connection, subjects: Sequence[bytes]) -> list[str]:
+    async def _names(self, connection: Connection, subjects: Sequence[bytes]) -> redaction.Names:
         """What the person is called, where they live and how they are reached, in all spellings there are."""
         keyring = Keyring(self.hub.key)
         await keyring.load(connection, subjects)
-        found = set[str]()
+        found, surnames = set[str](), set[str]()
         for row in await table.sealed_people(connection, subjects, THREADS_MAX):
             try:
                 people = _people.decode(keyring.open_people(row["subject"], row["sealed"]))
@@ -176,13 +184,14 @@ class Eraser:
                 continue
             for party in (people.buyer, people.ship_to):
                 found.update((party.name, party.email, party.phone, *party.lines))
-        return sorted(x for x in found if x.strip())
+                surnames.update(party.name.split()[-1:])
+        return redaction.Names(sorted(x for x in found if x.strip()), sorted(surnames))
 
     async def _messages(
-        self, connection: Connection, plan: Plan, hashes: Sequence[bytes], names: Sequence[str]
+        self, connection: Connection, plan: Plan, hashes: Sequence[bytes], names: redaction.Names
     ) -> None:
         """A message that names only this person goes; one that names others too is kept, and listed."""
-        pattern = redaction.pattern_of(names)
+        pattern = redaction.pattern_of(names.whole)
         for row in await table.messages_of(connection, plan.subjects, hashes):
             if not row["opens"]:
                 continue

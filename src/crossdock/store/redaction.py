@@ -30,6 +30,8 @@ class _Place:
     table: str
     columns: tuple[str, ...]
     rows: str
+    notes: bool = False
+    """Written by people about the thread: they may well use the surname alone."""
 
 
 PLACES: Final = (  # an attempt's `answer` from before answers were sealed is in clear; a sealed one is no text
@@ -38,10 +40,10 @@ PLACES: Final = (  # an attempt's `answer` from before answers were sealed is in
     _Place("attempt", ("reason", "answer"), f"effect {_OF_EFFECTS}"),
     _Place("effect", ("reason", "document"), "thread = any($1)"),
     _Place("lane", ("reason",), f"effect {_OF_EFFECTS}"),
-    _Place("post_request", ("reason",), f"effect {_OF_EFFECTS}"),
+    _Place("post_request", ("reason",), f"effect {_OF_EFFECTS}", notes=True),
     _Place("thread_state", ("waiting_on", "parked"), "thread = any($1)"),
     _Place("cases", ("title", "detail", "closed_because"), f"id {_OF_CASES}"),
-    _Place("case_note", ("note",), f"case_id {_OF_CASES}"),
+    _Place("case_note", ("note",), f"case_id {_OF_CASES}", notes=True),
     _Place("replay_item", ("said",), "thread_key = any($3)"),
     *(_Place(table, columns, f"concat_ws(' ', {', '.join(columns)}) ~* $2") for table, columns in (
         ("operator_action", ("target", "reason", "detail")), ("hold", ("reason", "lifted_because")),
@@ -50,6 +52,14 @@ PLACES: Final = (  # an attempt's `answer` from before answers were sealed is in
         ("reconcile_difference", ("reason",)), ("landscape_version", ("reason",)),
     )),
 )  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class Names:
+    """How a person is named: values to be found whole, and surnames, which are looked for in notes only."""
+
+    whole: Sequence[str]
+    surnames: Sequence[str]
 
 
 class Found(msgspec.Struct, frozen=True):
@@ -62,25 +72,31 @@ class Found(msgspec.Struct, frozen=True):
     digest: bytes | None
 
 
-def pattern_of(values: Iterable[str]) -> re.Pattern[str] | None:
-    """Any of these values, as it is or as JSON writes it, whole and in any case; None where none is worth looking for."""
+def _spellings(values: Iterable[str]) -> list[str]:
+    """The values as they are and as JSON writes them, the longest first."""
     wanted = {x.strip() for x in values if len(x.strip()) >= LENGTH_MIN}
     wanted |= {msgspec.json.encode(x).decode()[1:-1] for x in wanted}
+    return sorted(wanted, key=len, reverse=True)
+
+
+def pattern_of(values: Iterable[str]) -> re.Pattern[str] | None:
+    """Any of these values, whole and in any case; None where none is worth looking for."""
+    wanted = _spellings(values)
     if not wanted:
         return None
-    alternatives = "|".join(re.escape(x) for x in sorted(wanted, key=len, reverse=True))
+    alternatives = "|".join(re.escape(x) for x in wanted)
     return re.compile(rf"(?<!\w)(?:{alternatives})(?!\w)", re.IGNORECASE)
 
 
 async def search(
-    connection: Connection, values: Sequence[str], threads: Sequence[tuple[bytes, str]], messages: Sequence[Any]
+    connection: Connection, names: Names, threads: Sequence[tuple[bytes, str]], messages: Sequence[Any]
 ) -> list[Found]:  # fmt: skip
-    """Rows of `PLACES` that hold one of the values. `threads`: (hash, key)."""
-    pattern = pattern_of(values)
-    if pattern is None:
+    """Rows of `PLACES` that hold one of the names. `threads`: (hash, key)."""
+    pattern, of_notes = pattern_of(names.whole), pattern_of((*names.whole, *names.surnames))
+    if pattern is None or of_notes is None:
         return []
     # PostgreSQL only narrows: it escapes as Python does for these characters, and knows no look-behind of this kind.
-    narrow = "|".join(re.sub(r"(\W)", r"\\\1", x.strip()) for x in values if len(x.strip()) >= LENGTH_MIN)
+    narrow = "|".join(re.sub(r"(\W)", r"\\\1", x) for x in _spellings(names.whole))
     given = (
         [x for x, _ in threads],
         narrow,
@@ -99,7 +115,8 @@ async def search(
             f" from {place.table} {alias} where {rows}",
             *(given[n - 1] for n in used),
         ):
-            changes = {x: new for x in place.columns if (new := _blanked(row[x], pattern)) is not None}
+            looked = of_notes if place.notes else pattern
+            changes = {x: new for x in place.columns if (new := _blanked(row[x], looked)) is not None}
             if changes:
                 found.append(Found(row["place"], tuple(row["row"]), changes, row["digest"]))
     return found
