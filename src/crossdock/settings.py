@@ -46,6 +46,10 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=
     """How long a silent worker or delivery process keeps its work."""
     retention_days: Annotated[int, msgspec.Meta(ge=0)] = 0
     """Age at which bodies and history are dropped, where no open thread needs them; 0 keeps everything."""
+    audit_checkpoints: str = ""
+    """Directory, or address (https), for signed checkpoints of the audit chain; default `.crossdock/audit`. Off this machine."""
+    audit_checkpoint_seconds: Positive = 600
+    """How often the head of the audit chain is signed, where it has moved."""
     business_clock_rate: Annotated[float, msgspec.Meta(gt=0)] = 1.0
     """Speed of the business clock against the real one; above 1 in demonstrations only."""
 

@@ -91,3 +91,42 @@ async def test_refused_deliveries_fill_a_ring(connection: asyncpg.Connection) ->
     assert all(
         0 <= row["place"] < access.RING and row["system"] <= 100 and row["reason"] <= 300 for row in rows
     )
+
+
+async def test_who_comes_again_after_an_erasure_gets_another_key(another: Connect, hub_key: HubKey) -> None:
+    """A process that had the old key in memory forgets it; what was sealed before says when it was erased."""
+    connection = await another()
+    intake, reader = Keyring(hub_key), Keyring(hub_key)
+    keys = await intake.create(connection, [SUBJECT])
+    intake.remember(keys)
+    await reader.hear(connection)
+    await reader.load(connection, [SUBJECT])
+    before = seal_people(keys[SUBJECT], SUBJECT, b"before")
+    assert reader.open_people(SUBJECT, before) == b"before"
+    await connection.execute("update subject_key set wrapped = null, destroyed_at = clock_timestamp()")
+
+    for keyring in (intake, reader):
+        await keyring.hear(connection)
+    again = await intake.create(connection, [SUBJECT])
+    intake.remember(again)
+    after = seal_people(again[SUBJECT], SUBJECT, b"after")
+    await reader.load(connection, [SUBJECT])
+
+    assert again[SUBJECT] != keys[SUBJECT]
+    assert reader.open_people(SUBJECT, after) == b"after"
+    with pytest.raises(Unsealable, match=f"erased on {datetime.now(UTC):%Y-}"):
+        reader.open_people(SUBJECT, before)
+
+
+async def test_an_answer_is_kept_sealed_and_an_old_one_still_read(
+    connection: asyncpg.Connection, hub_key: HubKey
+) -> None:
+    """What a target answered may repeat a name: it is sealed as the effect was."""
+    keyring, effect = Keyring(hub_key), b"e" * 16
+    keyring.remember(await keyring.create(connection, [SUBJECT]))
+
+    for subject in (SUBJECT, None):
+        kept = keyring.seal_answer(effect, subject, b'{"name": "Mara"}')
+        assert b"Mara" not in kept
+        assert keyring.open_answer(effect, subject, kept) == b'{"name": "Mara"}'
+    assert keyring.open_answer(effect, SUBJECT, b'{"old": 1}') == b'{"old": 1}'

@@ -11,7 +11,7 @@ import pytest
 
 from crossdock.model.thread import PARTITIONS, hash16
 from crossdock.runtime.admission import _COUNT
-from crossdock.store import batch, delivery, feed, log, reviews, stock
+from crossdock.store import audit, batch, delivery, feed, log, reviews, stock
 from crossdock.store.pool import connect
 from crossdock.store.segments import current_segment
 from crossdock.views.sql import blocks
@@ -57,6 +57,9 @@ HOT: dict[str, tuple[str, tuple[Any, ...], str]] = {
     "read the log, all partitions": (log._READ, (list(range(PARTITIONS)), [1] * PARTITIONS, [0] * PARTITIONS, [0] * PARTITIONS, 64, 0, 1), "event"),
     "read the feed": (feed._READ, (list(range(PARTITIONS)), [1] * PARTITIONS, [0] * PARTITIONS, [0] * PARTITIONS, 32, 0, 1), "event"),
     "the newest of the feed": (feed._NEWEST, (20, 1), "event"),
+    "what the audit seals next": (audit._BOUND, (1, 700, 2**40, SEGMENT - 1, 4000), "event"),
+    "digests of what the audit seals": (f"select count(digest) from ({audit.ROWS['events']}) r", (1, 2**39, 2**40, SEGMENT - 1), "event"),
+    "whom a key belongs to": ("select distinct thread from event where subject = any($1)", ([b"nobody"],), "event"),
     "count what waits": (_COUNT, (1000,), "event"),
     "decide duplicates": (log._DEDUPE, ([hash16("a"), hash16("b")], [b"x"] * 2, [date(2026, 12, 24)] * 2, ["a", "b"]), "dedupe"),
     "open effects of an account": (delivery._OPEN, ("sap-1", 0, 0, 100), "effect"),

@@ -17,6 +17,7 @@ WIDE = {
     "src/crossdock/connect/twin.py: call_back": "one keyword per column of the outbox",
     "src/crossdock/runtime/batch.py: append": "an event's own parts, by keyword",
     "src/crossdock/runtime/intake.py: item": "an item's own parts, by keyword; most have defaults",
+    "src/crossdock/cli/backup.py: restore": "a command's options, each as people type it",
     "src/crossdock/cli/correct.py: message": "a command's options, each as people type it",
     "src/crossdock/cli/replay.py: run": "a command's options, each as people type it",
     "src/crossdock/cli/send.py: send": "a command's options, each as people type it",

@@ -14,6 +14,7 @@ from crossdock.access.tokens import Identity, Key, id_of, matches
 from crossdock.api.problems import Problem
 from crossdock.runtime.admission import Admission
 from crossdock.runtime.claim_desk import ClaimDesk
+from crossdock.runtime.erasing import Eraser, Erasing
 from crossdock.runtime.hub import Hub
 from crossdock.runtime.intake import Intake
 from crossdock.runtime.outlook import Judge
@@ -23,6 +24,7 @@ from crossdock.runtime.wake import LOG, Waker, listen
 from crossdock.store import access
 from crossdock.store.pool import LOST, open_pool, until_served
 from crossdock.views.folding import effects_of_events
+from crossdock.views.story_material import decode_state, links_of
 
 KEYS_SECONDS = 3.0
 RULES_SECONDS = 1.0
@@ -39,6 +41,8 @@ class Context:
     desk: ClaimDesk
     judge: Judge
     replaying: Replaying
+    eraser: Eraser
+    erasing: Erasing
     keys: dict[str, Key] = field(default_factory=dict)
     news: asyncio.Event = field(default_factory=asyncio.Event)
     """Set at the next wake-up of the log, and then replaced."""
@@ -94,12 +98,13 @@ class Context:
                 continue
 
     async def watch_rules(self) -> None:
-        """Correction rules that somebody promoted or withdrew elsewhere."""
+        """Correction rules that somebody promoted or withdrew elsewhere, and people who were erased."""
         while True:
             await asyncio.sleep(RULES_SECONDS)
             try:
                 async with self.reader.acquire() as connection:
                     await self.intake.rules.refresh(connection)
+                    await self.intake.hear_erasures(connection)
             except (*LOST, asyncpg.PostgresError):
                 continue
 
@@ -121,7 +126,10 @@ async def opened(app: Litestar, hub: Hub) -> AsyncIterator[None]:
     desk = ClaimDesk(claiming, waker)
     admission, judge = Admission(hub, reader), Judge(hub, intake, effects_of_events)
     replaying = Replaying(hub, judge, intake, admission)
-    made = Context(hub, pool, reader, intake, admission, waker, desk, judge, replaying)
+    systems = tuple(hub.landscape.systems)
+    eraser = Eraser(hub, lambda row: links_of(decode_state(row), systems))
+    erasing = Erasing(hub, eraser, intake)
+    made = Context(hub, pool, reader, intake, admission, waker, desk, judge, replaying, eraser, erasing)
     app.state.context = made
     intake.start()
     desk.start()
@@ -130,6 +138,7 @@ async def opened(app: Litestar, hub: Hub) -> AsyncIterator[None]:
         made.watch_keys(),
         made.watch_rules(),
         replaying.run(),
+        erasing.run(),
         made.admission.watch(),
         sample(reader),
         listen(hub.dsn, LOG, lambda _: made.ring()),

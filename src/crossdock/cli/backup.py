@@ -87,20 +87,30 @@ def restore(
     until: Annotated[str, typer.Option(help="A moment with its offset, as 2026-11-25T18:30:00Z; left out: as far as it goes.")] = "",
     key: Annotated[Path | None, typer.Option("--key", help="The hub key, where the backup has none.")] = None,
     wal: WalOption = None,
+    erasures: Annotated[Path | None, typer.Option("--erasures", help="The list of who was erased (erasures.jsonl), where it is kept elsewhere.")] = None,
     as_json: JsonOption = False,
 ) -> None:  # fmt: skip
     """Restore a backup into a new hub, whose deliveries are paused."""
     from crossdock.runtime.restore import Wish, restore
 
-    wish = Wish(source=folder, target=hub, until=_moment(until), key=key, wal=wal and wal.resolve())
+    wish = Wish(
+        source=folder, target=hub, until=_moment(until), key=key, wal=wal and wal.resolve(), erasures=erasures
+    )
     made = asyncio.run(restore(wish))
     if as_json:
-        _say_json({"hub": str(hub), "up_to": made.up_to.isoformat(), "paused": True}, made.unfinished)
+        head = {"hub": str(hub), "up_to": made.up_to.isoformat(), "paused": True, "erased": made.erased}
+        _say_json(head, made.unfinished)
         return
     sys.stdout.write(
         f"{hub} holds everything up to {made.up_to:%Y-%m-%d %H:%M:%S} UTC. Its deliveries are paused.\n"
     )
     _say_report(made.unfinished)
+    if made.erased is None:
+        note(
+            "No list of erasures was found: who was erased since the backup can be read again. Give it with --erasures FILE."
+        )
+    elif made.erased:
+        note(f"{made.erased} erasures of the list were done again.")
     note("Make sure that the old hub is stopped for good: two hubs would both send.")
     note(f"Next: crossdock up --hub {hub}; then, when you have looked: crossdock resume --hub {hub}")
 

@@ -8,6 +8,7 @@ import sys
 import typer
 
 from crossdock.cli import (
+    audit,
     backup,
     bench,
     cases,
@@ -18,6 +19,7 @@ from crossdock.cli import (
     demo,
     doctor,
     effects,
+    erasure,
     find,
     holds,
     hub,
@@ -57,7 +59,9 @@ reconcile.register(app)
 day.register(app)
 cases.register(app)
 effects.register(app)
+erasure.register(app)
 holds.register(app)
+audit.register(app)
 backup.register(app)
 token.register(app)
 

@@ -104,6 +104,16 @@ class EffectDecided(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
     """Who asked for it, where two people must agree."""
 
 
+class PersonErased(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
+    """The keys of the person whom this thread names were destroyed: nothing personal of it can be read any more."""
+
+    data_class: ClassVar[DataClass] = "internal"
+
+    erasure: int
+    by: str
+    reason: str
+
+
 class TimerFired(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
     """A business-clock deadline passed."""
 

@@ -107,6 +107,7 @@ EVENTS: Final[dict[str, type[msgspec.Struct]]] = {
     "identifier.bound.v1": operations.IdentifierBound,
     "message.notTranslated.v1": operations.MessageNotTranslated,
     "message.corrected.v1": operations.MessageCorrected,
+    "person.erased.v1": operations.PersonErased,
     "message.readAgain.v1": operations.MessageReadAgain,
     "effect.refused.v1": operations.EffectRefused,
     "clock.ranOut.v1": operations.ClockRanOut,

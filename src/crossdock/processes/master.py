@@ -10,6 +10,7 @@ import msgspec
 
 from crossdock.model import master
 from crossdock.model.envelope import Recorded
+from crossdock.model.gs1 import is_gln
 from crossdock.model.registry import encode
 from crossdock.model.thread import reference_of
 from crossdock.processes.intents import Bind, CloseCase, Do, Intent, OpenCase, Step, Summary, Tell
@@ -68,15 +69,20 @@ def _defined(state: State, event: Recorded, kind: str, policy: Policy) -> Step:
     newer = data.version if kind == "codelist" else event.sequence
     if state.record and newer is not None and state.sequence is not None and newer <= state.sequence:
         return Step(state, (), "duplicate" if newer == state.sequence else "stale")
+    gln = getattr(data, "gln", "")
+    if gln and not is_gln(gln):
+        return Step(state, (_no_gln(event, gln),), "ignored")
     text = encode(data).decode()
     codes = tuple(f"{x.system}/{x.code}" for x in getattr(data, "codes", ()))
+    codes += (f"{ANYBODY}/{gln}",) if gln else ()
     told = tuple(_tell(state, kind, waiting) for waiting in state.waiting)
     bound = tuple(Bind(f"{kind}-code", *x.split("/", 1)) for x in codes if x not in state.codes)
     fresh = replace(
         state, record=text, version=state.version + (text != state.record), sequence=newer, waiting=(),
         codes=tuple(dict.fromkeys((*state.codes, *codes))),
     )  # fmt: skip
-    return Step(fresh, (*bound, *told, CloseCase("authority", "its authority defined it")))
+    right = CloseCase("gln", "it was defined with another number")
+    return Step(fresh, (*bound, *told, CloseCase("authority", "its authority defined it"), right))
 
 
 def _may_say(event: Recorded, kind: str, policy: Policy) -> bool:
@@ -92,6 +98,15 @@ def _not_theirs(event: Recorded, kind: str, policy: Policy) -> OpenCase:
         f"{event.source} defines {kind}s, which is {authority}'s part",
         f"Nothing of it was applied. Maintain {kind}s in {authority}, or name {event.source} in policy.master_authority.",
         "master data", "authority",
+    )  # fmt: skip
+
+
+def _no_gln(event: Recorded, gln: str) -> OpenCase:
+    """Two places would be taken for one, or one for none: a number that was mistyped is not bound."""
+    return OpenCase(
+        f"gln/{event.thread}", "value", "master data", f"{gln} is no Global Location Number",
+        f"Nothing of what {event.source} said was applied: a GLN has 13 digits, and the last must be the GS1 check digit of"
+        " the others. Correct it there, and send it again.", "master data", "gln",
     )  # fmt: skip
 
 

@@ -291,11 +291,8 @@ def post_goods_issue(state: State, part: Part, policy: Policy) -> list[Intent]:
         part.shipped_at, part.tracking,
     )  # fmt: skip
     return [
-        Do(
-            "goods_issue.post", erp_of(state, policy), part.shipment, payload, state.reference, 0, state.people,
-            state.subject, 2,
-        )
-    ]  # fmt: skip
+        Do("goods_issue.post", erp_of(state, policy), part.shipment, payload, state.reference, priority=2)
+    ]
 
 
 def goods_issued(state: State, event: Recorded, policy: Policy) -> Step:

@@ -98,9 +98,11 @@ class Policy(msgspec.Struct, frozen=True, gc=False, forbid_unknown_fields=True):
     """Largest value of such a difference, where the item has a cost; none: only the quantity counts."""
     master_authority: dict[str, str] = {}
     """Kind of master data (item, customer, location, carrier, codelist) → the system whose word about it counts."""
-    four_eyes: tuple[Literal["message", "event", "code", "rule"], ...] = ("event", "code", "rule")
+    four_eyes: tuple[Literal["message", "event", "code", "rule", "erasure"], ...] = (
+        "event", "code", "rule", "erasure",
+    )  # fmt: skip
     """Kinds of corrections that a second person must approve; the others count at once. `rule`: who proposed the
-    correction does not promote it."""
+    correction does not promote it. `erasure`: of a person's data."""
     item_fetch: bool = False
     """Whether that system is asked for an item that is missing or was changed."""
     own: dict[str, str] = {}

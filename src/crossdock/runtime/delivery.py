@@ -28,6 +28,7 @@ from crossdock.runtime.outcomes import Outcomes
 from crossdock.runtime.parked import Parked
 from crossdock.runtime.reconciliation import Reconciliations
 from crossdock.runtime.resuming import IN_DOUBT
+from crossdock.runtime.sealer import Sealer
 from crossdock.runtime.subscriber import Subscribers
 from crossdock.runtime.target import Target, open_target
 from crossdock.runtime.wake import EFFECTS, LOG, Waker, listen
@@ -333,6 +334,7 @@ class Delivery:
             asyncio.create_task(self._holding.run(pool)),
             asyncio.create_task(Subscribers(self.hub, self.id, pool).run()),
             asyncio.create_task(Reconciliations(self.hub, self.id, pool, self.waker).run()),
+            asyncio.create_task(Sealer(self.hub).run()),
         ]
         try:
             shared = Shared(pool, Keyring(self.hub.key), outcomes, self._holding)
@@ -402,6 +404,8 @@ class Delivery:
                     stands = await pause.standing(connection)
                     await self._holding.read(connection)
                     await intake.refresh(connection)
+                    await intake.hear_erasures(connection)
+                    await shared.keyring.hear(connection)
             except (*LOST, asyncpg.QueryCanceledError, asyncpg.LockNotAvailableError):
                 await asyncio.sleep(0.2)
                 continue

@@ -45,6 +45,7 @@ IDENTIFIERS_CACHED = 100_000
 _log = structlog.get_logger()
 replace = msgspec.structs.replace
 _encode = msgspec.json.Encoder().encode
+_people = msgspec.json.Decoder(People)
 
 
 class Unavailable(CrossdockError):
@@ -114,6 +115,10 @@ class Intake:
         self.generation = await connection.fetchval("select generation from hub")
         await self.codes.refresh(connection)
         await self.rules.refresh(connection)
+
+    async def hear_erasures(self, connection: Connection) -> None:
+        """What is taken in from now on is sealed under no key that was destroyed."""
+        await self._keyring.hear(connection)
 
     async def close(self) -> None:
         for task in self._tasks:
@@ -276,11 +281,17 @@ class Intake:
         personal = [(item, *p) for item in items for p in item.personal]
         async with connection.transaction():
             keys = await self._keyring.create(connection, {subject for _, _, subject, _ in personal})
+            pairs = {(mail, subject) for _, _, subject, plain in personal for mail in self._mails(plain)}
+            mails = await self._keyring.note_mails(connection, pairs)
             for item, place, subject, plain in personal:
                 sealed = seal_people(keys[subject], subject, plain)
                 item.rows[place] = seal_row(item.rows[place], sealed, subject)
             await append(connection, items, segment)
-        self._keyring.remember(keys)
+        self._keyring.remember(keys, mails)
+
+    def _mails(self, plain: bytes) -> list[bytes]:
+        people = _people.decode(plain)
+        return [self._keyring.mail_of(x.email) for x in (people.buyer, people.ship_to) if x.email.strip()]
 
     async def _resolve(self, connection: Connection, items: list[Item]) -> None:
         """Address events that know only a bound identifier to its thread; unbound ones go to their home partition."""

@@ -15,7 +15,7 @@ from crossdock.access.sealing import Unsealable
 from crossdock.connect.contract import Account, Connector
 from crossdock.errors import CrossdockError, Rejected
 from crossdock.model.operations import EffectRefused
-from crossdock.model.party import People
+from crossdock.model.party import NOBODY, People, told
 from crossdock.model.registry import EFFECTS, encode
 from crossdock.model.thread import hash16, partition_of
 from crossdock.processes.intents import Do
@@ -27,7 +27,6 @@ from crossdock.store.keys import Keyring
 from crossdock.store.pool import Connection
 
 _log = structlog.get_logger()
-NOBODY = People()
 _people = msgspec.json.Decoder(People)
 
 
@@ -75,7 +74,7 @@ class Journal:
         do, thread = wanted.do, wanted.thread
         state, reason, connector = State.PENDING, None, UNRENDERED
         try:
-            people = self._open(do, opened)
+            people = told(do.kind, self._open(do, opened))
             body, connector = self._rendered(do.account, do.kind, do.payload, people)
         except (CrossdockError, Unsealable) as error:
             state, reason = State.REFUSED, str(error)[:500]
@@ -127,7 +126,7 @@ class Journal:
             kept = _unrendered.decode(self._keyring.open_effect(effect.bytes, subject, row["sealed"]))
             people = NOBODY
             if kept.people and subject:
-                people = _people.decode(self._keyring.open_people(subject, kept.people))
+                people = told(row["kind"], _people.decode(self._keyring.open_people(subject, kept.people)))
             payload = msgspec.json.decode(kept.payload, type=EFFECTS[row["kind"]])
             body, connector = self._rendered(row["account"], row["kind"], payload, people)
         except (CrossdockError, Unsealable, msgspec.DecodeError) as error:

@@ -15,6 +15,7 @@ _OF_SETTINGS: Final[dict[str, tuple[str, ...]]] = {
     "name": ("api",), "region": ("api",), "body_bytes_max": ("api",), "lag_events_max": ("api",),
     "disk_free_min_share": ("api",), "partner_requests_per_second": ("api",),
     "lease_seconds": ("worker", "delivery"), "workers": (), "retention_days": (), "business_clock_rate": (),
+    "audit_checkpoints": ("delivery",), "audit_checkpoint_seconds": ("delivery",),
 }  # fmt: skip
 _OF_ACCOUNT: Final = ("rate_per_second", "burst", "concurrency", "backfill_seconds")
 

@@ -8,20 +8,23 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
+from uuid import UUID
 
 import asyncpg
 
+from crossdock.access.audit import BadSignature, Erased, opened, public_key
 from crossdock.access.sealing import load_hub_key
 from crossdock.errors import Misconfigured
 from crossdock.runtime import backup as backups
 from crossdock.runtime.backup import BASE, KEY, LANDSCAPE, Backup
+from crossdock.runtime.checkpoints import ERASURES, folder_of, read_lines
 from crossdock.runtime.hub import Hub, load_hub
 from crossdock.runtime.postgres import RESTORING, Place, Postgres, place_for
 from crossdock.runtime.resuming import Group, report
 from crossdock.runtime.supervisor import TOKEN_FILE
 from crossdock.runtime.wal_archive import fetch_settings
 from crossdock.settings import load_settings
-from crossdock.store import access, migrate, pause
+from crossdock.store import access, audit, erasure, migrate, pause
 from crossdock.store.pool import connect
 
 
@@ -34,6 +37,8 @@ class Wish:
     until: datetime | None = None
     key: Path | None = None
     wal: Path | None = None
+    erasures: Path | None = None
+    """The list of who was erased, where it is not where the landscape says (`audit_checkpoints`)."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -42,6 +47,8 @@ class Restored:
     up_to: datetime
     """The last commit that is in it."""
     unfinished: list[Group]
+    erased: int | None
+    """How many erasures were done again; None where no list of them was found."""
 
 
 async def restore(wish: Wish) -> Restored:
@@ -50,6 +57,8 @@ async def restore(wish: Wish) -> Restored:
         raise _occupied(wish)
     verdict = backups.verify(wish.source, wal=wish.wal)
     backup = verdict.backup
+    if wish.erasures is not None:
+        read_lines(wish.erasures)  # before anything is copied
     _check_moment(wish, verdict)
     _place_landscape(wish)
     settings = load_settings(wish.target)
@@ -161,15 +170,42 @@ async def _go_on_paused(wish: Wish, backup: Backup, hub: Hub) -> Restored:
         await _check_cluster(connection, backup)
         up_to = await connection.fetchval("select pg_last_xact_replay_timestamp()") or backup.ended_at
         await migrate.up(connection)
+        erased = await _erase_again(connection, hub, wish.erasures)
         await pause.pause(connection, f"restored from the backup of {backup.ended_at:%Y-%m-%d %H:%M} UTC")
         token = await access.create_key(connection, hub.key, "operator", ["operator"])
         file = wish.target / ".crossdock" / TOKEN_FILE
         with os.fdopen(os.open(file, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w") as out:
             out.write(token + "\n")
-        await access.note_action(connection, "restore", "pause", "deliveries", "restored from a backup")
-        return Restored(backup=backup, up_to=up_to, unfinished=await report(connection, hub))
+        await access.note_action(
+            connection,
+            "restore",
+            audit.RESTORED,
+            "deliveries",
+            "paused after a backup was restored",
+            up_to=up_to.isoformat(),
+        )
+        unfinished = await report(connection, hub)
+        return Restored(backup=backup, up_to=up_to, unfinished=unfinished, erased=erased)
     finally:
         await connection.close()
+
+
+async def _erase_again(connection: asyncpg.Connection, hub: Hub, given: Path | None) -> int | None:
+    """Who was erased after the backup is erased again, before anybody can read. Raises `Misconfigured` for a forged list."""
+    path = given or folder_of(hub) / ERASURES
+    if not path.exists():
+        return None
+    found = []
+    for line, signed in enumerate(read_lines(path), 1):
+        try:
+            found.append(opened(signed, public_key(hub.key), Erased))
+        except BadSignature as error:
+            raise Misconfigured(f"{path}: line {line}", str(error)) from None
+    for one in found:
+        async with connection.transaction():
+            subjects = [bytes.fromhex(x) for x in one.subjects]
+            await erasure.destroy_keys(connection, one.at, subjects, [UUID(x) for x in one.messages])
+    return len(found)
 
 
 async def _check_cluster(connection: asyncpg.Connection, backup: Backup) -> None:

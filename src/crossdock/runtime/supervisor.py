@@ -29,7 +29,7 @@ from crossdock.runtime.landscape_diff import FROM_START, differences, restarted
 from crossdock.runtime.postgres import Postgres, place_for
 from crossdock.runtime.rollover import Rollover
 from crossdock.runtime.wake import listen
-from crossdock.store import access, landscapes, migrate, reviews, segments, stock
+from crossdock.store import access, audit, landscapes, migrate, reviews, segments, stock
 from crossdock.store.pool import LOST, connect, until_served
 
 LOCK_TRIES = 10
@@ -274,7 +274,13 @@ class Supervisor:
                 keep = self.hub.settings.retention_days
                 if keep:
                     for segment in await segments.droppable(connection, datetime.now(UTC), keep):
-                        await segments.drop(connection, segment)
+                        if await audit.covered(connection, segment):
+                            why = f"older than {keep} days"
+                            async with connection.transaction():
+                                await access.note_action(
+                                    connection, "retention", audit.DROPPED, str(segment), why
+                                )
+                                await segments.drop(connection, segment)
                 await connection.close()
 
     async def _end(self) -> None:

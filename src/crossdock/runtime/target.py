@@ -38,6 +38,17 @@ class Target:
             effect=str(entry.id), attempt=entry.attempts, kind=entry.kind, body=body, timeout_seconds=timeout
         )
 
+    def _sealed(self, outcome: Outcome, row: Any) -> Outcome:
+        """Its answer as it is kept; none where the data subject was erased meanwhile."""
+        if outcome.answer:
+            try:
+                outcome.answer = self._keyring.seal_answer(
+                    outcome.effect.bytes, row["subject"], outcome.answer
+                )
+            except Unsealable:
+                outcome.answer = None
+        return outcome
+
     async def send(self, entry: Entry, row: Any) -> Answered:
         """`row` holds the sealed body."""
         started, traits = datetime.now(UTC), self._traits[entry.kind]
@@ -56,7 +67,7 @@ class Target:
         except Exception as error:
             _log.exception("connector_failed", account=self._account, kind=entry.kind)
             answer = Unknown(reason=f"connector fault: {type(error).__name__}")
-        return self._judge.sent(entry, answer, traits, started), answer
+        return self._sealed(self._judge.sent(entry, answer, traits, started), row), answer
 
     async def look_up(self, entry: Entry, row: Any) -> Answered:
         """Ask whether it happened; a target that cannot be asked leaves it to a person."""
@@ -75,7 +86,7 @@ class Target:
         except Exception as error:
             _log.exception("connector_failed", account=self._account, kind=entry.kind)
             found = CannotTell(reason=f"connector fault: {type(error).__name__}")
-        return self._judge.looked_up(entry, found, traits, started), found
+        return self._sealed(self._judge.looked_up(entry, found, traits, started), row), found
 
 
 def open_target(hub: Hub, name: str, keyring: Keyring, transport: Transport, generation: int) -> Target:

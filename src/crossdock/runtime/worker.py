@@ -229,7 +229,8 @@ class Worker:
         self.hub = hub
         self.id: UUID = uuid4()
         self.waker = Waker(hub.dsn)
-        journal = Journal(hub, Keyring(hub.key))
+        self._keyring = Keyring(hub.key)
+        journal = Journal(hub, self._keyring)
         self.groups = [Group(hub, journal) for _ in range(GROUPS)]
         self._lease_now = asyncio.Event()
 
@@ -295,6 +296,7 @@ class Worker:
             await table.release_partitions(connection, self.id, surplus)
             for p in surplus:
                 del leases[p]
+        await self._keyring.hear(connection)
         generation = await connection.fetchval("select generation from hub")
         for number, group in enumerate(self.groups):
             group.generation = generation

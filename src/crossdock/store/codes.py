@@ -12,7 +12,7 @@ import msgspec
 
 from crossdock.model.recoding import recoded
 from crossdock.model.requests import PostGoodsIssue
-from crossdock.processes.master import State
+from crossdock.processes.master import ANYBODY, State
 from crossdock.store.pool import Connection
 
 READ_EVERY_SECONDS: Final = 3.0
@@ -56,6 +56,9 @@ class Codes:
             self._items[state.code] = state
         for text in state.codes:
             system, _, code = text.partition("/")
+            if system == ANYBODY:
+                self._ours[kind, "", code] = state.code
+                continue
             self._ours[kind, system, code] = state.code
             self._theirs[kind, system, state.code] = code
         if state.now:

@@ -28,9 +28,14 @@ class Message(msgspec.Struct, frozen=True):
 
 
 _FIND = """
-select m.id, m.system, m.channel, m.headers, m.outcome, m.received_at, m.sealed, k.wrapped, k.subject
+select m.id, m.system, m.channel, m.headers, m.outcome, m.received_at, m.sealed, k.wrapped, k.subject, k.destroyed_at
 from message m left join message_key k on k.message = m.id where m.id = $1 limit 1
 """
+
+
+def erased(at: datetime | None) -> str:
+    """Why a message has no key any more."""
+    return f"erased on {at:%Y-%m-%d}" if at else "the message's key was destroyed: erased"
 
 
 async def find(connection: Connection, message: UUID, key: HubKey) -> Message | None:
@@ -39,7 +44,7 @@ async def find(connection: Connection, message: UUID, key: HubKey) -> Message | 
     if row is None:
         return None
     if row["wrapped"] is None:
-        raise Unsealable("the message's key was destroyed: erased")
+        raise Unsealable(erased(row["destroyed_at"]))
     id_ = row["id"].bytes
     body = open_sealed(key.unwrap(row["wrapped"], id_), row["sealed"], b"message" + id_)
     return Message(

@@ -14,6 +14,7 @@ from crossdock.access.sealing import Unsealable, open_sealed
 from crossdock.model.registry import EVENTS, decode
 from crossdock.processes.policy import Policy
 from crossdock.store.keys import Keyring
+from crossdock.store.messages import erased
 from crossdock.store.pool import Connection
 from crossdock.views import masking
 from crossdock.views.folding import effects_of_events
@@ -229,7 +230,7 @@ async def _raw(read: _Read, trail: list[Any]) -> list[Raw]:
 def _message(read: _Read, row: Any, said: list[Any]) -> Raw:
     try:
         if row["wrapped"] is None:
-            raise Unsealable("the message's key was destroyed: erased")
+            raise Unsealable(erased(row["destroyed_at"]))
         key = read.keyring.hub.unwrap(row["wrapped"], row["id"].bytes)
         body = open_sealed(key, row["sealed"], b"message" + row["id"].bytes)
         text = masking.shown(
@@ -308,9 +309,11 @@ async def _answers(read: _Read, effects: list[Any]) -> list[Answer]:
             f["kind"], read.names.of(f["account"]), outcome=a["outcome"] or "", document=f["document"] or "",
             reason=read.names.plain(a["reason"] or ""),
         )  # fmt: skip
-        body = (
-            masking.shown(a["answer"], read.tokens, personal=False, reveal=read.reveal) if a["answer"] else ""
-        )
+        try:
+            plain = read.keyring.open_answer(f["id"].bytes, f["subject"], a["answer"]) if a["answer"] else b""
+            body = masking.shown(plain, read.tokens, personal=False, reveal=read.reveal) if plain else ""
+        except Unsealable as error:
+            body = f"({error})"
         found.append(
             Answer(
                 str(a["effect"]),

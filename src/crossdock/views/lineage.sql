@@ -13,7 +13,7 @@ order by generation, xid, id limit $3
 select thread, kind, state, first_segment from thread_state where thread = $1
 
 -- name: message
-select m.id, m.system, m.channel, m.direction, m.received_at, m.size, m.headers, m.outcome, m.unmapped, m.sealed, k.wrapped, k.subject
+select m.id, m.system, m.channel, m.direction, m.received_at, m.size, m.headers, m.outcome, m.unmapped, m.sealed, k.wrapped, k.subject, k.destroyed_at
 from message m left join message_key k on k.message = m.id
 where m.id = $1 limit 1
 

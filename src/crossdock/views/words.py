@@ -315,6 +315,9 @@ EVENTS: Final[dict[str, Say]] = {
     "masterData.awaited.v1": lambda _, d: f"{d.thread} waits for it",
     "masterData.arrived.v1": lambda _, d: f"The {d.kind} {d.code} was defined",
     "identifier.bound.v1": lambda _, d: f"The identifier belongs to {d.thread}",
+    "person.erased.v1": lambda _, d: (
+        f"{d.by} had the personal data of it erased (E-{d.erasure}){_because(d.reason)}"
+    ),
     "message.corrected.v1": lambda _, d: (
         f"{d.by} corrected {'the message' if d.gave else 'what was told'} (K-{d.correction}){_gave(d.gave)}{_because(d.reason)}"
     ),

@@ -16,7 +16,7 @@ from crossdock.model.requests import CancelRelease, Notify, RecordMilestone, Rel
 from crossdock.model.thread import KEY_LENGTH_MAX
 
 OWN_WORK: Final = (
-    "availability.changed.", "claim.", "clock.", "effect.", "identifier.", "masterData.", "message.", "order.returnAsked.", "return.matched.", "serial.", "stock.bookAgain.", "stock.opened.", "stock.recalled.", "stock.reconciled.", "stock.unbooked.", "thread.", "timer.",
+    "availability.changed.", "claim.", "clock.", "effect.", "identifier.", "masterData.", "message.", "order.returnAsked.", "person.", "return.matched.", "serial.", "stock.bookAgain.", "stock.opened.", "stock.recalled.", "stock.reconciled.", "stock.unbooked.", "thread.", "timer.",
 )  # fmt: skip
 """Facts that only the hub itself can state; nobody outside may send them."""
 EVENTS_MAX: Final = 1000
@@ -135,7 +135,10 @@ def from_payload(kind: str, payload: msgspec.Struct, people: People, _account: A
 
 
 def _purchase(payload: ReleaseOrder, ship_to: Party) -> dict[str, Any]:
-    """What a supplier is to send where; what our customer pays is none of his business."""
+    """What a supplier is to send where: the consignee's address and no more. What our customer pays, or how to reach
+    him, is none of his business.
+    """
+    address = msgspec.structs.replace(ship_to, email="", phone="")
     told: dict[str, Any] = msgspec.to_builtins(payload)
     lines = [
         {
@@ -146,7 +149,7 @@ def _purchase(payload: ReleaseOrder, ship_to: Party) -> dict[str, Any]:
         }
         for x in payload.lines
     ]
-    return told | {"lines": lines, "release": payload.release, "ship_to": msgspec.to_builtins(ship_to)}
+    return told | {"lines": lines, "release": payload.release, "ship_to": msgspec.to_builtins(address)}
 
 
 def _notification(payload: Notify, buyer: Party) -> dict[str, Any]:
