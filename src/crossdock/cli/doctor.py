@@ -109,7 +109,7 @@ def _lint(folder: Path) -> "list[Check]":
 async def _database(hub: "Hub") -> "AsyncIterator[Check]":
     import asyncpg
 
-    from crossdock.doctor import database, work
+    from crossdock.doctor import database, intake, work
     from crossdock.doctor.check import Check
     from crossdock.store.pool import LOST, connect
 
@@ -123,6 +123,8 @@ async def _database(hub: "Hub") -> "AsyncIterator[Check]":
         async for check in database.examine(connection, hub):
             yield check
         async for check in work.examine(connection, hub):
+            yield check
+        for check in await intake.examine(connection):
             yield check
     except asyncpg.PostgresError as error:
         yield Check(
