@@ -125,7 +125,9 @@ async def test_pages_that_shift_lose_nothing_and_double_nothing(group: Group, se
         assert {count for thread, count in heard.items() if thread not in changed} == {1}, f"seed {seed}"
         assert max(heard.values()) <= 2, f"seed {seed}"
         first, second, *_ = await pages_read(group, shop, began)
-        assert any(first < x < second for x in changes[shop]), f"nothing changed between two pages, seed {seed}"
+        assert any(first < x < second for x in changes[shop]), (
+            f"nothing changed between two pages, seed {seed}"
+        )
     await counted(group)
 
 
