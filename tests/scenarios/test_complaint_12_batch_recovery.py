@@ -47,6 +47,32 @@ async def turn(group: Group, number: int, what: str) -> None:
     assert answer.status == 200, answer.body
 
 
+async def stopped_half_way(group: Group, number: int) -> list[str]:
+    """Orders of the items that ran; the others wait."""
+
+    async def half() -> bool:
+        return bool((await replay(group, number))["counts"].get("done", 0) >= ORDERS // 2)
+
+    await eventually(half, what="half of it ran")
+    await turn(group, number, "stop")
+    found = await replay(group, number)
+    assert found["counts"]["waiting"] > 0
+    assert sum(found["counts"].values()) == ORDERS
+    return [x["thread"].partition("/")[2] for x in found["items"] if x["state"] == "done"]
+
+
+async def until_refused_again(group: Group, number: int, references: list[str]) -> None:
+    async def done() -> bool:
+        return bool((await replay(group, number))["state"] == "done")
+
+    async def again_refused() -> bool:
+        tried = {x["thread_key"]: x["n"] for x in await rows(group.api.hub, REFUSED)}
+        return all(tried[f"order/{x}"] == 2 for x in references)
+
+    await eventually(done, what="the rest ran")
+    await eventually(again_refused, what="the rest was refused again")
+
+
 async def test_a_batch_is_recovered_in_parts_and_only_what_failed_runs_again(group: Group) -> None:
     """Eight goods issues are refused; four go through, the period closes again, four fail again: only these are tried a third time."""
     async with group.quirks("sap-1", period_closed=1.0):
@@ -65,35 +91,15 @@ async def test_a_batch_is_recovered_in_parts_and_only_what_failed_runs_again(gro
     wish = {"where": where, "reason": "the period is open", "per_second": PER_SECOND}
     number = (await group.api.post("/v1/replays", wish)).json()["id"]
 
-    async def half() -> bool:
-        return bool((await replay(group, number))["counts"].get("done", 0) >= ORDERS // 2)
-
-    await eventually(half, what="half of it ran")
-    await turn(group, number, "stop")
-    stopped = (await replay(group, number))["counts"]
-    assert stopped["waiting"] > 0
-    ran = [
-        x["thread"].partition("/")[2] for x in (await replay(group, number))["items"] if x["state"] == "done"
-    ]
+    ran = await stopped_half_way(group, number)
     for reference in ran:
         await group.until(reference, "completed")
-    assert sum(stopped.values()) == ORDERS
     assert time.time() - began >= (len(ran) - 1) / PER_SECOND
 
     left = [x for x in references if x not in ran]
     async with group.quirks("sap-1", period_closed=1.0):
         await turn(group, number, "resume")
-
-        async def done() -> bool:
-            return bool((await replay(group, number))["state"] == "done")
-
-        await eventually(done, what="the rest ran")
-
-        async def again_refused() -> bool:
-            tried = {x["thread_key"]: x["n"] for x in await rows(group.api.hub, REFUSED)}
-            return all(tried[f"order/{x}"] == 2 for x in left)
-
-        await eventually(again_refused, what="the rest was refused again")
+        await until_refused_again(group, number, left)
         cases = await refused(group, left)
         shown = json.loads(group.api.hub.crossdock("replay", "show", str(number), "--json").stdout)
         assert [x["state"] for x in shown["items"]] == ["done"] * ORDERS
