@@ -30,11 +30,18 @@ def trading(
     directory: Path,
     routing: Callable[[dict[str, Any]], None] = lambda _: None,
     policy: dict[str, Any] | None = None,
+    systems: dict[str, dict[str, Any]] | None = None,
+    settings: dict[str, Any] | None = None,
 ) -> Iterator[tuple[RunningHub, Twins]]:
-    """A hub with its twins, books opened; `routing` changes the tables before, `policy` the rules. Their logs hold no stack trace when they end."""
-    prepare(directory, settings={"business_clock_rate": 20.0}, group=True)
-    _edit(directory / "hub.yaml", policy or {})
+    """A hub with its twins, books opened; `routing` changes the tables before, `policy` the rules, `systems` the keys of single
+    systems (the marketplace is there where it is named). Their logs hold no stack trace when they end.
+    """
+    prepare(directory, settings={"business_clock_rate": 20.0} | (settings or {}), group=True)
+    _edit(directory / "hub.yaml", policy or {}, market=MARKET in (systems or {}))
     _hand_over(directory / "routing.yaml", routing)
+    for name, keys in (systems or {}).items():
+        path = directory / "systems" / f"{name}.yaml"
+        path.write_text(yaml.safe_dump(yaml.safe_load(path.read_text()) | keys))
     hub = start(directory)
     twins = Twins(hub.configured, hub.url, seed=1, pace_seconds=0.05)
     for process in twins.processes.values():
@@ -62,13 +69,14 @@ def own_hub(tmp_path: Path) -> Iterator[tuple[RunningHub, Twins]]:
         yield made
 
 
-def _edit(path: Path, policy: dict[str, Any]) -> None:
-    """The marketplace, which keeps pieces back from the shop, has tests of its own."""
+def _edit(path: Path, policy: dict[str, Any], *, market: bool) -> None:
+    """The marketplace, which keeps pieces back from the shop, is left out of most tests."""
     hub = yaml.safe_load(path.read_text())
     hub["policy"] |= POLICY | policy
-    hub["roles"]["channels"].remove(MARKET)
+    if not market:
+        hub["roles"]["channels"].remove(MARKET)
+        (path.parent / "systems" / f"{MARKET}.yaml").unlink()
     path.write_text(yaml.safe_dump(hub))
-    (path.parent / "systems" / f"{MARKET}.yaml").unlink()
 
 
 def _hand_over(path: Path, edit: Callable[[dict[str, Any]], None]) -> None:

@@ -192,6 +192,9 @@ async def open_books(hub: RunningHub, twins: Twins) -> None:
         products = {sku: {"price": PRICE, "title": sku} for sku in ITEMS} | trade.products()
         await group.twin("shopify-eu", "/products", products, "PUT")
         await group.twin("woo-us", "/products", {sku: {} for sku in ITEMS}, "PUT")
+        if trade.MARKET in twins.processes:
+            await group.twin(trade.MARKET, "/plans", trade.MARKET_PLANS, "PUT")
+            await group.twin(trade.MARKET, "/listings", {sku: {"quantity": None} for sku in ITEMS}, "PUT")
         for place, wms in enumerate(("wms-1", "wms-2")):
             opening = {sku: {"quantity": str(n[place]), "lot": ""} for sku, n in ITEMS.items()}
             await group.twin(wms, "/stock", opening, "PUT")

@@ -16,6 +16,10 @@ from crossdock.store import access
 from crossdock.store.log import Item
 from crossdock.store.pool import LOST
 
+SIZE_DIGITS_MAX = 10
+NOBODY = "/unknown"
+"""All senders to addresses that are none share one allowance; no system can have this name."""
+
 
 @post(
     "/v1/in/{system:str}/{channel:str}",
@@ -29,9 +33,11 @@ async def receive(request: Request[Any, Any, Any], system: str, channel: str) ->
     manifest = hub.hub.manifest(system) if configured else None
     inbox = manifest.inbound.get(channel) if manifest else None
     if inbox is None:
-        raise Problem(
-            404, "unknown-channel", f"there is no channel {channel} of a system {system} in this landscape"
-        )
+        _admit(hub, NOBODY)
+        reason = f"there is no channel {channel} of a system {system} in this landscape"
+        told = request.headers.get("content-length", "")
+        await _note(hub, system, reason, int(told) if told.isdecimal() and len(told) < SIZE_DIGITS_MAX else 0)
+        raise Problem(404, "unknown-channel", reason)
     _admit(hub, system)
     body = await request.body()
     inbound = Inbound(
@@ -58,17 +64,22 @@ def _admit(hub: Context, partner: str) -> None:
         raise Problem(status, "shedding" if status == 503 else "too-many-requests", reason, retry_after=wait)
 
 
+async def _note(hub: Context, system: str, reason: str, size: int) -> None:
+    """For the operator: whoever sends to the wrong address, or signs wrongly, may be a partner."""
+    try:
+        async with hub.reader.acquire() as connection:
+            await access.note_rejected(connection, system, reason, size)
+    except LOST:
+        pass
+
+
 async def _authenticate(hub: Context, system: str, inbound: Inbound) -> None:
     connector = hub.hub.connector(system)
     assert connector.authenticate is not None
     try:
         connector.authenticate(inbound, hub.hub.account(system))
     except Unauthenticated as error:
-        try:
-            async with hub.reader.acquire() as connection:
-                await access.note_rejected(connection, system, str(error), len(inbound.body))
-        except LOST:
-            pass
+        await _note(hub, system, str(error), len(inbound.body))
         raise Problem(401, "unauthenticated", f"{system}: {error}") from None
     except Misconfigured as error:
         raise Problem(503, "misconfigured", str(error), retry_after=60) from None

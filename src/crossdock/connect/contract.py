@@ -12,6 +12,7 @@ from typing import Protocol, runtime_checkable
 import msgspec
 
 from crossdock.connect.transport import Transport
+from crossdock.errors import Rejected
 from crossdock.model.drift import Counted
 from crossdock.model.envelope import NewEvent
 from crossdock.model.party import People
@@ -44,7 +45,8 @@ class Translation:
 
     `unmapped` holds JSON Pointers of fields the mapping did not read: they are counted and shown. `content` stands for
     what the message says where the same may come in other bytes, as from a list; without it the raw bytes count.
-    `ignored` says why nothing follows from a message that was understood; it is kept, and nobody is asked.
+    `ignored` says why nothing follows from a message that was understood; it is kept, and nobody is asked. `unread` are
+    parts of a list that cannot be read (RFC 6901 paths): the rest counts, and a case tells of them.
     """
 
     source_id: str
@@ -52,6 +54,7 @@ class Translation:
     unmapped: tuple[str, ...] = ()
     content: bytes = b""
     ignored: str = ""
+    unread: tuple[Rejected, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

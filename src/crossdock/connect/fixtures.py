@@ -107,7 +107,12 @@ def _translation_view(translation: Translation) -> dict[str, Any]:
         for event in translation.events
     ]
     view = {"source_id": translation.source_id, "events": events, "unmapped": list(translation.unmapped)}
-    return view | ({"ignored": translation.ignored} if translation.ignored else {})
+    unread = [problem.path for problem in translation.unread]
+    return (
+        view
+        | ({"ignored": translation.ignored} if translation.ignored else {})
+        | ({"unread": unread} if unread else {})
+    )
 
 
 def normal(view: Mapping[str, Any]) -> dict[str, Any]:
@@ -115,12 +120,12 @@ def normal(view: Mapping[str, Any]) -> dict[str, Any]:
     if "error" in view:
         return {"error": view["error"], "path": view.get("path", "") if view["error"] == "Rejected" else ""}
     events = [_normal_event(event) for event in view.get("events", [])]
-    ignored = {"ignored": view["ignored"]} if view.get("ignored") else {}
+    more = {name: view[name] for name in ("ignored", "unread") if view.get(name)}
     return {
         "source_id": view.get("source_id"),
         "events": events,
         "unmapped": list(view.get("unmapped", [])),
-    } | ignored
+    } | more
 
 
 def _normal_event(event: Mapping[str, Any]) -> dict[str, Any]:
@@ -181,6 +186,9 @@ def write_expected(found: Found) -> Iterator[str]:
 
 
 def _same(before: Any, after: Any) -> bool:
-    translated = isinstance(after, dict) and {"source_id", "events", "unmapped"} == set(after) - {"ignored"}
+    translated = isinstance(after, dict) and {"source_id", "events", "unmapped"} == set(after) - {
+        "ignored",
+        "unread",
+    }
     refused = isinstance(after, dict) and {"error", "path"} == set(after)
     return normal(before) == normal(after) if translated or refused else bool(before == after)

@@ -2,8 +2,11 @@
 was the request certainly not processed, or may it have been?
 """
 
-from collections.abc import Mapping
+import copy
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
 from urllib.parse import urlsplit
 
 import aiohttp
@@ -11,6 +14,8 @@ import msgspec
 from aiohttp.abc import AbstractResolver
 
 ANSWER_BYTES_MAX = 4 * 1024 * 1024
+RETRY_AFTER_SECONDS_MAX = 86_400.0
+"""No quota that we know of counts over more than a day."""
 
 
 class NotSent(Exception):
@@ -38,13 +43,30 @@ class Answer:
             return None
 
     def retry_after(self) -> float | None:
-        """Seconds of a numeric Retry-After header (RFC 9110 §10.2.3), capped at an hour."""
+        """Seconds of a Retry-After header, given as a number or as a date (RFC 9110 §10.2.3), capped at a day."""
         value = self.headers.get("retry-after", "")
-        return min(float(value), 3600.0) if value.replace(".", "", 1).isdigit() else None
+        if value.replace(".", "", 1).isdigit():
+            return min(float(value), RETRY_AFTER_SECONDS_MAX)
+        until = _date(value)
+        if until is None:
+            return None
+        # Both by the partner's own clock, where it tells it.
+        left = (until - (_date(self.headers.get("date", "")) or datetime.now(UTC))).total_seconds()
+        return min(max(left, 0.0), RETRY_AFTER_SECONDS_MAX)
+
+
+def _date(value: str) -> datetime | None:
+    try:
+        found = parsedate_to_datetime(value)
+    except ValueError:
+        return None
+    return found if found.tzinfo else found.replace(tzinfo=UTC)
 
 
 class Transport:
     """Shared by all accounts of a delivery process; cookies are the connectors' own business."""
+
+    _turn: Callable[[float], Awaitable[None]] | None = None
 
     def __init__(self, *, connections_max: int = 256, resolver: AbstractResolver | None = None) -> None:
         self._session = aiohttp.ClientSession(
@@ -56,6 +78,14 @@ class Transport:
         # Left on, a PUT or DELETE whose answer was lost is sent a second time behind our back, and so done twice.
         self._session._retry_connection = False
 
+    def paced(self, turn: Callable[[float], Awaitable[None]]) -> "Transport":
+        """The same connections for one account: each of its requests waits for `turn` first, which is told how long it may
+        wait (seconds), and raises `NotSent` where that is not long enough. Not to be closed.
+        """
+        made = copy.copy(self)
+        made._turn = turn
+        return made
+
     async def request(
         self,
         method: str,
@@ -66,6 +96,8 @@ class Transport:
         timeout_seconds: float = 15.0,
     ) -> Answer:
         """One exchange. Raises `NotSent` or `NoAnswer`, nothing else."""
+        if self._turn is not None:
+            await self._turn(timeout_seconds)
         timeout = aiohttp.ClientTimeout(total=timeout_seconds, sock_connect=min(5.0, timeout_seconds))
         try:
             async with self._session.request(

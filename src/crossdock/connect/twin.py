@@ -10,6 +10,8 @@ the demo, the prover and the tests look at; it is never shown to the connector.
     GET  /_twin/acknowledged        [{"id", "source_id", "reference", "topic", "status"}]
     GET  /_twin/quirks              {"name": rate}
     PUT  /_twin/quirks              {"name": rate}  sets the named ones; rate is a share of cases, 0 to 1
+
+`twin_gate.py` adds the log of calls and the account's limits.
 """
 
 import asyncio
@@ -25,6 +27,8 @@ from typing import Any, NamedTuple
 
 import aiohttp
 from aiohttp import web
+
+from crossdock.connect.twin_gate import Gate
 
 _SCHEMA = """
 create table if not exists document (kind text, key text, body text, primary key (kind, key)) without rowid;
@@ -185,9 +189,10 @@ class Twin:
         self.setup = setup
         self.books = Books(setup.books)
         self.quirks = Quirks(self.books, quirks, setup.seed)
-        self.app = web.Application(client_max_size=16 * 1024 * 1024)
+        gate = Gate()
+        self.app = web.Application(client_max_size=16 * 1024 * 1024, middlewares=[gate.watch])
         self._work: list[Callable[[], Awaitable[None]]] = []
-        self.app.add_routes(_control_routes(self))
+        self.app.add_routes([*_control_routes(self), *gate.routes()])
         self.app.cleanup_ctx.append(self._run)
 
     def every_tick(self, step: Callable[[], Awaitable[None]]) -> None:

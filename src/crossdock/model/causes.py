@@ -86,6 +86,10 @@ CAUSES: Final[dict[str, Cause]] = {
         "The hub itself cannot go on", "Read the reason, correct landscape or release, then retry: the events go on in the"
         " order they came.", "integration", 4,
     ),
+    "told otherwise": Cause(
+        "A fact was told twice, and differently", "The first is booked and the second is not. Ask the sender which is true; have"
+        " the difference told as a fact of its own.", "warehouse", 8,
+    ),
     "not the authority": Cause(
         "Somebody spoke who is not asked", "Nothing of it was applied. Correct what the sender sends, or who the landscape"
         " names as the authority.", "integration", 16,

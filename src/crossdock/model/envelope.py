@@ -2,6 +2,7 @@
 partitionkey, recordedtime and W3C traceparent.
 """
 
+import re
 from datetime import datetime
 from typing import Any
 
@@ -43,6 +44,20 @@ class Recorded(msgspec.Struct, frozen=True, gc=False, kw_only=True):
     """For the receipt of an effect: its id."""
     sealed: bytes | None = None
     subject: bytes | None = None
+
+
+_VARIANT = re.compile(r"(.+)~[0-9a-f]{8}")
+
+
+def variant_id(id_: str, content: bytes) -> str:
+    """The id under which a source id is kept that came before with another content."""
+    return f"{id_}~{content.hex()[:8]}"
+
+
+def first_told_as(id_: str) -> str:
+    """The source id that a variant shares with what was told first; empty where the event is the first of its id."""
+    found = _VARIANT.fullmatch(id_)
+    return found[1] if found else ""
 
 
 class CloudEvent(msgspec.Struct, frozen=True, gc=False, kw_only=True, omit_defaults=True):

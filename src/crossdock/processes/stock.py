@@ -6,7 +6,7 @@ from typing import Final
 
 import msgspec
 
-from crossdock.model.envelope import Recorded
+from crossdock.model.envelope import Recorded, first_told_as
 from crossdock.model.movement import MovedLine
 from crossdock.model.quantity import Quantity
 from crossdock.model.serial import Did
@@ -97,11 +97,14 @@ def step(state: State, event: Recorded, policy: Policy) -> Step:
 
 def _moved(state: State, event: Recorded, policy: Policy, change: Quantity, other: Bucket) -> Step:
     """`change` of what is available, from or to the `other` bucket."""
-    if change.value == 0:
-        return Step(state, (), "ignored")
     place: StockPlace = event.data.place
+    first = first_told_as(event.id)
+    if change.value == 0 and not first:
+        return Step(state, (), "ignored")
     if not policy.speaks_for(event.source, place.location):
         return Step(state, (not_theirs(event, "stock", place.location, policy),), "ignored")
+    if first:
+        return Step(state, (_told_otherwise(event, first, change),), "ignored")
     way: tuple[Bucket, Bucket] = (other, "available") if change.value > 0 else ("available", other)
     count = state.counts.get(_lot(place))
     if count is not None and _before(event, count):
@@ -110,6 +113,18 @@ def _moved(state: State, event: Recorded, policy: Policy, change: Quantity, othe
     cost = getattr(event.data, "cost", None)
     move: Intent = Move(place, *way, abs(change.value), change.unit, expires_on=expires_on, cost=cost)
     return Step(replace(state, entries=state.entries + 1), (move, Publish(place.item, place.location)))
+
+
+def _told_otherwise(event: Recorded, first: str, change: Quantity) -> OpenCase:
+    """The same id with another content: a correction, or a mistake of the sender. Booked beside the first it would count twice."""
+    place: StockPlace = event.data.place
+    return OpenCase(
+        f"told-otherwise/{event.source}/{place.location}", "duplicate", "told otherwise",
+        f"{event.source} told {first} twice with different content, of {place.item} at {place.location}"[:200],
+        f"What came first is booked; now it says {change.value:+f} {change.unit} ({event.type}), and nothing of that is. Where the second is"
+        " true, have the difference told as an adjustment of its own; then this can be settled.",
+        "warehouse", f"otherwise/{event.id}",
+    )  # fmt: skip
 
 
 def _recalled(state: State, event: Recorded, policy: Policy) -> Step:

@@ -1,4 +1,4 @@
-"""What an account allows: calls per second, calls at once, and a breaker that stops calling a dead target.
+"""What an account allows: requests per second, calls at once, and a breaker that stops calling a dead target.
 
 Pure: the instant (monotonic seconds) is an argument.
 """
@@ -19,7 +19,10 @@ class Budget:
     rate: float = 0.0
     burst: float = 1.0
     in_flight: int = 0
+    paid: int = 0
+    """Requests that `spend` paid for and that were not made yet."""
     tokens: float = 0.0
+    """Below zero where requests are promised for later."""
     at: float = 0.0
     paused_until: float = 0.0
     ramped_since: float | None = None
@@ -27,27 +30,45 @@ class Budget:
 
     def allowed(self, now: float) -> int:
         """How many calls may start now."""
+        if now < self.paused_until:
+            return 0
         free = self._at_once(now) - self.in_flight
-        if free <= 0 or now < self.paused_until:
+        if free <= 0:
             return 0
         if self.rate <= 0:
             return free
+        self._fill(now)
+        return max(0, min(free, int(self.tokens)))
+
+    def _fill(self, now: float) -> None:
         self.tokens = min(self.burst, self.tokens + (now - self.at) * self.rate)
         self.at = now
-        return min(free, int(self.tokens))
+
+    def turn(self, now: float, patience_seconds: float) -> float:
+        """How long a request of a call under way waits, as one call may take several; promised, unless it is too long."""
+        if self.rate <= 0:
+            return 0.0
+        if self.paid > 0:
+            self.paid -= 1
+            return 0.0
+        self._fill(now)
+        wait = max(0.0, (1.0 - self.tokens) / self.rate)
+        if wait <= patience_seconds:
+            self.tokens -= 1.0
+        return wait
 
     def _at_once(self, now: float) -> int:
         """One call at first, then twice as many every half second: a target that comes back is not run over."""
         if self.ramped_since is None:
             return self.concurrency
-        doublings = int((now - self.ramped_since) / RAMP_SECONDS)
+        doublings = max(0, int((now - self.ramped_since) / RAMP_SECONDS))
         if doublings < self.concurrency.bit_length():
             return min(self.concurrency, 1 << doublings)
         self.ramped_since = None
         return self.concurrency
 
     def come_back(self, now: float) -> None:
-        """The target answers again: what was saved up meanwhile is not called at once."""
+        """The target answers again, or will from then on: what was saved up meanwhile is not called at once."""
         self.ramped_since = now
         self.tokens = min(self.tokens, 1.0)
 
@@ -55,19 +76,27 @@ class Budget:
         self.in_flight += calls
         if self.rate > 0:
             self.tokens -= calls
+            self.paid += calls
 
     def ended(self) -> None:
         self.in_flight -= 1
+        self.paid = min(self.paid, self.in_flight)
 
     def not_made(self) -> None:
         """A call that was counted and turned out not to be needed: nobody heard of it."""
         self.in_flight -= 1
         if self.rate > 0:
             self.tokens = min(self.burst, self.tokens + 1)
+            self.paid = max(0, self.paid - 1)
 
     def pause(self, until: float) -> None:
         """The target asked for patience: nobody of this account calls before."""
         self.paused_until = max(self.paused_until, until)
+
+    def end_pause(self, now: float) -> None:
+        """A person knows better: one call is tried now."""
+        self.paused_until = min(self.paused_until, now)
+        self.come_back(now)
 
     def wait_seconds(self, now: float) -> float:
         """How long until a call may start; 0 when only concurrency stands in the way."""

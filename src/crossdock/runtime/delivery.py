@@ -54,7 +54,7 @@ class AccountRunner:
     """All calls of one account."""
 
     def __init__(
-        self, hub: Hub, name: str, shared: "Shared", target: Target
+        self, hub: Hub, name: str, shared: "Shared", target: Target, allowance: Allowance
     ) -> None:  # fmt: skip
         self.name = name
         self.wake = asyncio.Event()
@@ -62,10 +62,8 @@ class AccountRunner:
         """Since when this hub goes on after a restore; what older threads want is looked up before it is sent."""
         self._pool, self._keyring, self._outcomes = shared.pool, shared.keyring, shared.outcomes
         self._holding = shared.holding
-        manifest, system = hub.manifest(name), hub.landscape.systems[name]
-        self._traits: dict[str, EffectTraits] = manifest.effects
-        self._allowance = Allowance(system, manifest.limits, shared.outcomes)
-        self._budget = self._allowance.budget
+        self._traits: dict[str, EffectTraits] = hub.manifest(name).effects
+        self._allowance, self._budget = allowance, allowance.budget
         self._target = target
         self.client = target.client
         self._calls: set[asyncio.Task[Any]] = set()
@@ -88,7 +86,9 @@ class AccountRunner:
         while True:
             try:
                 loaded = await self._load()
-                await self._heeding.heed(self._lanes, self._pool)
+                resumed = await self._heeding.heed(self._lanes, self._pool)
+                if resumed and self._allowance.try_now(loop.time()):
+                    self._lanes.hurry()
                 started = await self._start(loop.time())
             except LOST as error:
                 _log.info("delivery_without_database", account=self.name, reason=str(error))
@@ -123,6 +123,8 @@ class AccountRunner:
         async with self._pool.acquire() as connection:
             if self._fresh:
                 await self._parked.read(connection, self._lanes)
+                if await table.is_failing(connection, self.name):
+                    self._allowance.found_failing(asyncio.get_running_loop().time())
                 self._fresh = False
             await self._parked.free(connection, self._lanes, asyncio.get_running_loop().time())
             found = await table.open_effects(connection, self.name, self._cursor, LOAD_MAX)
@@ -393,6 +395,13 @@ class Delivery:
                 reader = Backfill(self.hub, name, runner.client, pool, intake)
                 self._readers[name] = asyncio.create_task(reader.run(runner.lend))
 
+    def _runner(self, name: str, shared: Shared, transport: Transport, generation: int) -> AccountRunner:
+        """Raises `Misconfigured`."""
+        limits = self.hub.manifest(name).limits
+        allowance = Allowance(self.hub.landscape.systems[name], limits, shared.outcomes)
+        target = open_target(self.hub, name, shared.keyring, transport.paced(allowance.turn), generation)
+        return AccountRunner(self.hub, name, shared, target, allowance)
+
     async def _lease(self, shared: Shared, transport: Transport, intake: Intake) -> None:
         lease = self.hub.settings.lease_seconds
         names = [name for name in self.hub.landscape.systems if self.hub.manifest(name).effects]
@@ -415,8 +424,7 @@ class Delivery:
                 await self._leave(name)
             for name in sorted(mine - set(self._runners)):
                 try:
-                    target = open_target(self.hub, name, shared.keyring, transport, stands.generation)
-                    runner = AccountRunner(self.hub, name, shared, target)
+                    runner = self._runner(name, shared, transport, stands.generation)
                     runner.resumed_at = stands.resumed_at
                 except Misconfigured as error:
                     self._cannot_open(name, str(error), shared.outcomes)

@@ -67,13 +67,22 @@ class Heeding:
         for entry in entries:
             entry.marks = marks.get(entry.id, ())
 
-    async def heed(self, lanes: Lanes, pool: asyncpg.Pool) -> None:
-        """Other holds count from now on, if there are any since the last look; a call that has begun goes on."""
+    async def heed(self, lanes: Lanes, pool: asyncpg.Pool) -> bool:
+        """Other holds count from now on, if there are any since the last look; a call that has begun goes on.
+
+        True when a pause or drain of this account has ended.
+        """
         if self._heeded is self._holding.current:
-            return
+            return False
+        before = self._stopped
         told, self._index = self._holding.current, Index(self._account, self._holding.current)
         if self._index.needs_marks:
             async with pool.acquire() as connection:
                 await self.mark(connection, [*lanes.known.values()])
         self._heeded = told
         lanes.heed(self._index.over if self._index else None)
+        return before and not self._stopped
+
+    @property
+    def _stopped(self) -> bool:
+        return any(hold.mode != "hold" and hold.name == self._account for hold in self._heeded)

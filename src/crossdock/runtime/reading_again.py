@@ -49,6 +49,8 @@ def _translated(hub: Hub, intake: Intake, message: Message, days: int) -> Unders
         channel=message.channel, headers=message.headers, body=message.body, received_at=message.received_at
     )
     found = translate(replace(inbound, body=read), hub.account(message.system))
+    if found.unread:
+        raise found.unread[0]
     return Understood(
         source=message.system, source_id=found.source_id, events=found.events, content=found.content, days=days,
         unmapped=found.unmapped, ignored=found.ignored, rules=rules,

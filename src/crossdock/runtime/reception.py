@@ -5,9 +5,13 @@ from dataclasses import replace
 from crossdock.access.sealing import subject_of
 from crossdock.connect.contract import Inbound, Translation
 from crossdock.errors import Malformed, Rejected, Unsupported
+from crossdock.model.envelope import NewEvent
+from crossdock.model.operations import MessageNotTranslated
+from crossdock.model.thread import thread_key
 from crossdock.runtime.hub import Hub
-from crossdock.runtime.intake import Intake, Raw
+from crossdock.runtime.intake import Intake, Kept, Raw
 from crossdock.store.log import Item
+from crossdock.store.messages import READ_IN_PART
 
 KEPT_HEADERS_MAX = 20
 ORIGIN = "crossdock-origin"
@@ -46,13 +50,29 @@ def _translated(intake: Intake, raw: Raw, translation: Translation, days: int) -
     raw = Raw(
         system=raw.system, channel=raw.channel, body=raw.body, headers=raw.headers, unmapped=translation.unmapped,
         subject=subject_of(subject) if subject else None,
-        outcome=f"ignored: {translation.ignored}" if translation.ignored else "translated",
+        outcome=_outcome(translation),
     )  # fmt: skip
     kept = intake.keep(raw)
+    told = tuple(
+        _unread(raw, kept, problem) for problem in translation.unread[:1]
+    )  # a case for the message, not for each
     return intake.item(
-        raw.system, translation.source_id, translation.events, content=translation.content or kept.content,
+        raw.system, translation.source_id, (*translation.events, *told), content=translation.content or kept.content,
         kept=kept, days=days,
     )  # fmt: skip
+
+
+def _outcome(translation: Translation) -> str:
+    if translation.ignored:
+        return f"ignored: {translation.ignored}"
+    return READ_IN_PART if translation.unread else "translated"
+
+
+def _unread(raw: Raw, kept: Kept, problem: Rejected) -> NewEvent:
+    """Nobody but a person can say what a part of the message was to mean."""
+    message = str(kept.message)
+    data = MessageNotTranslated(raw.system, raw.channel, "value", problem.path, problem.reason, message)
+    return NewEvent(thread=thread_key("message", message), data=data)
 
 
 def kept_headers(inbound: Inbound) -> dict[str, str]:

@@ -194,6 +194,13 @@ async def release_accounts(connection: Connection, owner: UUID) -> None:
     )
 
 
+async def is_failing(connection: Connection, account: str) -> bool:
+    """What was noted last."""
+    return bool(
+        await connection.fetchval("select failing_since is not null from account where name = $1", account)
+    )
+
+
 async def note_health(connection: Connection, account: str, failing: bool, reason: str) -> None:
     """What lists and `doctor` say of an account."""
     if failing:

@@ -14,6 +14,7 @@ from uuid import UUID
 import asyncpg
 import msgspec
 
+from crossdock.model.envelope import variant_id
 from crossdock.model.thread import hash16, partition_of
 from crossdock.store.pool import Connection, as_text
 
@@ -155,11 +156,12 @@ def _judge(first: dict[bytes, Item], answers: Sequence[Any]) -> None:
 async def _admit_variants(connection: Connection, items: list[Item]) -> None:
     """The same id with another body is kept under an id of its own; the owner of the thread judges it."""
     for item in items:
-        suffix = "~" + item.content.hex()[:8]
         item.key = blake2b(item.key + item.content, digest_size=16).digest()
-        item.event_id += suffix
+        item.event_id = variant_id(item.event_id, item.content)
         place = EVENT_COLUMNS.index("event_id")
-        item.rows = [(*row[:place], row[place] + suffix, *row[place + 1 :]) for row in item.rows]
+        item.rows = [
+            (*row[:place], variant_id(row[place], item.content), *row[place + 1 :]) for row in item.rows
+        ]
         item.verdict = None
     await _decide(connection, items)
     for item in items:

@@ -9,6 +9,8 @@ from crossdock.access.sealing import HubKey, Unsealable, open_sealed
 from crossdock.store.log import MESSAGE_COLUMNS, Row
 from crossdock.store.pool import Connection
 
+READ_IN_PART = "read in part"
+
 
 class Message(msgspec.Struct, frozen=True):
     """One message with its body in clear: for reading it again, not for showing it."""
@@ -24,7 +26,8 @@ class Message(msgspec.Struct, frozen=True):
 
     @property
     def was_read(self) -> bool:
-        return self.outcome != "not translated"
+        """Whole: what was read in part is corrected and replayed as if it had just come, and what is known of it counts once."""
+        return self.outcome not in ("not translated", READ_IN_PART)
 
 
 _FIND = """

@@ -141,10 +141,11 @@ def _moving(m: Material, names: Names) -> list[Said]:
     failing = [f for f in m.effects if f["state"] < 5 and f["account"] in m.failing]
     if failing:
         row = m.failing[failing[0]["account"]]
+        why = names.plain((row["last_failure"] or "").rstrip("."))
         return [
             Said(f"{names.of(row['name'])} has been failing since"),
             Said(at=row["failing_since"]),
-            Said("."),
+            Said(f": {why}." if why else "."),
         ]
     if m.timers:
         return [Said("The next check comes"), Said(at=m.timers[0]["due_at"]), Said(".")]

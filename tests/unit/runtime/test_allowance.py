@@ -2,10 +2,10 @@
 
 from typing import Any
 
-from crossdock.connect.contract import CannotTell, Done, Unknown
+from crossdock.connect.contract import CannotTell, Done, RetryLater, Unknown
 from crossdock.connect.manifest import Limits
 from crossdock.landscape import System
-from crossdock.runtime.allowance import Allowance
+from crossdock.runtime.allowance import UNTOLD_SECONDS, UNTOLD_SECONDS_MAX, Allowance
 from crossdock.runtime.budget import BREAKER_FAILURES, PROBE_SECONDS_MAX, RAMP_SECONDS, Budget
 from crossdock.runtime.outcomes import Outcomes
 
@@ -17,7 +17,7 @@ def account() -> Allowance:
     return Allowance(System("mail", "email"), Limits(4, 0.0, 1), Outcomes(unused, unused, lambda: None))
 
 
-def heard(of: Allowance, answer: CannotTell | Unknown, now: float) -> None:
+def heard(of: Allowance, answer: CannotTell | RetryLater | Unknown, now: float) -> None:
     of.budget.spend(1)
     of.budget.ended()
     of.heard(answer, answer.reason, now)
@@ -71,3 +71,43 @@ def test_tokens_saved_while_it_was_away_are_not_spent_at_once() -> None:
 
     budget.at = 100.0
     assert budget.allowed(100.0) == 1
+
+
+def test_a_target_that_says_how_long_is_left_alone_so_long() -> None:
+    """A used-up quota of hours: nobody calls before, then one call shows whether it is over."""
+    mail = account()
+    heard(mail, RetryLater(reason="quota", after_seconds=7200.0, throttled=True), 100.0)
+
+    assert [mail.for_effects(100.0 + s) for s in (0.0, 61.0, 7199.0, 7200.0)] == [0, 0, 0, 1]
+    assert not mail.dead
+    assert mail.heard(Done(document="1"), "", 7300.0), "it is said that it is back"
+
+
+def test_who_does_not_say_how_long_is_asked_ever_more_rarely() -> None:
+    """Twice as long every time, up to a minute; calls that were under way together count once, and a success ends it."""
+    mail, now, waits = account(), 100.0, []
+    for _ in range(12):
+        together = mail.for_effects(now)
+        mail.budget.spend(together)
+        for _ in range(together):
+            mail.budget.ended()
+            mail.heard(RetryLater(reason="quota", throttled=True), "", now)
+        waits.append(mail.budget.wait_seconds(now))
+        now += waits[-1]
+
+    assert waits[:4] == [UNTOLD_SECONDS * 2**n for n in range(4)]
+    assert waits[-1] == UNTOLD_SECONDS_MAX
+    mail.heard(Done(document="1"), "", now)
+    heard(mail, RetryLater(reason="quota", throttled=True), now)
+    assert mail.budget.wait_seconds(now) == UNTOLD_SECONDS
+
+
+def test_a_person_may_try_before_the_target_said() -> None:
+    """One call at first; where nothing is in the way, nothing changes."""
+    mail = account()
+    assert not mail.try_now(100.0)
+    assert mail.for_effects(100.0) == 4
+    heard(mail, RetryLater(reason="quota", after_seconds=7200.0, throttled=True), 100.0)
+
+    assert mail.try_now(110.0)
+    assert mail.for_effects(110.0) == 1

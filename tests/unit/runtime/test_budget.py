@@ -29,6 +29,42 @@ def test_no_window_exceeds_rate_and_burst(
             assert last - first + 1 <= burst + rate * (starts[last] - begin) + 1e-6
 
 
+STEPS = st.lists(st.tuples(st.floats(0, 2, allow_nan=False), st.integers(0, 4)), min_size=1, max_size=60)
+
+
+@given(STEPS, st.integers(1, 50), st.integers(1, 20), st.integers(1, 30))
+def test_no_window_exceeds_rate_and_burst_where_a_call_takes_several_requests(
+    steps: list[tuple[float, int]], rate: int, burst: int, concurrency: int
+) -> None:
+    """What a partner counts is requests: those beyond the first of a call wait for their own turn, in any mixture."""
+    budget = Budget(concurrency, float(rate), float(burst))
+    now, requests = 100.0, []
+    for pause, more in steps:
+        now += pause
+        calls = budget.allowed(now)
+        budget.spend(calls)
+        requests += [now + budget.turn(now, 1e9) for _ in range(calls * (1 + more))]
+        for _ in range(calls):
+            budget.ended()
+        assert budget.paid == 0
+
+    requests.sort()
+    for first, begin in enumerate(requests):
+        for last in range(first, len(requests)):
+            assert last - first + 1 <= burst + rate * (requests[last] - begin) + 1e-6
+
+
+def test_a_turn_that_comes_too_late_is_not_promised() -> None:
+    """Whoever cannot wait so long takes nothing from the others."""
+    budget = Budget(1, rate=1.0, burst=1.0)
+    budget.spend(budget.allowed(100.0))
+    assert budget.turn(100.0, 0.0) == 0.0
+
+    assert budget.turn(100.0, 0.5) == 1.0
+    assert budget.turn(100.0, 1.0) == 1.0
+    assert budget.turn(100.0, 2.0) == 2.0
+
+
 @given(st.integers(1, 20), st.integers(0, 30))
 def test_concurrency_alone_limits_where_there_is_no_rate(concurrency: int, wanted: int) -> None:
     """Some partners count calls at once only."""

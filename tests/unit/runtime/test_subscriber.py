@@ -33,10 +33,10 @@ def test_everything_else_comes_again(status: int) -> None:
 
 
 def test_a_wish_for_later_is_granted() -> None:
-    """Retry-After may make the wait longer, not shorter, and an hour at most."""
+    """Retry-After may make the wait longer, not shorter, and a day at most."""
     assert _refusal(answer(503, retry_after="60"), WAIT)[1] == timedelta(seconds=60)
     assert _refusal(answer(503, retry_after="1"), WAIT)[1] == WAIT
-    assert _refusal(answer(503, retry_after="999999"), WAIT)[1] == timedelta(hours=1)
+    assert _refusal(answer(503, retry_after="999999"), WAIT)[1] == timedelta(days=1)
 
 
 def test_the_schedule_is_the_published_one() -> None:

@@ -24,7 +24,8 @@ RAW_CHARACTERS_MAX = 300
 OFFSET_MAX = timedelta(hours=14)
 _TRACKING = re.compile(r"[0-9A-Z]{7,34}")
 _DATE = re.compile(r"\d{8}")
-_TIME = re.compile(r"\d{6}")
+_TIME = re.compile(r"(\d{6})(?:\.\d{1,9})?")
+"""Some of UPS's own sources add a fraction of a second, up to seven digits; nothing depends on it."""
 _OFFSET = re.compile(r"([+-])(\d\d)[.:](\d\d)")
 Maybe = str | None
 
@@ -73,24 +74,35 @@ def to_milestones(inbound: Inbound, _: Account) -> Translation:
 
 
 def read_scans(body: bytes) -> Translation:
-    """One scan or `{"events": […]}` → one milestone each. Raises `Rejected` where none can be read."""
+    """One scan or `{"events": […]}` → one milestone each. Raises `Rejected` where none can be read.
+
+    Of a scan that cannot be read and names its parcel, the parcel hears as `unknown`.
+    """
     document = parse(body)
     events: dict[str, NewEvent] = {}
     lost: list[str] = []
-    first_problem: Rejected | None = None
+    unread: list[Rejected] = []
     for path, item in _scans(document):
         try:
             event = _to_milestone(item)
         except Rejected as problem:
-            first_problem = first_problem or Rejected((path + problem.path).rstrip("/"), problem.reason)
-            lost.append(path)
+            unread.append(Rejected((path + problem.path).rstrip("/"), problem.reason))
+            if (known := _of_parcel(item)) is not None:
+                events.setdefault(known.id, known)
+            else:
+                lost.append(path)
         else:
             events.setdefault(event.id, event)
-    if first_problem is not None and not events:
-        raise first_problem
+    if unread and not events:
+        raise unread[0]
     shape = _Batch if isinstance(document, dict) and "events" in document else _Scan
     left = tuple(dict.fromkeys((*lost, *unmapped(shape, document))))
-    return Translation(source_id=_source_id(tuple(events)), events=tuple(events.values()), unmapped=left)
+    return Translation(
+        source_id=_source_id(tuple(events)),
+        events=tuple(events.values()),
+        unmapped=left,
+        unread=tuple(unread),
+    )
 
 
 def _scans(document: Any) -> Iterator[tuple[str, Any]]:
@@ -110,17 +122,14 @@ def _scans(document: Any) -> Iterator[tuple[str, Any]]:
 
 def _to_milestone(item: Any) -> NewEvent:
     tracking = _tracking(item)
-    try:
-        scan = read(_Scan, msgspec.json.encode(item))
-        when = _when(scan)
-    except Rejected:
-        return _unreadable(tracking, item)
+    scan = read(_Scan, msgspec.json.encode(item))
+    when = _when(scan)
     status = scan.activity_status
     kind, code = status.type.strip().upper(), (status.code or "").strip().upper()
     milestone, reason = meaning(kind, code)
-    stamp = f"{scan.local_activity_date or ''}T{scan.local_activity_time or ''}"
+    stamp = f"{scan.local_activity_date or ''}T{_whole(scan.local_activity_time)}"
     if stamp == "T":
-        stamp = f"{scan.gmt_activity_date or ''}T{scan.gmt_activity_time or ''}Z"
+        stamp = f"{scan.gmt_activity_date or ''}T{_whole(scan.gmt_activity_time)}Z"
     raw = f"{kind}/{code} {status.description or ''}".strip()
     return NewEvent(
         thread=identifier_thread("tracking", CARRIER, tracking),
@@ -148,8 +157,12 @@ def _tracking(item: Any) -> str:
     return tracking
 
 
-def _unreadable(tracking: str, item: dict[str, Any]) -> NewEvent:
-    """Only the parcel is sure: the carrier's words are kept, and nothing moves."""
+def _of_parcel(item: Any) -> NewEvent | None:
+    """Only the parcel is sure, or not even that: the carrier's words are kept, and nothing moves."""
+    try:
+        tracking = _tracking(item)
+    except Rejected:
+        return None
     status = item.get("activityStatus")
     words = status if isinstance(status, dict) else {}
     stamp = f"{item.get('localActivityDate') or ''}T{item.get('localActivityTime') or ''}"
@@ -168,6 +181,11 @@ def _unreadable(tracking: str, item: dict[str, Any]) -> NewEvent:
             reason="unreadable scan",
         ),
     )
+
+
+def _whole(time: Maybe) -> str:
+    """HHMMSS without a fraction of a second."""
+    return (time or "").partition(".")[0]
 
 
 def _when(scan: _Scan) -> _When:
@@ -195,7 +213,7 @@ def _moment(date: Maybe, time: Maybe, path: str) -> datetime | None:
     if time and not _TIME.fullmatch(time):
         raise Rejected(f"{path}Time", "not a time HHMMSS")
     try:
-        written = f"{date or '19700101'}{time or '000000'}"
+        written = f"{date or '19700101'}{_whole(time) or '000000'}"
         moment = datetime.strptime(written, "%Y%m%d%H%M%S")  # noqa: DTZ007 — local on purpose
     except ValueError:
         raise Rejected(f"{path}Date", "no such date or time") from None

@@ -268,6 +268,3 @@ def test_answers_become_outcomes(
 
     assert isinstance(outcome, expected)
     assert getattr(outcome, "throttled", False) is throttled
-
-
-# Quirks

@@ -107,8 +107,8 @@ def test_a_missing_description_hides_nothing() -> None:
 @pytest.mark.parametrize(
     "bad",
     [
-        {"localActivityTime": "091530.1234567"},
         {"localActivityTime": "256199"},
+        {"localActivityTime": "091530."},
         {"localActivityDate": "20260230"},
         {"localActivityDate": 20260305},
         {"gmtActivityTime": "noon"},
@@ -118,7 +118,9 @@ def test_a_missing_description_hides_nothing() -> None:
 )
 def test_a_bad_scan_moves_nothing_and_costs_no_other(bad: dict[str, Any]) -> None:
     """It becomes `unknown` with the carrier's words; its neighbours are read as ever."""
-    good, unreadable = read(scan(), scan(status={"code": "FS", "type": "D"}) | bad).events
+    translation = read(scan(), scan(status={"code": "FS", "type": "D"}) | bad)
+    good, unreadable = translation.events
+    assert [x.path.startswith("/events/1/") for x in translation.unread] == [True]
 
     assert good.data.milestone == "out_for_delivery"
     assert (unreadable.data.milestone, unreadable.data.tracking, unreadable.data.at) == (
@@ -127,6 +129,16 @@ def test_a_bad_scan_moves_nothing_and_costs_no_other(bad: dict[str, Any]) -> Non
         None,
     )
     assert unreadable.id == read(scan(status={"code": "FS", "type": "D"}) | bad).events[0].id
+
+
+def test_a_fraction_of_a_second_is_read_and_is_no_other_scan() -> None:
+    """With seven digits, as some of the carrier's sources write it: the same scan as without."""
+    whole, part = scan(), scan() | {"localActivityTime": scan()["localActivityTime"] + ".1234567"}
+
+    translation = read(whole, part)
+
+    assert [x.id for x in translation.events] == [read(whole).events[0].id]
+    assert translation.unread == ()
 
 
 def test_a_scan_without_a_number_is_named_and_the_rest_kept() -> None:

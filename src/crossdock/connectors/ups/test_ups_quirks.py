@@ -86,13 +86,13 @@ async def test_quirk_late_scan(ups: Bench) -> None:
 
 
 async def test_quirk_garbage_scan(ups: Bench) -> None:
-    """The bad neighbour moves nothing; every good scan arrives."""
+    """Beside the same scan without words and with a fraction of a second: every scan arrives, none twice."""
     ups.quirk("garbage_scan")
     await ups.followed()
     await eventually(lambda: "delivered" in ups.milestones())
 
-    assert ups.milestones().count("unknown") == 6
-    assert len(ups.milestones()) == 12
+    assert len(ups.milestones()) == 6
+    assert "unknown" not in ups.milestones()
 
 
 async def test_quirk_d_without_delivery(ups: Bench) -> None:
