@@ -15,6 +15,7 @@ from crossdock.model.order import OrderReceived
 from crossdock.model.registry import decode, encode
 from crossdock.processes import (
     clocks,
+    gates,
     order_cancel,
     order_change,
     order_check,
@@ -114,6 +115,7 @@ def _received(state: State, event: Recorded, policy: Policy) -> Step:
         state, reference=order.reference, number=order.number, channel=order.channel, lines=order_change.lines_of(order),
         total=order.total, destination=order.destination, service=order.service, promised_on=order.promised_on,
         people=event.sealed, subject=event.subject, people_mark=order.people_mark, content=content, sequence=event.sequence,
+        received_at=event.occurred_at,
     )  # fmt: skip
     state = route(replace(state, phase="checking"), policy, event.occurred_at)
     policy = policy.of(state.company)
@@ -159,30 +161,23 @@ def begin(state: State, policy: Policy) -> Step:
 def proceed(state: State, policy: Policy) -> Step:
     """The next thing the order needs before a warehouse gets it."""
     asked: tuple[Intent, ...] = ()
-    claims = any(x.open for x in state.lines)
+    missing = {x.fact for x in gates.RELEASE.lacks(state, state, policy)}
     if policy.erp_check == "beside" and not state.checks:
         state, asked = order_check.ask(state, policy)
-    if claims and policy.claim_when == "received":
+    if "stock" in missing and policy.claim_when == "received":
         return _with(asked, _claim(state, policy))
-    if policy.erp_check == "wait" and not state.checked:
+    if "check" in missing:
         state, check = order_check.ask(state, policy)
         return Step(replace(state, phase="checking"), (*asked, *check))
-    if claims:
+    if "stock" in missing:
         return _with(asked, _claim(state, policy))
-    standing = _standing_hold(state, policy)
-    if standing:
-        return _with(asked, _stand(state, standing))
+    if missing:
+        return _with(asked, _stand(state, gates.standing(state, policy)[0]))
     return _with(asked, _approve(state, policy))
 
 
 def _with(before: tuple[Intent, ...], then: Step) -> Step:
     return Step(then.state, (*before, *then.intents), then.verdict)
-
-
-def _standing_hold(state: State, policy: Policy) -> str:
-    """The name of what still keeps it from the warehouse: a hold that was placed, or an approval not given yet."""
-    missing = (x for x in policy.approvals if x not in state.approved_by)
-    return next(iter(state.holds), "") or next(missing, "")
 
 
 def _stand(state: State, hold: str) -> Step:
@@ -344,8 +339,7 @@ def _sales_order(state: State, event: Recorded, policy: Policy) -> Step:
     if state.allocated:
         intents += order_ship.update_reservation(state, policy)
     for part in state.parts:
-        if part.shipped_at is not None:
-            intents += order_ship.post_goods_issue(state, part, policy)
+        intents += order_ship.post_goods_issue(state, part, policy)
     return Step(state, (*intents, *invoice(state, policy)))
 
 

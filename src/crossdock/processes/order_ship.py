@@ -19,7 +19,7 @@ from crossdock.model.order import (
 )
 from crossdock.model.quantity import Quantity
 from crossdock.model.shipment import MilestoneReached
-from crossdock.processes import order_drop_ship, order_return
+from crossdock.processes import gates, order_drop_ship, order_return
 from crossdock.processes.intents import ClearTimer, Do, Intent, Move, Step, Withdraw
 from crossdock.processes.lines import Line, settled, whole_kits
 from crossdock.processes.order_kits import as_sold
@@ -125,7 +125,7 @@ def packed(state: State, event: Recorded, policy: Policy) -> Step:
     if not lines:
         return Step(state, (), "stale")
     state, intents = box(state, lines, "picked", policy, data.location)
-    state = _with_part(state, Part(data.shipment, lines, location=data.location))
+    state = _with_part(state, Part(data.shipment, lines, location=data.location, packed_at=event.occurred_at))
     return Step(roll_up(state), tuple(intents))
 
 
@@ -174,8 +174,7 @@ def shipped(state: State, event: Recorded, policy: Policy) -> Step:
             at=event.occurred_at,
         ),
     ]  # fmt: skip
-    if state.sales_order:
-        intents += post_goods_issue(state, part, policy)
+    intents += post_goods_issue(state, part, policy)
     return Step(roll_up(state), (*intents, *order_drop_ship.invoice(state, policy)))
 
 
@@ -219,7 +218,7 @@ def _fulfil(state: State, part: Part, policy: Policy) -> tuple[Do, ...]:
         if quantity > 0:
             sold[x.line] -= quantity
             shown.append(replace(x, quantity=Quantity(quantity, x.quantity.unit)))
-    if state.cancel or not shown:
+    if state.cancel or not shown or gates.FULFIL.lacks(state, part, policy):
         return ()
     node = part.location or node_of(state, policy)
     payload = requests.CreateFulfilment(
@@ -280,9 +279,9 @@ def unsent(state: State) -> tuple[Intent, ...]:
 
 def post_goods_issue(state: State, part: Part, policy: Policy) -> list[Intent]:
     """Nothing for a shipment that completes no kit (what was sold leaves with the last component), nor for what was never ours."""
-    assert part.shipped_at is not None
-    if not part.lines or policy.is_supplier(part.location):
+    if not part.lines or policy.is_supplier(part.location) or gates.ISSUE.lacks(state, part, policy):
         return []
+    assert part.shipped_at is not None
     payload = requests.PostGoodsIssue(
         part.shipment, state.reference, state.sales_order, part.location or node_of(state, policy), part.lines,
         part.shipped_at, part.tracking,
@@ -402,9 +401,8 @@ def _mark_delivered(
 
 
 def _invoice_if_free(state: State, part: Part, policy: Policy) -> tuple[Intent, ...]:
-    """The invoice gate: never without the goods issue's document number."""
-    free = part.goods_issue and (part.delivered_at or "delivery" not in policy.invoice_needs)
-    if not free or part.invoice:
+    """Once, and never before the facts that the gate asks for."""
+    if part.invoice or gates.INVOICE.lacks(state, part, policy):
         return ()
     payload = requests.ReleaseInvoice(
         state.reference, part.shipment, state.sales_order, part.delivery, part.goods_issue

@@ -46,6 +46,7 @@ class Part(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
     outcome: Literal["", "returned", "lost"] = ""
     """Set where it will not reach the customer; `settled` once a person decided what follows."""
     settled: bool = False
+    packed_at: datetime | None = None
 
 
 class Release(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
@@ -166,6 +167,8 @@ class State(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
     """Whose goods are sold, where not the site's own company's."""
     overdue: tuple[Overdue, ...] = ()
     """What did not come in time, and has not come yet."""
+    received_at: datetime | None = None
+    """When it was ordered."""
 
 
 def initial(_thread: str) -> State:

@@ -9,7 +9,7 @@ from crossdock.model.envelope import Recorded
 from crossdock.model.order import LinesPacked, LinesShipped, LinesUnpacked
 from crossdock.model.shipment import LabelGenerated, LabelledPackage, LoadAccepted, Package, ShipmentPacked
 from crossdock.model.thread import reference_of
-from crossdock.processes import clocks, freight, label, scans, serial
+from crossdock.processes import clocks, freight, gates, label, scans, serial
 from crossdock.processes.authority import not_theirs
 from crossdock.processes.intents import (
     Bind,
@@ -137,7 +137,7 @@ def _refused(state: State, event: Recorded, policy: Policy) -> Step:
 
 def _gone_already(state: State, policy: Policy) -> tuple[State, list[Intent]]:
     """The truck left before anybody told us who carries it, or which of two labels is on the parcel."""
-    if state.departed_at is None or not may_leave(state):
+    if state.departed_at is None or gates.DEPART.lacks(state, state, policy):
         return state, []
     left = [*_tell_shipped(state, state.packages), *freight.accrue(state, policy)]
     state, scanned = scans.catch_up(state)
@@ -205,7 +205,7 @@ def _leave(
     state, unwanted = label.no_more(state)
     gone += unwanted
     state = replace(state, packages=packages, departed_at=at, departed_early=(), departed_early_at=None)
-    if not may_leave(state):
+    if gates.DEPART.lacks(state, state, policy):
         return state, gone
     intents = [*gone, *_tell_shipped(state, packages), *freight.accrue(state, policy)]
     state, scanned = scans.catch_up(state)
