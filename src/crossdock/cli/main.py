@@ -19,6 +19,7 @@ from crossdock.cli import (
     doctor,
     effects,
     find,
+    gates,
     holds,
     hub,
     master,
@@ -40,6 +41,7 @@ app = typer.Typer(
 hub.register(app)
 find.register(app)
 trace.register(app)
+gates.register(app)
 tail.register(app)
 send.register(app)
 demo.register(app)
