@@ -14,6 +14,23 @@ async def before(group: Group, gate: str, thread: str) -> dict[str, dict[str, An
     return {y["what"]: y | {"mine": z} for y in waits for z in y["threads"] if z["thread"] == thread}
 
 
+async def page(group: Group, path: str) -> str:
+    """As somebody who is logged in sees it."""
+    hub = group.api.hub
+    form = {
+        "Origin": hub.url,
+        "Content-Type": "application/x-www-form-urlencoded",
+        "X-Forwarded-For": "203.0.113.9",
+    }
+    answer = await group.api.call(
+        "POST", "/login", f"token={hub.token}".encode(), headers=form, anonymous=True
+    )
+    cookie = answer.headers["set-cookie"].partition(";")[0]
+    shown = await group.api.call("GET", path, headers={"Cookie": cookie}, anonymous=True)
+    assert shown.status == 200
+    return shown.body.decode()
+
+
 async def test_an_invoice_waits_for_the_goods_issue_in_sight(group: Group) -> None:
     """The ERP posts nothing: the invoice waits for it since the truck left; once it has posted, nothing waits."""
     async with group.quirks("sap-1", period_closed=1.0):
@@ -35,6 +52,10 @@ async def test_an_invoice_waits_for_the_goods_issue_in_sight(group: Group) -> No
         assert said.returncode == 0, said.stderr
         assert "for goods issue from SAP (sap-1), the oldest since" in said.stdout
         assert thread in said.stdout
+        shown = await page(group, f"/o/{thread}")
+        assert "<h2>Waiting</h2>" in shown
+        assert "Invoice waits for goods issue from SAP" in shown
+        assert 'name="posting_on" type="date"' in await page(group, f"/cases/C-{case['number']}")
         told = group.api.hub.crossdock("trace", thread)
         assert "◆ Invoice waits for goods issue from SAP" in told.stdout
 

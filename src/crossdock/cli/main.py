@@ -27,6 +27,7 @@ from crossdock.cli import (
     prove,
     reconcile,
     replay,
+    reversals,
     send,
     stock,
     tail,
@@ -59,6 +60,7 @@ reconcile.register(app)
 day.register(app)
 cases.register(app)
 effects.register(app)
+reversals.register(app)
 holds.register(app)
 backup.register(app)
 token.register(app)

@@ -37,10 +37,26 @@ def accrue(state: State, policy: Policy) -> list[Intent]:
         return []
     assert state.departed_at is not None
     payload = requests.AccrueFreight(
-        state.shipment, state.carrier, state.freight, state.departed_at, shares(state.freight, state.packages)
+        state.shipment,
+        state.carrier,
+        state.freight,
+        state.departed_at,
+        shares(state.freight, state.packages),
+        policy.day_at(state.location, state.departed_at),
     )
     erp = policy.erp_of_node(state.location)
-    return [Do("freight.accrue", erp, state.shipment, payload, state.shipment)]
+    return [Do("freight.accrue", erp, accrual_of(state), payload, state.shipment, state.taken_back)]
+
+
+def accrual_of(state: State) -> str:
+    """What the accrual of the departure that counts is called in the journal."""
+    return f"{state.shipment}~{state.taken_back}" if state.taken_back else state.shipment
+
+
+def departure_of(state: State, about: str) -> int:
+    """Which departure of the shipment the receipt of an accrual is about."""
+    number = about.removeprefix(state.shipment).removeprefix("~")
+    return int(number) if number.isdecimal() else 0
 
 
 def accrued(state: State, event: Recorded, policy: Policy) -> Step:

@@ -19,7 +19,7 @@ from crossdock.processes.shipment_state import State as Shipment
 
 Fact = Literal[
     "check", "stock", "approval", "departure", "sales order", "goods issue", "proof of delivery", "dispatch", "packing",
-    "carriage", "freight accrual",
+    "carriage", "freight accrual", "reversal", "word", "cancelled invoice", "second person",
 ]  # fmt: skip
 
 
@@ -112,8 +112,32 @@ def _not_booked(state: Order, _: Any, policy: Policy) -> Iterator[tuple[str, str
 
 
 def _not_issued(state: Order, part: Part, policy: Policy) -> Iterator[tuple[str, str]]:
-    if not part.goods_issue:
+    if not part.goods_issue or part.reversing:
         yield "goods issue", erp_of(state, policy)
+
+
+def _not_reversed(state: Order, part: Part, policy: Policy) -> Iterator[tuple[str, str]]:
+    if part.reversing:
+        yield "reversal of the one before", erp_of(state, policy)
+
+
+def _not_decided(_: Order, part: Part, _policy: Policy) -> Iterator[tuple[str, str]]:
+    if part.reversed_at is not None:
+        yield "word that it is posted anew", "finance"
+
+
+def _still_billed(_: Order, part: Part, _policy: Policy) -> Iterator[tuple[str, str]]:
+    if part.invoice:
+        yield f"cancellation of invoice {part.invoice}", "finance"
+
+
+def _not_confirmed(state: Shipment, person: Any, policy: Policy) -> Iterator[tuple[str, str]]:
+    """`person` (key, name) asks for it now; None: nobody does."""
+    first = state.reversal
+    if "reversal" not in policy.four_eyes:
+        return
+    if first is None or person is None or person[0] == first.source or person[1] == first.by:
+        yield "word of a second person", "finance"
 
 
 def _not_proven(_: Order, part: Part, policy: Policy) -> Iterator[tuple[str, str]]:
@@ -169,7 +193,15 @@ def _own(state: Order, policy: Policy) -> Iterator[Part]:
 
 
 def _to_issue(state: Order, policy: Policy) -> Iterator[Due]:
-    return (Due(x.shipment, x, x.packed_at or x.shipped_at) for x in _own(state, policy) if not x.goods_issue)
+    for x in _own(state, policy):
+        if not x.goods_issue or (x.reversing == "stayed" and x.shipped_at is not None):
+            yield Due(x.shipment, x, x.reversed_at or x.packed_at or x.shipped_at)
+
+
+def _to_reverse(state: Order, policy: Policy) -> Iterator[Due]:
+    for x in _own(state, policy):
+        if x.reversing and x.goods_issue:
+            yield Due(x.shipment, x, x.shipped_at)
 
 
 def _to_fulfil(state: Order, policy: Policy) -> Iterator[Due]:
@@ -181,7 +213,7 @@ def _to_fulfil(state: Order, policy: Policy) -> Iterator[Due]:
 def _to_invoice(state: Order, policy: Policy) -> Iterator[Due]:
     for x in _own(state, policy):
         if x.shipped_at is not None and not x.invoice and not x.outcome:
-            yield Due(x.shipment, x, x.shipped_at)
+            yield Due(x.shipment, x, x.reversed_at or x.shipped_at)
 
 
 def supplied(state: Order, policy: Policy) -> list[Part]:
@@ -199,6 +231,11 @@ def _to_tell(state: Shipment, _: Policy) -> Iterator[Due]:
     since = state.departed_at or state.departed_early_at
     if since is not None:
         yield Due(state.shipment, state, since)
+
+
+def _to_confirm(state: Shipment, _: Policy) -> Iterator[Due]:
+    if state.reversal is not None:
+        yield Due(state.shipment, None, state.reversal.asked_at)
 
 
 def _to_accrue(state: Shipment, policy: Policy) -> Iterator[Due]:
@@ -231,7 +268,20 @@ RELEASE = Gate(
     _to_release,
     (CHECK, STOCK, APPROVAL),
 )
-ISSUE = Gate("goods_issue.post", "goods_issue.post", "Goods issue", _to_issue, (DEPARTURE, SALES_ORDER))
+ISSUE = Gate(
+    "goods_issue.post",
+    "goods_issue.post",
+    "Goods issue",
+    _to_issue,
+    (DEPARTURE, SALES_ORDER, Need("reversal", _not_reversed), Need("word", _not_decided)),
+)
+REVERSE = Gate(
+    "goods_issue.reverse",
+    "goods_issue.reverse",
+    "Reversal of the goods issue",
+    _to_reverse,
+    (Need("cancelled invoice", _still_billed),),
+)
 FULFIL = Gate("order.fulfil", "fulfilment.create", "Fulfilment in the channel", _to_fulfil, (DEPARTURE,))
 INVOICE = Gate(
     "invoice.release", "invoice.release", "Invoice", _to_invoice,
@@ -253,8 +303,13 @@ MATCH = Gate(
     "freight.adjust", "freight.adjust", "Freight bill", _to_match, (Need("freight accrual", _not_accrued),)
 )
 
-OF_ORDER: Final[tuple[Gate, ...]] = (RELEASE, ISSUE, FULFIL, INVOICE, SUPPLIER_INVOICE)
-OF_SHIPMENT: Final[tuple[Gate, ...]] = (DEPART, ACCRUE, MATCH)
+CONFIRM = Gate(
+    "goods_issue.confirm", "goodsIssue.reversalRequested.v1", "Reversal of its goods issues", _to_confirm,
+    (Need("second person", _not_confirmed),),
+)  # fmt: skip
+
+OF_ORDER: Final[tuple[Gate, ...]] = (RELEASE, ISSUE, FULFIL, INVOICE, SUPPLIER_INVOICE, REVERSE)
+OF_SHIPMENT: Final[tuple[Gate, ...]] = (DEPART, ACCRUE, MATCH, CONFIRM)
 BY_NAME: Final = {gate.name: gate for gate in (*OF_ORDER, *OF_SHIPMENT)}
 
 

@@ -20,9 +20,11 @@ from crossdock.processes import (
     order_change,
     order_check,
     order_kits,
+    order_parts,
     order_recall,
     order_release,
     order_return,
+    order_reversal,
     order_ship,
     order_trouble,
 )
@@ -297,7 +299,7 @@ def _approve(state: State, policy: Policy) -> Step:
         state, told = order_ship.tell_erp_lines(state, policy)
         intents += told
     state, work = order_release.release_reserved(state, policy)
-    return Step(order_ship.roll_up(state), (*intents, *work, *order_ship.notify(state, "approved", policy)))
+    return Step(order_parts.roll_up(state), (*intents, *work, *order_ship.notify(state, "approved", policy)))
 
 
 def _give_back(state: State, event: Recorded) -> Step:
@@ -339,7 +341,7 @@ def _sales_order(state: State, event: Recorded, policy: Policy) -> Step:
     if state.allocated:
         intents += order_ship.update_reservation(state, policy)
     for part in state.parts:
-        intents += order_ship.post_goods_issue(state, part, policy)
+        intents += order_parts.post_goods_issue(state, part, policy)
     return Step(state, (*intents, *invoice(state, policy)))
 
 
@@ -384,6 +386,8 @@ HANDLERS: dict[str, Handler] = {
     "order.unpacked.v1": order_ship.unpacked,
     "order.shipped.v1": _shipped,
     "goodsIssue.posted.v1": order_ship.goods_issued,
+    "goodsIssue.reversalRequested.v1": order_reversal.requested,
+    "goodsIssue.reversed.v1": order_reversal.reversed_,
     "shipment.milestoneReached.v1": order_ship.milestone,
     "order.delivered.v1": order_ship.delivered,
     "order.undeliverable.v1": order_trouble.undeliverable,
@@ -405,7 +409,7 @@ HANDLERS: dict[str, Handler] = {
 
 OF_GOODS = frozenset({
     "order.allocated.v1", "order.shortPicked.v1", "order.packed.v1", "order.unpacked.v1", "order.shipped.v1",
-    "shipment.milestoneReached.v1", "order.delivered.v1", "order.undeliverable.v1",
+    "shipment.milestoneReached.v1", "order.delivered.v1", "order.undeliverable.v1", "goodsIssue.reversed.v1",
 })  # fmt: skip
 WAITING_MAX = 200
 
