@@ -215,6 +215,8 @@ async def test_two_people_reverse_a_goods_issue_and_finance_has_it_posted_anew(
     assert await group.cases(thread) == []
     assert len(await freight(group, shipment, "freight.accrue")) == 1
     assert await freight(group, shipment, "freight.adjust") == []
+    day = await group.api.get("/v1/day")
+    assert [x["kind"] for x in day["differences"] if x["thread"] == thread] == []
 
 
 async def test_what_never_left_is_put_back_and_leaves_later(group: Group, bob: str) -> None:
