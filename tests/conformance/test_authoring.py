@@ -122,7 +122,7 @@ def test_a_broken_promise_fails_and_regenerating_mends_it(folder: Path, tmp_path
     [start] = [line for line in ended.stdout.splitlines() if line.startswith("  failed ")]
     assert start.split()[1:4] == ["translations", "fixtures/in_order_stopped_sample.json:", "differs"]
     assert "→ Correct the mapping; or" in ended.stdout
-    assert ended.stdout.count("✓") == 15
+    assert ended.stdout.count("✓") == 16
 
     ended = crossdock("check", "acme_wms", "--at", ".", "--write", cwd=tmp_path)
     assert ended.returncode == 0

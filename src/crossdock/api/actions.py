@@ -1,7 +1,8 @@
 """What operators do through the API: retry a case's effects, resume a parked thread, release a hold. All audited."""
 
+from datetime import date
 from typing import Any
-from uuid import uuid4
+from uuid import UUID, uuid4
 
 import msgspec
 from litestar import Request, Response, post
@@ -23,6 +24,7 @@ from crossdock.store import access, casework
 from crossdock.views.retryable import EFFECT_KEY_LENGTH, FREIGHT, HOLD
 
 RETRY_MAX = 1000
+REASON_MAX = 500
 
 
 class Reason(msgspec.Struct):
@@ -31,9 +33,16 @@ class Reason(msgspec.Struct):
     reason: str
 
 
+class Retry(msgspec.Struct):
+    """`posting_on`: what was refused is sent with this posting date."""
+
+    reason: str
+    posting_on: date | None = None
+
+
 async def _reason(request: Request[Any, Any, Any]) -> str:
     try:
-        return read(Reason, await request.body()).reason[:500]
+        return read(Reason, await request.body()).reason[:REASON_MAX]
     except (Malformed, Rejected) as error:
         raise Problem(
             400, "reason-missing", 'send {"reason": "…"}: it stands in the story afterwards'
@@ -56,20 +65,64 @@ async def _say(hub: Context, who: str, events: list[NewEvent]) -> None:
 async def retry_case(request: Request[Any, Any, Any], number: int) -> Response[bytes]:
     hub = context(request)
     who = hub.identify(request, "operator")
-    reason = await _reason(request)
+    wish = await _retry(request)
+    reason = wish.reason[:REASON_MAX]
     rows = await hub.reader.fetch(
         "select thread_key, key from case_link where case_id = $1 and closed_at is null order by opened_at limit $2", number, RETRY_MAX
     )  # fmt: skip
     if not rows:
         raise Problem(404, "no-such-case", f"case C-{number} is not open or does not exist")
-    events = [_retry_of(row["thread_key"], row["key"], who.name, reason) for row in rows]
+    events = await retries(hub, [(row["thread_key"], row["key"]) for row in rows], who.name, wish)
     said = [event for event in events if event is not None]
     await _say(hub, who.id, said)
     async with hub.reader.acquire() as connection:
-        await casework.note(connection, number, who.name, "retry", f"{len(said)} things: {reason}")
+        dated = f", posting date {wish.posting_on}" if wish.posting_on else ""
+        await casework.note(connection, number, who.name, "retry", f"{len(said)} things{dated}: {reason}")
         await access.note_action(connection, who.name, "retry", f"case C-{number}", reason, count=len(said))
     body = {"case": number, "retried": len(said), "skipped": len(events) - len(said)}
     return Response(msgspec.json.encode(body), status_code=202, media_type="application/json")
+
+
+async def _retry(request: Request[Any, Any, Any]) -> Retry:
+    try:
+        return read(Retry, await request.body())
+    except (Malformed, Rejected) as error:
+        if "posting_on" in str(error):
+            raise Problem(400, "bad-query", "posting_on is a day, as 2026-12-01") from error
+        raise Problem(
+            400, "reason-missing", 'send {"reason": "…"}: it stands in the story afterwards'
+        ) from error
+
+
+async def retries(hub: Context, links: list[tuple[str, str]], who: str, wish: Retry) -> list[NewEvent | None]:
+    """For each (thread, key) that a case blocks what makes it go on, or None. With a posting date, only what was refused
+    and is booked on a day. Raises 409 where nothing is.
+    """
+    if wish.posting_on is None:
+        return [_retry_of(thread, key, who, wish.reason[:REASON_MAX]) for thread, key in links]
+    ids = [UUID(key) for _, key in links if len(key) == EFFECT_KEY_LENGTH]
+    rows = await hub.reader.fetch(
+        "select id, account, kind from effect where id = any($1) and state = 5", ids
+    )
+    dated = {str(row["id"]) for row in rows if has_posting_date(hub, row["account"], row["kind"])}
+    if not dated:
+        detail = "nothing that it blocks was refused and is booked on a day: retry it without posting_on"
+        raise Problem(409, "no-posting-date", detail)
+    return [
+        NewEvent(
+            thread=thread, data=EffectRetryRequested(key, who, wish.reason[:REASON_MAX], wish.posting_on), id=uuid4().hex
+        )
+        if key in dated
+        else None
+        for thread, key in links
+    ]  # fmt: skip
+
+
+def has_posting_date(hub: Context, account: str, kind: str) -> bool:
+    if account not in hub.hub.landscape.systems:
+        return False
+    traits = hub.hub.manifest(account).effects.get(kind)
+    return traits is not None and traits.posting_date
 
 
 def _retry_of(thread: str, key: str, who: str, reason: str) -> NewEvent | None:

@@ -125,11 +125,20 @@ def tag(
 
 
 def retry(
-    case: CaseArgument, hub: HubOption = Path(), *, reason: ReasonOption, as_json: JsonOption = False
+    case: CaseArgument,
+    hub: HubOption = Path(),
+    *,
+    posting_on: Annotated[
+        str,
+        typer.Option(help="Post what was refused on this day, as 2026-12-01, where its period is closed."),
+    ] = "",
+    reason: ReasonOption,
+    as_json: JsonOption = False,
 ) -> None:
     """Try what a case blocks again: the same effects, which cannot be done twice."""
     number = _number(case)
-    said = _ask(hub, lambda client: client.post(f"/v1/cases/{number}/retry", {"reason": reason}))
+    body = {"reason": reason} | ({"posting_on": posting_on} if posting_on else {})
+    said = _ask(hub, lambda client: client.post(f"/v1/cases/{number}/retry", body))
     more = f", {said['skipped']} cannot be moved by a retry" if said["skipped"] else ""
     sys.stdout.write((json.dumps(said) if as_json else f"C-{number}: {said['retried']} retried{more}") + "\n")
     if said["skipped"]:

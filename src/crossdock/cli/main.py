@@ -21,6 +21,7 @@ from crossdock.cli import (
     effects,
     erasure,
     find,
+    gates,
     holds,
     hub,
     master,
@@ -28,6 +29,7 @@ from crossdock.cli import (
     prove,
     reconcile,
     replay,
+    reversals,
     send,
     stock,
     tail,
@@ -42,6 +44,7 @@ app = typer.Typer(
 hub.register(app)
 find.register(app)
 trace.register(app)
+gates.register(app)
 tail.register(app)
 send.register(app)
 demo.register(app)
@@ -60,6 +63,7 @@ day.register(app)
 cases.register(app)
 effects.register(app)
 erasure.register(app)
+reversals.register(app)
 holds.register(app)
 audit.register(app)
 backup.register(app)

@@ -67,6 +67,14 @@ def _when(milestone: dict[str, Any], now: datetime) -> str:
     return f"{standing}, {said}" if standing else said
 
 
+def gates(story: dict[str, Any]) -> Iterator[str]:
+    """Steps that are due and wait: for what, from whom, since when."""
+    now = instant(story["as_of"])
+    for x in story["waiting"]:
+        since = f" since {clock(x['since'], now)}" if x["since"] else ""
+        yield f"  ◆ {x['text']}{since}"
+
+
 def systems(story: dict[str, Any]) -> Iterator[str]:
     """Per system: in step or not, what it acknowledged last, under which number, how long ago."""
     now = instant(story["as_of"])
@@ -126,6 +134,7 @@ def whole(story: dict[str, Any], happenings: list[dict[str, Any]]) -> Iterator[s
     yield from opening(story)
     parts = (
         ("", milestones(story)),
+        ("Waiting", gates(story)),
         ("In each system, last acknowledged", systems(story)),
         ("Linked", connections(story)),
         ("What happened, UTC, newest last", (happening(x) for x in happenings)),

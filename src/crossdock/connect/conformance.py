@@ -69,6 +69,9 @@ RULES: Final[dict[str, Rule]] = {
         "Let `rows` give the sender's own message, and `translate` name it by the object's state.",
     ),
     "renderings": Rule(rules_messages.check_renderings, _REGENERATE),
+    "posting_dates": Rule(
+        rules_messages.check_posting_dates, "Let `redate` replace the day on which the target books it."
+    ),
     "unknown_kinds": Rule(rules_messages.check_unknown_kinds, "Raise Unsupported for what is not mapped."),
     "signing": Rule(
         rules_messages.check_signing, "Let `sign` and `authenticate` follow the partner's scheme."

@@ -6,7 +6,7 @@ A connector is a folder under `crossdock.connectors` (or an entry point of that 
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import date, datetime
 from typing import Protocol, runtime_checkable
 
 import msgspec
@@ -233,6 +233,8 @@ class Connector:
     rows: pure; a page of a declared list, received at an instant → its objects, each as the message that would have
     told of it; raises `Malformed` or `Rejected`. Translated, row and message have one source id and one content.
     The client that `open` makes is then a `Lister` as well.
+    redate: pure; the body of an effect that the target refused → the same with another posting date; raises `Unsupported` for
+    a kind whose manifest entry does not say `posting_date`.
     stock: makes what reads the account's stock snapshots.
     """
 
@@ -242,4 +244,5 @@ class Connector:
     open: Callable[[Account, Transport], Client] | None = None
     sign: Callable[[Inbound, Account, str], Mapping[str, str]] | None = None
     rows: Callable[[str, bytes, datetime], tuple[Row, ...]] | None = None
+    redate: Callable[[str, bytes, date], bytes] | None = None
     stock: Callable[[Account, Transport], StockSource] | None = None

@@ -26,6 +26,8 @@ class EffectTraits(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     timeout_seconds: float = 15.0
     receipt: str = ""
     """The event type a `Done` answer brings, or empty."""
+    posting_date: bool = False
+    """True where the target books it on a day: a person may decide another one after a refusal (a closed period)."""
 
 
 class Limits(msgspec.Struct, frozen=True, forbid_unknown_fields=True):

@@ -3,7 +3,7 @@
 import json
 from collections.abc import Iterator
 from dataclasses import replace
-from datetime import timedelta
+from datetime import date, timedelta
 from pathlib import Path
 from typing import Final
 
@@ -32,6 +32,7 @@ from crossdock.model.registry import EFFECTS, short_type
 
 SECRET_LENGTH_MIN: Final = 4
 SHOWN_MAX: Final = 5
+DAYS: Final = (date(2031, 1, 31), date(2031, 2, 1))
 UNKNOWN: Final = "no_such.kind"
 ACCOUNT: Final = "fixtures/account.json"
 STRANGER: Final = "whsec_c3RyYW5nZXI="
@@ -192,6 +193,26 @@ def check_renderings(found: Found) -> Iterator[Finding]:
                 yield _told(path, f"the body carries the secret {name}")
         if body_view(body) != (expected := json.loads(expected_path(path).read_text())):
             yield _told(path, difference(expected, body_view(body)))
+
+
+def check_posting_dates(found: Found) -> Iterator[Finding]:
+    """What is booked on a day can be given another, and nothing else of the body changes by it."""
+    connector, account = found.load(), account_of(found)
+    for path, kind, fixture in out_fixtures(found):
+        if connector.render is None or not (traits := found.manifest.effects.get(kind)):
+            continue
+        if not traits.posting_date:
+            continue
+        if connector.redate is None:
+            yield Finding("connector.py", f"{kind} has a posting date, and there is no redate")
+            return
+        payload = msgspec.json.decode(fixture.payload, type=EFFECTS[kind])
+        body = connector.render(kind, payload, fixture.people, account)
+        first, second = (connector.redate(kind, body, day) for day in DAYS)
+        if first == second:
+            yield _told(path, "redate leaves the day as it is")
+        if connector.redate(kind, second, DAYS[0]) != first:
+            yield _told(path, "redate changes more than the day")
 
 
 def check_unknown_kinds(found: Found) -> Iterator[Finding]:

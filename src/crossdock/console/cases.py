@@ -1,6 +1,6 @@
 """The exception queue as pages: one row per cause, a page for each case, and actions that say what they will do."""
 
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from typing import Any
 from urllib.parse import quote, urlencode
 
@@ -70,7 +70,9 @@ async def retry(request: Request[Any, Any, Any], case: str) -> Response[bytes]:
         raise Problem(400, "reason-missing", "say why: it stands in the story afterwards")
     async with hub.reader.acquire() as connection:
         links = [x for x in await view.case_links(connection, number) if x["closed_at"] is None]
-    events = [actions._retry_of(x["thread_key"], x["key"], session.who.name, reason) for x in links]
+    wish = actions.Retry(reason, _day(form.get("posting_on", "")))
+    blocked = [(x["thread_key"], x["key"]) for x in links]
+    events = await actions.retries(hub, blocked, session.who.name, wish)
     said = [event for event in events if event is not None]
     if not said:
         raise Problem(409, "nothing-to-retry", f"case C-{number} has nothing that a retry could move")
@@ -149,6 +151,13 @@ def _wish(form: dict[str, str]) -> casework.Act:
 def _may_act(session: Session) -> None:
     if not session.may_act:
         raise Problem(403, "forbidden", "this token may look, but not act")
+
+
+def _day(text: str) -> date | None:
+    try:
+        return date.fromisoformat(text) if text else None
+    except ValueError:
+        raise Problem(400, "bad-query", f"{text[:20]} is no day, as 2026-12-01") from None
 
 
 def _number(case: str) -> int:

@@ -7,7 +7,7 @@ import asyncio
 from typing import Any
 
 from crossdock.demo import trade
-from crossdock.demo.stage import Stage, phases_of, say, until
+from crossdock.demo.stage import LOOK_SECONDS, Stage, phases_of, say, until
 
 WAIT_SECONDS = 120.0
 LISTED_AFTER_SECONDS = 15.0
@@ -150,7 +150,14 @@ async def night(stage: Stage) -> list[str]:
     """What the ledger and the warehouses do not agree on once the day is done."""
     found = []
     for system in WAREHOUSES:
-        run = (await stage.client.post("/v1/reconciliations", {"system": system}))["run"]
+
+        async def asked(system: str = system) -> Any:
+            """Not while the one of its own hour of the night is under way."""
+            return await stage.client.post("/v1/reconciliations", {"system": system}, accept=(201, 202, 409))
+
+        while "run" not in (answer := await asked()):
+            await asyncio.sleep(LOOK_SECONDS)
+        run = answer["run"]
 
         async def ended(run: int = run) -> Any:
             told = await stage.client.get(f"/v1/reconciliations/{run}")

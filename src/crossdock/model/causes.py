@@ -46,8 +46,12 @@ CAUSES: Final[dict[str, Cause]] = {
         " posted with the document's number; if it is certainly not, post it now.", "operations", 2,
     ),
     "period closed": Cause(
-        "The posting period is closed", "Have the period opened, or agree with accounting on the posting date. Then retry"
-        " the case: everything that waits for it is posted in its order.", "finance", 4,
+        "The posting period is closed", "Have the period opened and retry the case; or agree with accounting on another"
+        " posting date and retry it with that. Everything that waits for it is posted in its order, once.", "finance", 4,
+    ),
+    "goods issue reversed": Cause(
+        "A goods issue was taken back", "Find out why. What left is posted anew once the case is retried; where an invoice"
+        " stands on it, cancel that in the ERP first. What never left: say so of the shipment.", "finance", 8,
     ),
     "credit": Cause(
         "Credit was refused", "Release the credit in the ERP, or cancel the order. What is held is checked again by"

@@ -1,6 +1,6 @@
 """Events about the hub's own work: identifiers, messages, effects, timers, operators."""
 
-from datetime import datetime
+from datetime import date, datetime
 from typing import ClassVar, Literal
 
 import msgspec
@@ -86,6 +86,8 @@ class EffectRetryRequested(msgspec.Struct, frozen=True, gc=False, omit_defaults=
     effect: str
     by: str
     reason: str
+    posting_on: date | None = None
+    """Of a refused one: the posting date that a person decided, with which it is sent this time."""
 
 
 class EffectDecided(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):

@@ -199,7 +199,7 @@ class LinesShort(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
 
 
 class LinesShipped(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
-    """A shipment tells an order: these of your lines left the building."""
+    """A shipment tells an order: these of your lines left the building, `at` that time; it may be told late."""
 
     data_class: ClassVar[DataClass] = "commercial"
 
@@ -208,6 +208,7 @@ class LinesShipped(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
     tracking: tuple[str, ...]
     lines: tuple[LineShipped, ...]
     location: str = ""
+    at: datetime | None = None
 
 
 class ShippedElsewhere(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):

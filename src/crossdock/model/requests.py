@@ -184,6 +184,23 @@ class PostGoodsIssue(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
     tracking: tuple[str, ...] = ()
     also_called: dict[str, tuple[str, ...]] = {}
     """Item → what else it is or was called there: the sales order may be older than its code. Filled when it is rendered."""
+    posting_on: date | None = None
+    """The day of the departure by the clock of the node; None: an earlier release did not say."""
+    reversed: tuple[str, ...] = ()
+    """Documents of earlier goods issues of it that were reversed: none of them is this one's."""
+
+
+class ReverseGoodsIssue(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
+    """`goods_issue.reverse`: take back one goods issue, by a document of its own on a day of its own."""
+
+    data_class: ClassVar[DataClass] = "internal"
+
+    shipment: str
+    reference: str
+    delivery: str
+    document: str
+    posting_on: date
+    reason: str = ""
 
 
 class AccrueFreight(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
@@ -197,6 +214,8 @@ class AccrueFreight(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
     departed_at: datetime
     shares: tuple[FreightShare, ...] = ()
     """What each order of the shipment bears of it."""
+    posting_on: date | None = None
+    """The day of the departure by the clock of the node."""
 
 
 class AdjustFreight(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
@@ -286,6 +305,8 @@ class ReleaseInvoice(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
     sales_order: str
     delivery: str
     goods_issue: str
+    cancelled: tuple[str, ...] = ()
+    """Earlier invoices of it that were cancelled in the ERP: none of them is this one."""
 
 
 class FetchInbound(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):

@@ -1,6 +1,6 @@
 """Shipments, packages (SSCC) and milestones (UBL DespatchAdvice, X12 856, DCSA classifiers)."""
 
-from datetime import datetime
+from datetime import date, datetime
 from typing import ClassVar, Literal
 
 import msgspec
@@ -191,6 +191,32 @@ class GoodsIssuePosted(msgspec.Struct, frozen=True, gc=False, omit_defaults=True
     delivery: str
     document: str
     shipment: str = ""
+
+
+class GoodsIssueReversalRequested(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
+    """A person wants the goods issues of a shipment reversed. `never_left`: its departure was told and did not happen."""
+
+    data_class: ClassVar[DataClass] = "internal"
+
+    by: str
+    reason: str
+    never_left: bool = False
+    posting_on: date | None = None
+    """The day the reversal is booked on; None: the day of this request, at the node."""
+    shipment: str = ""
+    """Where the shipment tells its orders, with what they had in it."""
+    lines: tuple[LineShipped, ...] = ()
+
+
+class GoodsIssueReversed(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
+    """The ERP took a goods issue back. `document` is that of the reversal, `reverses` the one it took back, where it says so."""
+
+    data_class: ClassVar[DataClass] = "internal"
+
+    document: str
+    delivery: str = ""
+    shipment: str = ""
+    reverses: str = ""
 
 
 class FreightAccrued(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):

@@ -5,7 +5,7 @@ from crossdock.model.envelope import Recorded
 from crossdock.processes.intents import CloseCase, Intent, OpenCase, Retry
 
 FINANCE = frozenset({
-    "goods_issue.post", "invoice.release", "freight.accrue", "freight.adjust", "goods_receipt.post", "transfer_issue.post",
+    "goods_issue.post", "goods_issue.reverse", "invoice.release", "freight.accrue", "freight.adjust", "goods_receipt.post", "transfer_issue.post",
     "consignment.withdraw", "credit.post",
 })  # fmt: skip
 """What moves value in an ERP's books: to send it again blindly, two people must agree."""
@@ -44,7 +44,7 @@ def intents(event: Recorded) -> tuple[Intent, ...]:
                 ),
             )  # fmt: skip
         case "effect.retryRequested.v1":
-            return (Retry(data.effect),)
+            return (Retry(data.effect, data.posting_on),)
         case "effect.decided.v1" if data.decision != "sent again":
             return (CloseCase(data.effect, f"{data.by}: {data.decision} {data.document}".rstrip()),)
         case _:

@@ -68,7 +68,7 @@ def _unposted(state: Order) -> list[Open]:
     return [
         (x.shipment, x.shipped_at, x.location)
         for x in state.parts
-        if not x.goods_issue and x.shipped_at is not None and x.lines
+        if not x.goods_issue and x.shipped_at is not None and x.lines and not x.issue
     ]  # fmt: skip
 
 

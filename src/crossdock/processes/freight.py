@@ -8,6 +8,7 @@ from crossdock.model import requests
 from crossdock.model.envelope import Recorded
 from crossdock.model.money import Money
 from crossdock.model.shipment import FreightInvoiced, FreightShare, Package
+from crossdock.processes import gates
 from crossdock.processes.intents import CloseCase, Do, Intent, OpenCase, Step
 from crossdock.processes.policy import Policy
 from crossdock.processes.shipment_state import Bill, State, by_order
@@ -31,14 +32,31 @@ def shares(total: Money, packages: tuple[Package, ...]) -> tuple[FreightShare, .
 
 
 def accrue(state: State, policy: Policy) -> list[Intent]:
-    """Once the goods are gone and the price is known."""
-    if state.freight is None or state.departed_at is None:
+    """Once the price is known and the gate is open."""
+    if state.freight is None or gates.ACCRUE.lacks(state, state, policy):
         return []
+    assert state.departed_at is not None
     payload = requests.AccrueFreight(
-        state.shipment, state.carrier, state.freight, state.departed_at, shares(state.freight, state.packages)
+        state.shipment,
+        state.carrier,
+        state.freight,
+        state.departed_at,
+        shares(state.freight, state.packages),
+        policy.day_at(state.location, state.departed_at),
     )
     erp = policy.erp_of_node(state.location)
-    return [Do("freight.accrue", erp, state.shipment, payload, state.shipment)]
+    return [Do("freight.accrue", erp, accrual_of(state), payload, state.shipment, state.taken_back)]
+
+
+def accrual_of(state: State) -> str:
+    """What the accrual of the departure that counts is called in the journal."""
+    return f"{state.shipment}~{state.taken_back}" if state.taken_back else state.shipment
+
+
+def departure_of(state: State, about: str) -> int:
+    """Which departure of the shipment the receipt of an accrual is about."""
+    number = about.removeprefix(state.shipment).removeprefix("~")
+    return int(number) if number.isdecimal() else 0
 
 
 def accrued(state: State, event: Recorded, policy: Policy) -> Step:
@@ -64,7 +82,7 @@ def billed(state: State, event: Recorded, policy: Policy) -> Step:
             (_again(state, bill, state.bills[0]),),
         )
     state = replace(state, bills=(bill,))
-    if not state.accrual:
+    if gates.MATCH.lacks(state, bill, policy):
         return Step(state, (), "waiting")
     state, intents = _judge(state, bill, policy)
     return Step(state, tuple(intents))

@@ -147,9 +147,13 @@ class Withdraw(msgspec.Struct, frozen=True, gc=False):
 
 
 class Retry(msgspec.Struct, frozen=True, gc=False):
-    """Let a refused or unclear effect be tried again: a new attempt of the same effect."""
+    """Let a refused or unclear effect be tried again: a new attempt of the same effect.
+
+    With `posting_on` a refused one, which certainly was not booked, carries this posting date from now on.
+    """
 
     effect: str
+    posting_on: date | None = None
 
 
 Intent = (

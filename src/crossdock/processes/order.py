@@ -15,13 +15,16 @@ from crossdock.model.order import OrderReceived
 from crossdock.model.registry import decode, encode
 from crossdock.processes import (
     clocks,
+    gates,
     order_cancel,
     order_change,
     order_check,
     order_kits,
+    order_parts,
     order_recall,
     order_release,
     order_return,
+    order_reversal,
     order_ship,
     order_trouble,
 )
@@ -114,6 +117,7 @@ def _received(state: State, event: Recorded, policy: Policy) -> Step:
         state, reference=order.reference, number=order.number, channel=order.channel, lines=order_change.lines_of(order),
         total=order.total, destination=order.destination, service=order.service, promised_on=order.promised_on,
         people=event.sealed, subject=event.subject, people_mark=order.people_mark, content=content, sequence=event.sequence,
+        received_at=event.occurred_at,
     )  # fmt: skip
     state = route(replace(state, phase="checking"), policy, event.occurred_at)
     policy = policy.of(state.company)
@@ -159,30 +163,23 @@ def begin(state: State, policy: Policy) -> Step:
 def proceed(state: State, policy: Policy) -> Step:
     """The next thing the order needs before a warehouse gets it."""
     asked: tuple[Intent, ...] = ()
-    claims = any(x.open for x in state.lines)
+    missing = {x.fact for x in gates.RELEASE.lacks(state, state, policy)}
     if policy.erp_check == "beside" and not state.checks:
         state, asked = order_check.ask(state, policy)
-    if claims and policy.claim_when == "received":
+    if "stock" in missing and policy.claim_when == "received":
         return _with(asked, _claim(state, policy))
-    if policy.erp_check == "wait" and not state.checked:
+    if "check" in missing:
         state, check = order_check.ask(state, policy)
         return Step(replace(state, phase="checking"), (*asked, *check))
-    if claims:
+    if "stock" in missing:
         return _with(asked, _claim(state, policy))
-    standing = _standing_hold(state, policy)
-    if standing:
-        return _with(asked, _stand(state, standing))
+    if missing:
+        return _with(asked, _stand(state, gates.standing(state, policy)[0]))
     return _with(asked, _approve(state, policy))
 
 
 def _with(before: tuple[Intent, ...], then: Step) -> Step:
     return Step(then.state, (*before, *then.intents), then.verdict)
-
-
-def _standing_hold(state: State, policy: Policy) -> str:
-    """The name of what still keeps it from the warehouse: a hold that was placed, or an approval not given yet."""
-    missing = (x for x in policy.approvals if x not in state.approved_by)
-    return next(iter(state.holds), "") or next(missing, "")
 
 
 def _stand(state: State, hold: str) -> Step:
@@ -302,7 +299,7 @@ def _approve(state: State, policy: Policy) -> Step:
         state, told = order_ship.tell_erp_lines(state, policy)
         intents += told
     state, work = order_release.release_reserved(state, policy)
-    return Step(order_ship.roll_up(state), (*intents, *work, *order_ship.notify(state, "approved", policy)))
+    return Step(order_parts.roll_up(state), (*intents, *work, *order_ship.notify(state, "approved", policy)))
 
 
 def _give_back(state: State, event: Recorded) -> Step:
@@ -345,8 +342,7 @@ def _sales_order(state: State, event: Recorded, policy: Policy) -> Step:
         state, updated = order_ship.update_reservation(state, policy)
         intents += updated
     for part in state.parts:
-        if part.shipped_at is not None:
-            intents += order_ship.post_goods_issue(state, part, policy)
+        intents += order_parts.post_goods_issue(state, part, policy)
     return Step(state, (*intents, *invoice(state, policy)))
 
 
@@ -391,6 +387,8 @@ HANDLERS: dict[str, Handler] = {
     "order.unpacked.v1": order_ship.unpacked,
     "order.shipped.v1": _shipped,
     "goodsIssue.posted.v1": order_ship.goods_issued,
+    "goodsIssue.reversalRequested.v1": order_reversal.requested,
+    "goodsIssue.reversed.v1": order_reversal.reversed_,
     "shipment.milestoneReached.v1": order_ship.milestone,
     "order.delivered.v1": order_ship.delivered,
     "order.undeliverable.v1": order_trouble.undeliverable,
@@ -412,7 +410,7 @@ HANDLERS: dict[str, Handler] = {
 
 OF_GOODS = frozenset({
     "order.allocated.v1", "order.shortPicked.v1", "order.packed.v1", "order.unpacked.v1", "order.shipped.v1",
-    "shipment.milestoneReached.v1", "order.delivered.v1", "order.undeliverable.v1",
+    "shipment.milestoneReached.v1", "order.delivered.v1", "order.undeliverable.v1", "goodsIssue.reversed.v1",
 })  # fmt: skip
 WAITING_MAX = 200
 

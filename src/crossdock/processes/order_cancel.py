@@ -8,8 +8,9 @@ from crossdock.processes import order_recall
 from crossdock.processes.intents import ClearTimer, CloseCase, Do, Intent, OpenCase, Step, Withdraw
 from crossdock.processes.lines import ZERO, settled
 from crossdock.processes.order_lines import Told, move_lines, published
+from crossdock.processes.order_parts import roll_up
 from crossdock.processes.order_release import ask_to_stop, live, note_answer, number_of, object_of, unanswered
-from crossdock.processes.order_ship import notify, roll_up, tell_erp_lines, unsent
+from crossdock.processes.order_ship import notify, tell_erp_lines, unsent
 from crossdock.processes.order_state import BEFORE_RELEASE, CLOSED, State, erp_of, gone
 from crossdock.processes.policy import Policy
 

@@ -10,8 +10,9 @@ from crossdock.processes import order_recall
 from crossdock.processes.intents import ClearTimer, CloseCase, Intent, OpenCase, Step
 from crossdock.processes.lines import Line
 from crossdock.processes.order_cancel import stop_lines, unasked
+from crossdock.processes.order_parts import roll_up
 from crossdock.processes.order_release import ask_to_stop, live, taken_off, unanswered
-from crossdock.processes.order_ship import notify, roll_up
+from crossdock.processes.order_ship import notify
 from crossdock.processes.order_state import BEFORE_RELEASE, CLOSED, Change, State
 from crossdock.processes.policy import Policy
 

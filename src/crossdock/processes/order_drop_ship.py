@@ -6,9 +6,10 @@ His notice of dispatch (`order.shipped.v1`) ships the lines; one invoice is rele
 import msgspec
 
 from crossdock.model import requests
+from crossdock.processes import gates
 from crossdock.processes.intents import Do, Intent, Move, Publish, Step
-from crossdock.processes.lines import Line, advance, settled
-from crossdock.processes.order_state import Part, State, erp_of
+from crossdock.processes.lines import Line, advance
+from crossdock.processes.order_state import State, erp_of
 from crossdock.processes.policy import Policy
 
 replace = msgspec.structs.replace
@@ -47,20 +48,14 @@ def _location(intent: Intent) -> str:
 
 def invoice(state: State, policy: Policy) -> tuple[Do, ...]:
     """Once he sent all of it: one invoice of the order, since there is no goods issue to bill by."""
-    parts = [x for x in state.parts if policy.is_supplier(x.location) and x.shipped_at]
-    if not parts or not state.sales_order or any(x.invoice for x in parts):
-        return ()
-    if not all(map(settled, state.lines)) or not all(_free(x, policy) for x in parts):
+    parts = gates.supplied(state, policy)
+    if not parts or any(x.invoice for x in parts) or gates.SUPPLIER_INVOICE.lacks(state, state, policy):
         return ()
     last = max(parts, key=lambda x: (x.shipped_at, x.shipment)).shipment
     payload = requests.ReleaseInvoice(state.reference, last, state.sales_order, "", "")
     return (
         Do("invoice.release", erp_of(state, policy), state.reference, payload, state.reference, priority=3),
     )
-
-
-def _free(part: Part, policy: Policy) -> bool:
-    return part.delivered_at is not None or "delivery" not in policy.supplier_invoice_needs
 
 
 def invoiced(state: State, document: str, policy: Policy) -> State:

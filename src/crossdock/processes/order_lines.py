@@ -275,6 +275,27 @@ def unbox(
     return state, [*intents, *moves, *published(intents)]
 
 
+def put_back(
+    state: State, told: Iterable[LineShipped], policy: Policy, location: str
+) -> tuple[State, list[Intent]]:
+    """What was told to have left and did not: it is in its boxes, in the house."""
+    lines = list(state.lines)
+    moves: list[Intent] = []
+    node = location or node_of(state, policy)
+    for x in told:
+        left = x.quantity.value
+        for place in _shares(lines, x.line, x.item, location, x.lot):
+            here = min(left, lines[place].shipped - lines[place].delivered)
+            if here <= ZERO:
+                continue
+            line, _ = advance(lines[place], "picked", here, ("shipped",))
+            lines[place] = line
+            left -= here
+            at = StockPlace(line.item, line.location or node, line.lot, line.owner)
+            moves.append(Move(at, "outside", "picked", here, line.unit, "", line.kit_of or line.line))
+    return replace(state, lines=tuple(lines)), moves
+
+
 def _over_case(state: State, line: Line, quantity: Decimal, policy: Policy) -> OpenCase:
     over = f"{quantity.normalize():f} {line.unit}"
     return OpenCase(

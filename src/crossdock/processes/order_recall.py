@@ -7,8 +7,8 @@ from crossdock.model.stock import LotRecalled
 from crossdock.processes.intents import CloseCase, Intent, OpenCase, Step
 from crossdock.processes.lines import Line
 from crossdock.processes.order_lines import Told, move_lines, published
+from crossdock.processes.order_parts import roll_up
 from crossdock.processes.order_release import ask_to_stop, taken_off
-from crossdock.processes.order_ship import roll_up
 from crossdock.processes.order_state import CLOSED, Release, State
 from crossdock.processes.policy import Policy
 from crossdock.processes.receiving import ACCEPT

@@ -19,13 +19,14 @@ from crossdock.model.order import (
 )
 from crossdock.model.quantity import Quantity
 from crossdock.model.shipment import MilestoneReached
-from crossdock.processes import order_drop_ship, order_return
+from crossdock.processes import gates, order_drop_ship, order_return, order_reversal
 from crossdock.processes.intents import ClearTimer, Do, Intent, Move, Step, Withdraw
 from crossdock.processes.lines import Line, settled, whole_kits
 from crossdock.processes.order_kits import as_sold
 from crossdock.processes.order_lines import Told, box, move_lines, published, unbox
+from crossdock.processes.order_parts import emptied, part_of, post_goods_issue, roll_up, with_part
 from crossdock.processes.order_release import still_worked_on
-from crossdock.processes.order_state import CLOSED, Part, State, as_ordered, erp_of, lines_mark, node_of
+from crossdock.processes.order_state import Part, State, as_ordered, erp_of, lines_mark, node_of
 from crossdock.processes.policy import Policy
 from crossdock.processes.shipment_state import RANK
 
@@ -45,23 +46,6 @@ def _notices(state: State, payload: requests.Notify, name: str, policy: Policy) 
         Do("customer.notify", account, name, payload, state.reference, 0, state.people, state.subject, 7)
         for account in policy.notify
     )
-
-
-def roll_up(state: State) -> State:
-    """The header's phase follows from its lines and shipments, once goods move."""
-    if state.phase in CLOSED or state.phase in ("new", "checking", "claiming", "held", "changing"):
-        return state
-    if state.phase == "cancelling" and not all(map(settled, state.lines)):
-        return state
-    left = [x for x in state.parts if x.shipped_at]
-    if not left:
-        return replace(state, phase="shipping") if state.parts and state.phase != "cancelling" else state
-    if not all(map(settled, state.lines)) or len(left) < len(state.parts):
-        return replace(state, phase="shipping")
-    if all(x.invoice or x.settled for x in state.parts):
-        return replace(state, phase="completed")
-    delivered = all(x.delivered_at or x.settled for x in state.parts)
-    return replace(state, phase="delivered" if delivered else "shipped")
 
 
 def allocated(state: State, event: Recorded, policy: Policy) -> Step:
@@ -109,37 +93,34 @@ def _taken(state: State, line: Line) -> Decimal:
     return whole_kits(state.lines, line.line, lambda x: x.allocated + x.picked + x.shipped)
 
 
-def _part(state: State, shipment: str) -> Part | None:
-    return next((x for x in state.parts if x.shipment == shipment), None)
-
-
-def _with_part(state: State, part: Part) -> State:
-    others = tuple(x for x in state.parts if x.shipment != part.shipment)
-    return replace(state, parts=(*others, part))
-
-
 def packed(state: State, event: Recorded, policy: Policy) -> Step:
     """What is in the boxes beyond the order, or in place of it, the ERP hears when it leaves: until then it can come out again,
     and a line that is delivered in full cannot be raised and lowered meanwhile.
     """
     data: LinesPacked = event.data
-    if _part(state, data.shipment):
+    known = part_of(state, data.shipment)
+    if known is not None and not emptied(known):
         return Step(state, (), "duplicate")
     lines = still_worked_on(state, data.lines)
     if not lines:
         return Step(state, (), "stale")
     state, intents = box(state, lines, "picked", policy, data.location)
-    state = _with_part(state, Part(data.shipment, lines, location=data.location))
+    part = known or Part(data.shipment, ())
+    part = replace(part, lines=lines, location=data.location, packed_at=event.occurred_at)
+    state = with_part(state, part)
     return Step(roll_up(state), tuple(intents))
 
 
 def unpacked(state: State, event: Recorded, policy: Policy) -> Step:
     """A shipment was taken apart before it left: its goods are where they were before packing, or stopped."""
     data: LinesUnpacked = event.data
-    part = _part(state, data.shipment)
+    part = part_of(state, data.shipment)
     if part is None or part.shipped_at is not None:
         return Step(state, (), "stale" if part else "ignored")
-    state = replace(state, parts=tuple(x for x in state.parts if x is not part))
+    if part.issue or part.reversing:
+        state = with_part(state, replace(part, lines=()))
+    else:
+        state = replace(state, parts=tuple(x for x in state.parts if x is not part))
     before = lines_mark(state)
     state, moves = unbox(state, still_worked_on(state, data.lines), policy, data.location)
     if lines_mark(state) == before or state.cancel:
@@ -152,7 +133,7 @@ def shipped(state: State, event: Recorded, policy: Policy) -> Step:
     """Goods left the building: whatever was planned, asked or cancelled, this is so."""
     data: LinesShipped = event.data
     at = data.location or order_drop_ship.supplier_of(state, policy)
-    part = _part(state, data.shipment) or Part(data.shipment, data.lines, location=at)
+    part = part_of(state, data.shipment) or Part(data.shipment, data.lines, location=at)
     if part.shipped_at is not None:
         return Step(state, (), "duplicate")
     state, moves = box(state, data.lines, "shipped", policy, part.location)
@@ -164,9 +145,9 @@ def shipped(state: State, event: Recorded, policy: Policy) -> Step:
         settled=not sold,
         carrier=data.carrier,
         tracking=data.tracking,
-        shipped_at=event.occurred_at,
+        shipped_at=data.at or event.occurred_at,
     )
-    state = _with_part(state, part)
+    state = with_part(state, part)
     state, told = tell_erp_lines(state, policy)
     intents: list[Intent] = [
         *moves,
@@ -175,11 +156,10 @@ def shipped(state: State, event: Recorded, policy: Policy) -> Step:
         *_fulfil(state, part, policy),
         *notify(
             state, "shipped", policy, shipment=part.shipment, carrier=part.carrier, tracking=part.tracking,
-            at=event.occurred_at,
+            at=part.shipped_at,
         ),
     ]  # fmt: skip
-    if state.sales_order:
-        intents += post_goods_issue(state, part, policy)
+    intents += post_goods_issue(state, part, policy)
     return Step(roll_up(state), (*intents, *order_drop_ship.invoice(state, policy)))
 
 
@@ -223,7 +203,7 @@ def _fulfil(state: State, part: Part, policy: Policy) -> tuple[Do, ...]:
         if quantity > 0:
             sold[x.line] -= quantity
             shown.append(replace(x, quantity=Quantity(quantity, x.quantity.unit)))
-    if state.cancel or not shown:
+    if state.cancel or not shown or gates.FULFIL.lacks(state, part, policy):
         return ()
     node = part.location or node_of(state, policy)
     payload = requests.CreateFulfilment(
@@ -269,6 +249,15 @@ def refused(state: State, event: Recorded, _policy: Policy) -> Step:
             return Step(state, tuple(older(state, event.data.kind, state.reservations - 1)))
         case "fulfilment.create" if state.cancel in ("refused", "agreed"):
             return Step(state, unsent(state))
+        case "invoice.release":
+            part = part_of(state, event.about)
+            if part is None or not part.issue:
+                return Step(state, (), "ignored")
+            because = "its goods issue was reversed"
+            return Step(
+                state,
+                tuple(Withdraw("invoice.release", part.shipment, n, because) for n in range(part.issue)),
+            )
         case _:
             return Step(state, (), "ignored")
 
@@ -281,30 +270,17 @@ def unsent(state: State) -> tuple[Intent, ...]:
     )
 
 
-def post_goods_issue(state: State, part: Part, policy: Policy) -> list[Intent]:
-    """Nothing for a shipment that completes no kit (what was sold leaves with the last component), nor for what was never ours."""
-    assert part.shipped_at is not None
-    if not part.lines or policy.is_supplier(part.location):
-        return []
-    payload = requests.PostGoodsIssue(
-        part.shipment, state.reference, state.sales_order, part.location or node_of(state, policy), part.lines,
-        part.shipped_at, part.tracking,
-    )  # fmt: skip
-    return [
-        Do("goods_issue.post", erp_of(state, policy), part.shipment, payload, state.reference, priority=2)
-    ]
-
-
 def goods_issued(state: State, event: Recorded, policy: Policy) -> Step:
-    part = _part(state, event.about or event.data.shipment)
-    if part is None or part.goods_issue:
+    part = part_of(state, event.about or event.data.shipment)
+    if part is None or part.goods_issue or event.data.document in part.reversed:
         return Step(state, (), "duplicate" if part else "ignored")
     part = replace(part, delivery=event.data.delivery, goods_issue=event.data.document)
-    intents: list[Intent] = []
+    part, intents = order_reversal.posted_anew(part)
+    intents += order_reversal.ask(state, part, policy)
     if policy.erp in policy.follow and part.milestone != "created":
         part, more = _tell_erp(state, part, policy)
         intents += more
-    state = _with_part(state, part)
+    state = roll_up(with_part(state, part))
     return Step(state, (*intents, *_invoice_if_free(state, part, policy)))
 
 
@@ -317,7 +293,7 @@ def milestone(state: State, event: Recorded, policy: Policy) -> Step:
     if RANK[data.milestone] >= RANK[part.milestone]:  # another of its packages may be further already
         part = replace(part, milestone=data.milestone)
     part, intents = _tell_followers(state, part, data, policy)
-    return Step(_with_part(state, part), (*intents, *_news(state, part, data, policy)))
+    return Step(with_part(state, part), (*intents, *_news(state, part, data, policy)))
 
 
 def _news(state: State, part: Part, data: MilestoneReached, policy: Policy) -> tuple[Do, ...]:
@@ -366,7 +342,7 @@ def _tell_erp(state: State, part: Part, policy: Policy) -> tuple[Part, list[Inte
 def delivered(state: State, event: Recorded, policy: Policy) -> Step:
     """Proof of delivery, of the whole shipment or of some of its packages."""
     data: LinesDelivered = event.data
-    part = _part(state, data.shipment)
+    part = part_of(state, data.shipment)
     if part is None or part.delivered_at is not None:
         return Step(state, (), "duplicate" if part else "ignored")
     state = replace(state, lines=_mark_delivered(state.lines, data.lines, part.location))
@@ -381,7 +357,7 @@ def delivered(state: State, event: Recorded, policy: Policy) -> Step:
     told = notify(
         state, "delivered", policy, shipment=part.shipment, carrier=data.carrier, tracking=data.tracking, at=part.delivered_at
     )  # fmt: skip
-    state = roll_up(_with_part(state, part))
+    state = roll_up(with_part(state, part))
     billed = (*_invoice_if_free(state, part, policy), *order_drop_ship.invoice(state, policy))
     return Step(state, (*intents, *told, *billed))
 
@@ -402,25 +378,37 @@ def _mark_delivered(
 
 
 def _invoice_if_free(state: State, part: Part, policy: Policy) -> tuple[Intent, ...]:
-    """The invoice gate: never without the goods issue's document number."""
-    free = part.goods_issue and (part.delivered_at or "delivery" not in policy.invoice_needs)
-    if not free or part.invoice:
+    """Once, and never before the facts that the gate asks for."""
+    if part.invoice or gates.INVOICE.lacks(state, part, policy):
         return ()
     payload = requests.ReleaseInvoice(
-        state.reference, part.shipment, state.sales_order, part.delivery, part.goods_issue
+        state.reference,
+        part.shipment,
+        state.sales_order,
+        part.delivery,
+        part.goods_issue,
+        part.cancelled_invoices,
     )
     return (
-        Do("invoice.release", erp_of(state, policy), part.shipment, payload, state.reference, priority=3),
+        Do(
+            "invoice.release",
+            erp_of(state, policy),
+            part.shipment,
+            payload,
+            state.reference,
+            part.issue,
+            priority=3,
+        ),
     )
 
 
 def invoiced(state: State, event: Recorded, policy: Policy) -> Step:
-    part = _part(state, event.about) or _part(state, event.data.shipment)
+    part = part_of(state, event.about) or part_of(state, event.data.shipment)
     if part is None or part.invoice:
         return Step(state, (), "duplicate")
     if policy.is_supplier(part.location):
         state = order_drop_ship.invoiced(state, event.data.document, policy)
-    state = roll_up(_with_part(state, replace(part, invoice=event.data.document)))
+    state = roll_up(with_part(state, replace(part, invoice=event.data.document)))
     intents = order_return.tell_invoiced(state, part.shipment, policy)
     if all(map(settled, state.lines)):
         intents.append(ClearTimer("backorder"))
@@ -428,10 +416,10 @@ def invoiced(state: State, event: Recorded, policy: Policy) -> Step:
 
 
 def fulfilment_created(state: State, event: Recorded, _policy: Policy) -> Step:
-    part = _part(state, event.about)
+    part = part_of(state, event.about)
     if part is None:
         return Step(state, (), "ignored")
-    return Step(_with_part(state, replace(part, fulfilment=event.data.document)))
+    return Step(with_part(state, replace(part, fulfilment=event.data.document)))
 
 
 def waits_on(state: State, policy: Policy) -> tuple[str, str]:
@@ -439,6 +427,9 @@ def waits_on(state: State, policy: Policy) -> tuple[str, str]:
     erp = erp_of(state, policy)
     if not state.sales_order:
         return f"the sales order in {erp}", erp
+    decision = order_reversal.waits_on(state)
+    if decision is not None:
+        return decision
     if any(x.lines and not x.goods_issue and not policy.is_supplier(x.location) for x in state.parts):
         return f"goods issue in {erp}", erp
     astray = next((x for x in state.parts if x.outcome and not x.settled), None)

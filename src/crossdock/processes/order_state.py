@@ -46,6 +46,19 @@ class Part(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
     outcome: Literal["", "returned", "lost"] = ""
     """Set where it will not reach the customer; `settled` once a person decided what follows."""
     settled: bool = False
+    packed_at: datetime | None = None
+    issue: int = 0
+    """Goods issues of it that were reversed; the number of the one that counts now."""
+    reversed: tuple[str, ...] = ()
+    """Their documents, and below those of the reversals."""
+    reversals: tuple[str, ...] = ()
+    reversing: Literal["", "travelled", "stayed"] = ""
+    """A reversal is wanted; `stayed`: since the departure that was told did not happen."""
+    reversing_because: str = ""
+    reversing_on: date | None = None
+    reversed_at: datetime | None = None
+    """When it was reversed; None again once it may be posted anew."""
+    cancelled_invoices: tuple[str, ...] = ()
 
 
 class Release(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
@@ -168,6 +181,8 @@ class State(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
     """Whose goods are sold, where not the site's own company's."""
     overdue: tuple[Overdue, ...] = ()
     """What did not come in time, and has not come yet."""
+    received_at: datetime | None = None
+    """When it was ordered."""
 
 
 def initial(_thread: str) -> State:

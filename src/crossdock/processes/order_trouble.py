@@ -8,13 +8,14 @@ from crossdock.model.envelope import Recorded
 from crossdock.model.order import HoldPlaced, LineShipped, LinesShort, LinesUndeliverable
 from crossdock.model.stock import StockPlace
 from crossdock.model.thread import reference_of
-from crossdock.processes import order_cancel, order_kits
+from crossdock.processes import order_cancel, order_kits, order_reversal
 from crossdock.processes.intents import Claim, ClearTimer, CloseCase, Intent, Move, OpenCase, SetTimer, Step
 from crossdock.processes.lines import Part, promised
 from crossdock.processes.order_drop_ship import supplier_of
 from crossdock.processes.order_lines import Told, move_lines, published
+from crossdock.processes.order_parts import part_of, roll_up, with_part
 from crossdock.processes.order_release import still_worked_on
-from crossdock.processes.order_ship import _part, _with_part, notify, roll_up, tell_erp_lines
+from crossdock.processes.order_ship import notify, tell_erp_lines
 from crossdock.processes.order_state import BEFORE_RELEASE, CLOSED, State
 from crossdock.processes.policy import Policy
 
@@ -110,7 +111,7 @@ def undeliverable(state: State, event: Recorded, policy: Policy) -> Step:
     alone frees the invoice.
     """
     data: LinesUndeliverable = event.data
-    part = _part(state, data.shipment)
+    part = part_of(state, data.shipment)
     if part is None or part.outcome or part.delivered_at is not None:
         return Step(state, (), "duplicate" if part else "ignored")
     part = replace(part, outcome=data.outcome)
@@ -132,7 +133,7 @@ def undeliverable(state: State, event: Recorded, policy: Policy) -> Step:
     told = notify(
         state, data.outcome, policy, shipment=part.shipment, carrier=part.carrier, tracking=data.tracking
     )
-    return Step(_with_part(state, part), (case, *told))
+    return Step(with_part(state, part), (case, *told))
 
 
 def _hold_of(shipment: str) -> str:
@@ -177,7 +178,10 @@ def released(state: State, event: Recorded, policy: Policy) -> Step:
     astray = next((x for x in state.parts if x.outcome and _hold_of(x.shipment) == hold), None)
     if astray is not None:
         closed = CloseCase(f"hold/{hold}", "it was settled with the customer")
-        return Step(roll_up(_with_part(state, replace(astray, settled=True))), (closed,))
+        return Step(roll_up(with_part(state, replace(astray, settled=True))), (closed,))
+    reversal = order_reversal.decided(state, event, policy)
+    if reversal is not None:
+        return reversal
     if hold in state.approved_by and hold not in state.holds:
         return Step(state, (), "duplicate")
     state = replace(

@@ -1,5 +1,6 @@
 """What a company decides and a process obeys; compiled from the landscape, given to every step."""
 
+from datetime import date, datetime
 from decimal import Decimal
 from typing import Annotated, Final, Literal
 
@@ -7,7 +8,7 @@ import msgspec
 
 from crossdock.model.causes import CauseRule
 from crossdock.processes.desk import Desk
-from crossdock.processes.routing import Routing
+from crossdock.processes.routing import Routing, zone
 
 Shortage = Literal["hold", "backorder", "cancel"]
 Minutes = Annotated[int, msgspec.Meta(ge=0, le=366 * 24 * 60)]
@@ -98,11 +99,12 @@ class Policy(msgspec.Struct, frozen=True, gc=False, forbid_unknown_fields=True):
     """Largest value of such a difference, where the item has a cost; none: only the quantity counts."""
     master_authority: dict[str, str] = {}
     """Kind of master data (item, customer, location, carrier, codelist) → the system whose word about it counts."""
-    four_eyes: tuple[Literal["message", "event", "code", "rule", "erasure"], ...] = (
-        "event", "code", "rule", "erasure",
+    four_eyes: tuple[Literal["message", "event", "code", "rule", "erasure", "reversal"], ...] = (
+        "event", "code", "rule", "erasure", "reversal",
     )  # fmt: skip
     """Kinds of corrections that a second person must approve; the others count at once. `rule`: who proposed the
-    correction does not promote it. `erasure`: of a person's data."""
+    correction does not promote it. `erasure`: of a person's data. `reversal`: a second
+    person must ask for the reversal of a goods issue as well."""
     item_fetch: bool = False
     """Whether that system is asked for an item that is missing or was changed."""
     own: dict[str, str] = {}
@@ -147,6 +149,11 @@ class Policy(msgspec.Struct, frozen=True, gc=False, forbid_unknown_fields=True):
     def erp_of_node(self, location: str) -> str:
         node = self.routing.nodes.get(location)
         return node.erp if node and node.erp else self.erp
+
+    def day_at(self, location: str, at: datetime) -> date:
+        """The calendar day of an instant by the clock of a node; a node nobody listed keeps UTC."""
+        node = self.routing.nodes.get(location)
+        return at.astimezone(zone(node.time_zone if node else "UTC")).date()
 
     def speaks_for(self, system: str, location: str) -> bool:
         """Whether what `system` says about this node counts; a node nobody listed is anybody's."""

@@ -9,7 +9,7 @@ from crossdock.model.envelope import Recorded
 from crossdock.model.order import LinesPacked, LinesShipped, LinesUnpacked
 from crossdock.model.shipment import LabelGenerated, LabelledPackage, LoadAccepted, Package, ShipmentPacked
 from crossdock.model.thread import reference_of
-from crossdock.processes import clocks, freight, label, scans, serial
+from crossdock.processes import clocks, freight, gates, label, scans, serial, shipment_reversal
 from crossdock.processes.authority import not_theirs
 from crossdock.processes.intents import (
     Bind,
@@ -137,7 +137,7 @@ def _refused(state: State, event: Recorded, policy: Policy) -> Step:
 
 def _gone_already(state: State, policy: Policy) -> tuple[State, list[Intent]]:
     """The truck left before anybody told us who carries it, or which of two labels is on the parcel."""
-    if state.departed_at is None or not may_leave(state):
+    if state.departed_at is None or gates.DEPART.lacks(state, state, policy):
         return state, []
     left = [*_tell_shipped(state, state.packages), *freight.accrue(state, policy)]
     state, scanned = scans.catch_up(state)
@@ -186,6 +186,8 @@ def _tendered(state: State, event: Recorded, _policy: Policy) -> Step:
 def _departed(state: State, event: Recorded, policy: Policy) -> Step:
     if state.departed_at is not None or state.departed_early_at is not None:
         return Step(state, (), "duplicate")
+    if shipment_reversal.repeated(state, event):
+        return Step(state, (), "duplicate")
     if not state.packages:
         waiting = replace(state, departed_early=event.data.packages, departed_early_at=event.occurred_at)
         timer = SetTimer("parent", policy.parent_wait_seconds)
@@ -205,7 +207,7 @@ def _leave(
     state, unwanted = label.no_more(state)
     gone += unwanted
     state = replace(state, packages=packages, departed_at=at, departed_early=(), departed_early_at=None)
-    if not may_leave(state):
+    if gates.DEPART.lacks(state, state, policy):
         return state, gone
     intents = [*gone, *_tell_shipped(state, packages), *freight.accrue(state, policy)]
     state, scanned = scans.catch_up(state)
@@ -218,7 +220,7 @@ def _tell_shipped(state: State, packages: tuple[Package, ...]) -> list[Intent]:
     for order, lines in by_order(packages).items():
         mine = [p.sscc for p in packages if any(line.order == order for line in p.lines)]
         tracking = (state.pro,) if state.pro else tuple(numbers[sscc] for sscc in mine if sscc in numbers)
-        left = LinesShipped(state.shipment, state.carrier, tracking, lines, state.location)
+        left = LinesShipped(state.shipment, state.carrier, tracking, lines, state.location, state.departed_at)
         told.append(Tell(f"order/{order}", left))
     return told
 
@@ -238,6 +240,11 @@ def _cancelled(state: State, event: Recorded, policy: Policy) -> Step:
     told += serial.tell_packed(state.packages, "unpacked", state.location, event.thread)
     state, voided = label.take_back(replace(state, cancelled=True), policy, event.data.reason)
     return Step(state, (*told, *voided))
+
+
+def _accrued(state: State, event: Recorded, policy: Policy) -> Step:
+    late = shipment_reversal.late_accrual(state, event, policy)
+    return Step(state, tuple(late)) if late else freight.accrued(state, event, policy)
 
 
 def _noted(**fields: object) -> "Handler":
@@ -281,7 +288,8 @@ _HANDLERS: dict[str, Handler] = {
     "load.cancelled.v1": _nothing,
     "tracking.subscribed.v1": _noted(subscribed=True),
     "shipment.departed.v1": _departed,
-    "freight.accrued.v1": freight.accrued,
+    "goodsIssue.reversalRequested.v1": shipment_reversal.requested,
+    "freight.accrued.v1": _accrued,
     "freight.invoiced.v1": freight.billed,
     "freight.approved.v1": freight.approved,
     "freight.adjusted.v1": freight.adjusted,

@@ -1,6 +1,6 @@
 """What the hub knows of one shipment."""
 
-from datetime import datetime
+from datetime import date, datetime
 from decimal import Decimal
 from typing import Literal
 
@@ -56,6 +56,17 @@ class Label(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
     at: datetime | None = None
 
 
+class Reversal(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
+    """A person's wish to have the goods issues of the shipment reversed. `source` names the key, `by` the person."""
+
+    by: str
+    source: str
+    reason: str
+    never_left: bool = False
+    posting_on: date | None = None
+    asked_at: datetime | None = None
+
+
 class State(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
     shipment: str = ""
     """What other systems know it by: the warehouse's number behind its name, since two warehouses count alike."""
@@ -109,6 +120,12 @@ class State(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
     """What did not come in time, and has not come yet."""
     early: tuple[MilestoneReached, ...] = ()
     """Scans that are there before the ship confirmation."""
+    reversal: Reversal | None = None
+    """Asked for by one person, and not yet by a second."""
+    taken_back: int = 0
+    """Departures that were told and did not happen."""
+    taken_back_at: datetime | None = None
+    """When the last of them was said to have been: whoever repeats it says nothing new."""
 
 
 def initial(_thread: str) -> State:

@@ -5,7 +5,7 @@ State changes go to an overlay; the worker swaps it into its cache only after th
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import date, datetime
 from hashlib import blake2b
 from typing import Any
 
@@ -81,7 +81,8 @@ class Output:
     timers: dict[tuple[bytes, str], tuple[int, str, int | None]] = field(default_factory=dict)
     cases: list[tuple[bytes, str, i.OpenCase | i.CloseCase]] = field(default_factory=list)
     withdrawn: list[tuple[str, i.Withdraw]] = field(default_factory=list)
-    retried: list[str] = field(default_factory=list)
+    retried: dict[str, date | None] = field(default_factory=dict)
+    """Effect → the posting date that it shall carry, where a person decided one."""
     parked: list[tuple[bytes, int, int, int, int]] = field(default_factory=list)
     resumed: list[bytes] = field(default_factory=list)
     accounts: set[str] = field(default_factory=set)
@@ -190,7 +191,7 @@ class Batch:
             case i.Withdraw():
                 out.withdrawn.append((thread.key, intent))
             case i.Retry():
-                out.retried.append(intent.effect)
+                out.retried[intent.effect] = intent.posting_on
 
     def _bind(self, thread: Thread, bind: i.Bind, event: Recorded, place: int) -> None:
         home = identifier_thread(bind.scheme, bind.issuer, bind.value)

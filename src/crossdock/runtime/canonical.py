@@ -8,6 +8,7 @@ from crossdock.model.envelope import CloudEvent, NewEvent
 from crossdock.model.registry import EVENTS, decode, short_type
 from crossdock.model.thread import KEY_LENGTH_MAX
 from crossdock.processes.catalogue import PROCESSES
+from crossdock.processes.shipment_reversal import PERSON
 from crossdock.runtime.batch import SOURCE
 
 KINDS = tuple(sorted(set(PROCESSES) - {"message"}))
@@ -37,6 +38,9 @@ def read_event(body: bytes) -> tuple[NewEvent | None, str, dict[str, str]]:
             "",
             {"pointer": "/source", "detail": f"{SOURCE} is the hub itself: name yourself", "kept": "1"},
         )
+    if envelope.source.startswith(PERSON):
+        detail = f"{PERSON}… is what people do through the API: name a system"
+        return None, "", {"pointer": "/source", "detail": detail, "kept": "1"}
     if envelope.time is not None and envelope.time.tzinfo is None:
         return None, "", {"pointer": "/time", "detail": "needs an offset (RFC 3339)", "kept": "1"}
     try:

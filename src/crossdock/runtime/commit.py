@@ -2,12 +2,13 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import date
 from typing import Any
 from uuid import UUID, uuid4
 
 import asyncpg
 
-from crossdock.model.operations import TimerFired
+from crossdock.model.operations import EffectRefused, TimerFired
 from crossdock.model.stock import ClaimGranted, ClaimRefused
 from crossdock.model.thread import hash16, stock_thread
 from crossdock.processes.clocks import TIMER
@@ -115,13 +116,22 @@ async def _take_back(
         ids = [effects.effect_id(key, w.kind, w.object, w.generation, "") for key, w in batch.out.withdrawn]
         await effects.withdraw(connection, ids, moot)
     if batch.out.retried:
-        wanted = {UUID(effect) for effect in batch.out.retried}
+        wanted = {UUID(effect): on for effect, on in batch.out.retried.items()}
         for row in await effects.unrendered(connection, list(wanted)):
             refused = await journal.render_again(connection, row)
-            if refused is not None:
-                wanted.discard(row["id"])
-                batch.append(row["thread_key"], refused, cause=f"{row['id']}/{uuid4()}", place="render")
+            _still_refused(batch, row, refused, wanted)
+        for row in await effects.refused_bodies(connection, [x for x, on in wanted.items() if on]):
+            refused = await journal.redate(connection, row, wanted[row["id"]])
+            _still_refused(batch, row, refused, wanted)
         batch.out.accounts.update(await effects.retry(connection, sorted(wanted)))
+
+
+def _still_refused(
+    batch: Batch, row: Any, refused: EffectRefused | None, wanted: dict[UUID, date | None]
+) -> None:
+    if refused is not None:
+        del wanted[row["id"]]
+        batch.append(row["thread_key"], refused, cause=f"{row['id']}/{uuid4()}", place="render")
 
 
 async def _know_items(connection: asyncpg.Connection, out: Output, items: Items) -> None:

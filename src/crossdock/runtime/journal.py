@@ -4,6 +4,7 @@ The connector version of this moment renders; delivery adds only tokens, ETags a
 """
 
 from collections.abc import Sequence
+from datetime import date
 from typing import Any
 from uuid import UUID
 
@@ -133,6 +134,25 @@ class Journal:
             return _refusal(effect, row["kind"], row["account"], str(error)[:500])
         sealed = self._keyring.seal_effect(effect.bytes, subject, body)
         await replace_body(connection, effect, row["segment"], connector, sealed)
+        return None
+
+    async def redate(self, connection: Connection, row: Any, posting_on: date | None) -> EffectRefused | None:
+        """A refused effect carries the posting date that a person decided, and is otherwise as it was.
+
+        `row` as from `effects.refused_bodies`. Returns the refusal where that cannot be.
+        """
+        effect, subject = row["id"], row["subject"]
+        await self._keyring.load(connection, [subject] if subject else [])
+        try:
+            code, account, _ = self._route(row["account"])
+            if code.redate is None or posting_on is None:
+                raise Rejected("/posting_on", f"{account.connector} books nothing by a posting date")
+            body = self._keyring.open_effect(effect.bytes, subject, row["sealed"])
+            body = code.redate(row["kind"], body, posting_on)
+        except (CrossdockError, Unsealable, msgspec.MsgspecError) as error:
+            return _refusal(effect, row["kind"], row["account"], str(error)[:500])
+        sealed = self._keyring.seal_effect(effect.bytes, subject, body)
+        await replace_body(connection, effect, row["segment"], row["connector"], sealed)
         return None
 
     def _open(self, do: Do, opened: dict[bytes, People]) -> People:

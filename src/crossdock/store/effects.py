@@ -158,10 +158,20 @@ async def unrendered(connection: Connection, ids: Sequence[UUID]) -> list[Any]:
     )  # fmt: skip
 
 
+async def refused_bodies(connection: Connection, ids: Sequence[UUID]) -> list[Any]:
+    """Those of these effects that are refused, with what was sent; locked, so that they stay refused until this transaction ends."""
+    return await connection.fetch(
+        "select e.id, e.kind, e.account, e.thread_key, e.segment, b.connector, b.sealed, b.subject from effect e"
+        " join effect_body b on b.effect = e.id and b.segment = e.segment"
+        " where e.id = any($1) and e.state = 5 and b.connector <> $2 order by e.id for update of e",
+        ids, UNRENDERED,
+    )  # fmt: skip
+
+
 async def replace_body(
     connection: Connection, effect: UUID, segment: int, connector: str, sealed: bytes
 ) -> None:
-    """Of an effect that was never sent."""
+    """Of an effect that was certainly not done: never sent, or refused."""
     await connection.execute(
         "update effect_body set connector = $3, sealed = $4 where effect = $1 and segment = $2",
         effect, segment, connector, sealed,

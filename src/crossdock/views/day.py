@@ -57,7 +57,8 @@ async def read_day(
                 whose = Whose(row["waiting_on"], row["waiting_since"], row["owner"], cases.get(row["thread"]))
                 if row["kind"] == "order":
                     state = _order(row["state"])
-                    issues[row["thread"]] = {part.goods_issue for part in state.parts}
+                    known = ((part.goods_issue, *part.reversed) for part in state.parts)
+                    issues[row["thread"]] = {document for documents in known for document in documents}
                     ledger.order(row["thread_key"], state, whose, counts=row["thread"] in placed)
                 else:
                     ledger.shipment(row["thread_key"], _shipment(row["state"]), whose)

@@ -13,7 +13,14 @@ from crossdock.processes.serial import State as Serial
 from crossdock.processes.shipment import State as Shipment
 from crossdock.processes.transfer_state import State as Transfer
 from crossdock.store.pool import Connection
-from crossdock.views import story_goods, story_milestones, story_sentence, story_systems, story_timeline
+from crossdock.views import (
+    gates,
+    story_goods,
+    story_milestones,
+    story_sentence,
+    story_systems,
+    story_timeline,
+)
 from crossdock.views.names import Names
 from crossdock.views.retryable import retryable
 from crossdock.views.sql import blocks
@@ -62,7 +69,7 @@ def _tell(m: Material, names: Names, policy: Policy, limit: int) -> Story:
     return Story(
         thread=m.key, kind=m.row["kind"], headline=headline(m.row, m.state, names), tone=tone, sentence=sentence,
         phase=m.row["phase"], waiting_on=names.plain(m.row["waiting_on"]), waiting_since=m.row["waiting_since"],
-        whose_move=names.of(m.row["owner"]) if m.row["owner"] else "", done=m.row["done"], milestones=milestones,
+        whose_move=names.of(m.row["owner"]) if m.row["owner"] else "", done=m.row["done"], waiting=gates.waiting(m, names, policy), milestones=milestones,
         systems=systems, decisions=decisions(m.state, names), lines=lines(m.state), packages=packages(m.state), linked=_links(m, names), cases=cases,
         timeline=entries, next=following, as_of=m.now,
     )  # fmt: skip

@@ -109,6 +109,27 @@ class Link(msgspec.Struct, frozen=True):
     done: bool
 
 
+class Lack(msgspec.Struct, frozen=True):
+    """A fact that a gate needs and that has not come: what, and who owes it (`called`: as people say it)."""
+
+    fact: str
+    what: str
+    owed_by: str
+    called: str
+
+
+class Waiting(msgspec.Struct, frozen=True):
+    """A gate that stands closed although its step is due; `text` says it, but for `since`. `thread`: where, if it is a linked one."""
+
+    gate: str
+    step: str
+    thing: str
+    since: datetime | None
+    missing: tuple[Lack, ...]
+    text: str
+    thread: str = ""
+
+
 class Decision(msgspec.Struct, frozen=True):
     """What the hub decided by the company's tables, and by which of their rules."""
 
@@ -172,6 +193,7 @@ class Story(msgspec.Struct, frozen=True):
     waiting_since: datetime | None
     whose_move: str
     done: bool
+    waiting: list[Waiting]
     milestones: list[Milestone]
     systems: list[SystemRow]
     decisions: list[Decision]

@@ -28,6 +28,7 @@ _OUTCOME_TONES: Final = {
     "cannot tell": "unsure",
 }
 _LATE_SECONDS: Final = 60
+_RELAYED: Final = frozenset({"shipment.milestoneReached.v1", "goodsIssue.reversalRequested.v1"})
 
 
 def timeline(
@@ -97,7 +98,7 @@ def _is_technical(event: Any, m: Material) -> bool:
         return event["type"] not in ("order.packed.v1", "order.shipped.v1", "order.delivered.v1") or _relays(
             m
         )
-    return event["source"] == "crossdock" and event["type"] == "shipment.milestoneReached.v1" and _relays(m)
+    return event["source"] == "crossdock" and event["type"] in _RELAYED and _relays(m)
 
 
 def _relays(m: Material) -> bool:

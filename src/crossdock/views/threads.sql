@@ -7,3 +7,6 @@ limit $5
 
 -- name: count_phases
 select phase, done, count(*) as count from thread_state where kind = $1 group by phase, done order by phase
+
+-- name: states
+select thread_key, kind, state from thread_state where thread = any($1)

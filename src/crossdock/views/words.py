@@ -227,6 +227,12 @@ EVENTS: Final[dict[str, Say]] = {
     "load.cancelled.v1": lambda who, d: f"{who} cancelled load {d.load}",
     "tracking.subscribed.v1": lambda who, d: f"{who} will report scans of {_listed(d.tracking)}",
     "goodsIssue.posted.v1": _issued,
+    "goodsIssue.reversalRequested.v1": lambda who, d: (
+        f"{d.by or who} asked to reverse the goods issue{', since it never left' if d.never_left else ''}{_because(d.reason)}"
+    ),
+    "goodsIssue.reversed.v1": lambda who, d: (
+        f"{who} reversed goods issue{' ' + d.reverses if d.reverses else ''}, document {d.document}"
+    ),
     "freight.accrued.v1": lambda who, d: f"{who} accrued freight of {d.amount}, document {d.document}",
     "freight.invoiced.v1": lambda _, d: (
         f"{d.carrier} billed {d.total} in {d.invoice}{f', by a weight of {d.reweighed}' if d.reweighed else ''}"
@@ -376,6 +382,9 @@ EFFECTS: Final[dict[str, Wish]] = {
     "load.cancel": Wish("cancel the load", "cancelled load", "load cancellation"),
     "tracking.subscribe": Wish("report scans", "will report scans of", "scan subscription"),
     "goods_issue.post": Wish("post the goods issue", "posted goods issue", "goods issue"),
+    "goods_issue.reverse": Wish(
+        "reverse the goods issue", "reversed the goods issue, document", "goods issue reversal"
+    ),
     "inbound.fetch": Wish("say what will come", "told what will come of", "question what will come"),
     "inbound.announce": Wish(
         "take the advice of what will come", "knows what will come, as", "inbound advice"

@@ -25,7 +25,7 @@ def milestone(classifier: str, **more: Any) -> dict[str, Any]:
 def story(**more: Any) -> dict[str, Any]:
     return {
         "headline": {"title": "Order #1042", "facts": ["3 lines", "to NL"], "amount": {"amount": "1240.00", "currency": "EUR"}},
-        "tone": "blocked", "sentence": "Waiting on SAP.", "as_of": NOW, "milestones": [], "systems": [], "linked": [], "cases": [],
+        "tone": "blocked", "sentence": "Waiting on SAP.", "as_of": NOW, "waiting": [], "milestones": [], "systems": [], "linked": [], "cases": [],
     } | more  # fmt: skip
 
 

@@ -75,6 +75,8 @@ class Delivery(msgspec.Struct, frozen=True, rename="pascal"):
     delivery_document: str
     overall_goods_movement_status: str = ""
     overall_picking_status: str = ""
+    actual_goods_movement_date: str | None = None
+    """As OData writes it; before the goods issue the day on which it is to be posted."""
     metadata: Metadata = msgspec.field(default=Metadata(), name="__metadata")
 
 

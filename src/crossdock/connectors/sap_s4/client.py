@@ -12,6 +12,7 @@ from crossdock.connectors.sap_s4 import (
     movement,
     product,
     purchasing,
+    reversal,
     sales,
     sales_change,
 )
@@ -25,6 +26,7 @@ _SEND: dict[str, Callable[[Session, Errand, Call], Awaitable[Done]]] = {
     "sales_order.cancel": sales.cancel,
     "reservation.update": sales.reserve,
     "goods_issue.post": delivery.post_goods_issue,
+    "goods_issue.reverse": reversal.reverse_goods_issue,
     "inbound.fetch": purchasing.fetch,
     "goods_receipt.post": movement.post,
     "transfer_issue.post": movement.post,
@@ -39,6 +41,7 @@ _SEND: dict[str, Callable[[Session, Errand, Call], Awaitable[Done]]] = {
 _LOOK_UP: dict[str, Callable[[Session, Errand, Call], Awaitable[LookUp]]] = {
     "sales_order.create": sales.find,
     "goods_issue.post": delivery.find_goods_issue,
+    "goods_issue.reverse": reversal.find_reversal,
     "goods_receipt.post": movement.find,
     "transfer_issue.post": movement.find,
     "consignment.withdraw": movement.find,

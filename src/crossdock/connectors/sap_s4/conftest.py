@@ -37,6 +37,7 @@ PAYLOADS = {
     "sales_order.cancel": requests.CancelSalesOrder,
     "reservation.update": requests.UpdateReservation,
     "goods_issue.post": requests.PostGoodsIssue,
+    "goods_issue.reverse": requests.ReverseGoodsIssue,
     "inbound.fetch": requests.FetchInbound,
     "goods_receipt.post": requests.PostGoodsReceipt,
     "transfer_issue.post": requests.PostTransferIssue,

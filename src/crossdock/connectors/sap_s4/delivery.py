@@ -17,6 +17,9 @@ SERVICE = "/sap/opu/odata/sap/API_OUTBOUND_DELIVERY_SRV;v=0002"
 STEPS_MAX = 6
 PAUSE_SECONDS = 1.0
 LANGUAGE = "EN"
+GOODS_MOVEMENT = "R"
+"""Categories of subsequent documents: a goods movement, and one that takes it back."""
+REVERSAL = "h"
 _ALREADY_POSTED = re.compile(r"goods (issue|movement).*already|already.*(goods issue|posted)", re.IGNORECASE)
 
 
@@ -30,18 +33,25 @@ async def post_goods_issue(session: Session, errand: Errand, call: Call) -> Done
     # Even a first attempt looks: an operator may have had the same shipment sent before under another effect.
     delivery = await _find(session, errand, plan.key) or await _create(session, errand, plan)
     errand.pause_seconds = max(PAUSE_SECONDS, session.search_lag_seconds)
-    await _pick_and_post(session, errand, delivery)
+    await _pick_and_post(session, errand, delivery, plan)
     errand.effective = True
-    return await _posted(session, errand, delivery.delivery_document)
+    return await _posted(session, errand, delivery.delivery_document, plan)
 
 
 async def find_goods_issue(session: Session, errand: Errand, call: Call) -> LookUp:
     plan = read(plans.GoodsIssuePlan, call.body)
     delivery = await _find(session, errand, plan.key)
-    if delivery is None or delivery.overall_goods_movement_status != "C":
+    if delivery is None or not await _stands(session, errand, delivery, plan):
         # Whoever picks and posts a delivery that is there names its ETag: SAP lets one of two attempts through.
         return Absent(half_done=delivery is not None)
-    return await _posted(session, errand, delivery.delivery_document)
+    return await _posted(session, errand, delivery.delivery_document, plan)
+
+
+async def _stands(session: Session, errand: Errand, delivery: Delivery, plan: plans.GoodsIssuePlan) -> bool:
+    """Whether it is goods-issued, by a document that was not reversed since."""
+    if delivery.overall_goods_movement_status != "C":
+        return False
+    return await standing(session, errand, delivery.delivery_document) not in ("", *plan.reversed)
 
 
 async def _find(session: Session, errand: Errand, key: str) -> Delivery | None:
@@ -86,24 +96,33 @@ def _issued(
     return item
 
 
-async def _header(session: Session, errand: Errand, document: str) -> Delivery:
+async def header(session: Session, errand: Errand, document: str) -> Delivery:
     return await session.one(errand, Ask(service=SERVICE, path=_header_path(document)), Delivery)
 
 
-async def _pick_and_post(session: Session, errand: Errand, delivery: Delivery) -> None:
-    document = delivery.delivery_document
+async def _pick_and_post(
+    session: Session, errand: Errand, delivery: Delivery, plan: plans.GoodsIssuePlan
+) -> None:
+    document, day = delivery.delivery_document, str(plan.header["ActualGoodsMovementDate"])
+    dated = False
     for _ in range(STEPS_MAX):
         if delivery.overall_goods_movement_status == "C":
             return
         if not delivery.metadata.etag:
-            delivery = await _header(session, errand, document)
+            delivery = await header(session, errand, document)
+            continue
+        if delivery.actual_goods_movement_date != day and not dated:
+            # It was begun for another day, or posted before and reversed.
+            fields = {"ActualGoodsMovementDate": day}
+            dated = await _patch(session, errand, _header_path(document), delivery.metadata.etag, fields)
+            delivery = await header(session, errand, document)
             continue
         picked = delivery.overall_picking_status in ("C", "")
         action = "PostGoodsIssue" if picked else "PickAllItems"
         if await _act(session, errand, delivery, action) and picked:
             return
         # Picked now, changed by somebody else, or posted already: only the header can tell.
-        delivery = await _header(session, errand, document)
+        delivery = await header(session, errand, document)
     raise Stop(RetryLater(reason="the delivery keeps changing in SAP", after_seconds=errand.pause_seconds))
 
 
@@ -123,20 +142,27 @@ async def _act(session: Session, errand: Errand, delivery: Delivery, action: str
     except Stop as stop:
         if not isinstance(stop.outcome, Refused) or not _ALREADY_POSTED.search(stop.outcome.reason):
             raise
-        if (await _header(session, errand, delivery.delivery_document)).overall_goods_movement_status != "C":
+        if (await header(session, errand, delivery.delivery_document)).overall_goods_movement_status != "C":
             raise
         return False
 
 
-async def _posted(session: Session, errand: Errand, delivery: str) -> Done:
-    """The receipt, with the material document that the document flow (category R) names."""
-    condition = f"PrecedingDocument eq {literal(delivery)} and SubsequentDocumentCategory eq 'R'"
+async def _posted(session: Session, errand: Errand, delivery: str, plan: plans.GoodsIssuePlan) -> Done:
+    """The receipt, with the material document that stands."""
+    document = await standing(session, errand, delivery)
+    if document in ("", *plan.reversed):
+        raise Stop(Unknown(reason=f"delivery {delivery} has no material document yet"))
+    return Done(document=document, receipt=GoodsIssuePosted(delivery, document))
+
+
+async def standing(session: Session, errand: Errand, delivery: str, category: str = GOODS_MOVEMENT) -> str:
+    """The newest document of this category that the document flow of a delivery names; empty where there is none."""
+    condition = (
+        f"PrecedingDocument eq {literal(delivery)} and SubsequentDocumentCategory eq {literal(category)}"
+    )
     ask = Ask(service=SERVICE, path="A_OutbDeliveryDocFlow", query={"$filter": condition})
     flow = await session.many(errand, ask, DocumentFlow)
-    if not flow:
-        raise Stop(Unknown(reason=f"delivery {delivery} has no material document yet"))
-    document = max(step.subsequent_document for step in flow)
-    return Done(document=document, receipt=GoodsIssuePosted(delivery, document))
+    return max((step.subsequent_document for step in flow), default="")
 
 
 async def record_milestone(session: Session, errand: Errand, call: Call) -> Done:
@@ -157,9 +183,9 @@ async def _until_unchallenged(
 
 
 async def _prove_delivery(session: Session, errand: Errand, plan: plans.MilestonePlan) -> bool:
-    header = await _header(session, errand, plan.delivery)
+    known = await header(session, errand, plan.delivery)
     fields = {"ProofOfDeliveryDate": plan.proof_of_delivery}
-    return await _patch(session, errand, _header_path(plan.delivery), header.metadata.etag, fields)
+    return await _patch(session, errand, _header_path(plan.delivery), known.metadata.etag, fields)
 
 
 async def _keep_text(session: Session, errand: Errand, plan: plans.MilestonePlan) -> bool:

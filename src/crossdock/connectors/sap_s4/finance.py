@@ -111,7 +111,8 @@ async def _billed(session: Session, errand: Errand, plan: plans.InvoicePlan) -> 
     query = {"$filter": f"ReferenceSDDocument eq {literal(plan.delivery)}", "$select": "BillingDocument"}
     ask = Ask(service=BILLING_READ, path="A_BillingDocumentItem", query=query)
     found = await session.many(errand, ask, BillingItem)
-    return _released(plan, min(item.billing_document for item in found)) if found else None
+    documents = {item.billing_document for item in found} - set(plan.cancelled)
+    return _released(plan, min(documents)) if documents else None
 
 
 def _released(plan: plans.InvoicePlan, document: str) -> Done:

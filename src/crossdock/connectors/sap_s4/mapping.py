@@ -171,7 +171,7 @@ def from_goods_issue(
     header: plans.Document = {
         "BillOfLading": delivery_key(payload.shipment, payload.reference),
         "DeliveryDocumentBySupplier": payload.shipment[:REFERENCE_LENGTH_MAX],
-        "ActualGoodsMovementDate": odata_date(payload.departed_at),
+        "ActualGoodsMovementDate": odata_date(payload.posting_on or payload.departed_at),
     }
     if point := at_location("shipping_point", payload.location, account):
         header["ShippingPoint"] = point
@@ -180,7 +180,14 @@ def from_goods_issue(
         for (line, item, unit), value in quantities.items()
     )
     plant = plant_of(payload.location, account)
-    return plans.GoodsIssuePlan(str(header["BillOfLading"]), payload.sales_order, header, lines, plant)
+    found_by = str(header["BillOfLading"])
+    return plans.GoodsIssuePlan(found_by, payload.sales_order, header, lines, plant, payload.reversed)
+
+
+def from_reversal(
+    payload: requests.ReverseGoodsIssue, _people: People, _account: Account
+) -> plans.ReversalPlan:
+    return plans.ReversalPlan(payload.delivery, payload.document, payload.shipment, payload.posting_on)
 
 
 def from_milestone(
@@ -208,7 +215,7 @@ def from_invoice(payload: requests.ReleaseInvoice, _people: People, account: Acc
         control["DefaultBillingDocumentType"] = kind
     billed = payload.delivery or payload.sales_order
     document: plans.Document = {"_Control": control, "_Reference": [{"SDDocument": billed}]}
-    return plans.InvoicePlan(billed, payload.shipment, document)
+    return plans.InvoicePlan(billed, payload.shipment, document, payload.cancelled)
 
 
 def from_fetch(payload: FetchItem, _people: People, account: Account) -> plans.ItemPlan:
@@ -222,6 +229,7 @@ _FROM: dict[str, Callable[[Any, People, Account], object]] = {
     "sales_order.cancel": from_cancel,
     "reservation.update": from_reservation,
     "goods_issue.post": from_goods_issue,
+    "goods_issue.reverse": from_reversal,
     "inbound.fetch": from_question,
     "goods_receipt.post": from_goods_receipt,
     "transfer_issue.post": from_transfer_issue,

@@ -14,7 +14,7 @@ from crossdock.model.shipment import FreightShare
 
 
 def from_accrual(payload: requests.AccrueFreight, _people: People, account: Account) -> plans.FreightPlan:
-    return _entry(payload, payload.amount, payload.departed_at.date(), account)
+    return _entry(payload, payload.amount, payload.posting_on or payload.departed_at.date(), account)
 
 
 def from_adjustment(

@@ -86,6 +86,17 @@ class GoodsIssuePlan(msgspec.Struct, frozen=True):
     header: Document
     lines: tuple[IssuedLine, ...]
     plant: str = ""
+    reversed: tuple[str, ...] = ()
+    """Material documents that stand for it no more."""
+
+
+class ReversalPlan(msgspec.Struct, frozen=True):
+    """Takes back the goods issue `document` of a delivery. `shipment` is what it is of."""
+
+    delivery: str
+    document: str
+    shipment: str
+    posting_on: date
 
 
 class MovementPlan(msgspec.Struct, frozen=True):
@@ -150,6 +161,8 @@ class InvoicePlan(msgspec.Struct, frozen=True):
     delivery: str
     shipment: str
     document: Document
+    cancelled: tuple[str, ...] = ()
+    """Billing documents of it that do not count any more."""
 
 
 class ItemPlan(msgspec.Struct, frozen=True):

@@ -8,6 +8,10 @@ PUT  /_twin/material_stock   stock by plant: see `twin_stock`
 PUT  /_twin/purchase_orders  orders that goods are received and issued to: see `twin_movement`
 PUT  /_twin/credit           {"blocked_references": ["…"]}   their next checks fail
 POST /_twin/credit/release   {"reference": "…"}              its next checks pass (status D)
+PUT  /_twin/periods          {"open_from": "2026-12-01"}     nothing is posted before that day
+GET  /_twin/deliveries       all of them, with their material documents
+POST /_twin/deliveries/{number}/reverse         {"on": "2026-12-01"}   somebody reverses the goods issue at a screen
+POST /_twin/deliveries/{number}/cancel_billing                         somebody cancels the invoice
 """
 
 import asyncio
@@ -60,6 +64,7 @@ _SERVICES: dict[tuple[str, str, str], Handler] = {
     ("PATCH", _DELIVERY, "A_OutbDeliveryHeader"): twin_delivery.patch_header,
     ("POST", _DELIVERY, "PickAllItems"): twin_delivery.pick_all,
     ("POST", _DELIVERY, "PostGoodsIssue"): twin_delivery.post_goods_issue,
+    ("POST", _DELIVERY, "ReverseGoodsIssue"): twin_delivery.reverse_goods_issue,
     ("GET", _DELIVERY, "A_OutbDeliveryDocFlow"): twin_delivery.read_flow,
     ("GET", _DELIVERY, "A_OutbDeliveryHeaderText"): twin_delivery.read_text,
     ("PATCH", _DELIVERY, "A_OutbDeliveryHeaderText"): twin_delivery.patch_text,
@@ -124,7 +129,7 @@ def build(twin: Twin) -> None:
         web.get(_V4 + "/", v4),
         web.post(_V4 + "/BillingDocument/SAP__self.CreateFromSDDocument", v4),
         web.post(_SOAP, soap),
-        *_control_routes(twin), *broker.routes(), *twin_movement.routes(twin, broker),
+        *_control_routes(twin), *broker.routes(), *twin_movement.routes(twin, broker), *twin_delivery.routes(twin),
     ])  # fmt: skip
 
 

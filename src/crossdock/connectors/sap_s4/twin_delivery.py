@@ -1,10 +1,14 @@
 """The twin's deliveries: created from an order, picked, goods-issued, with texts and proof of delivery."""
 
-from datetime import UTC, datetime
+import re
+from datetime import UTC, date, datetime
 from decimal import Decimal
-from typing import Any
+from typing import Any, Final
+
+from aiohttp import web
 
 from crossdock.connect.twin import Twin
+from crossdock.connectors.sap_s4.edm import day_of, odata_date
 from crossdock.connectors.sap_s4.twin_odata import (
     Asked,
     Fields,
@@ -32,6 +36,7 @@ FIRST_DELIVERY = 80_000_000
 OVERDELIVERY_TOLERANCE = Decimal("0.10")
 """Share of the ordered quantity that may be delivered beyond it, over all deliveries of the item."""
 FIRST_MATERIAL_DOCUMENT = 4_900_000_000
+_DATE: Final = re.compile(r"datetime'(\d{4}-\d\d-\d\d)T00:00:00'")
 
 
 def create_delivery(twin: Twin, request: Asked) -> Reply:
@@ -55,7 +60,7 @@ def create_delivery(twin: Twin, request: Asked) -> Reply:
             "shipment": text(header, "DeliveryDocumentBySupplier", 35),
             "bill_of_lading": text(header, "BillOfLading", 35),
             "issue_date": header.get("ActualGoodsMovementDate"), "proof": None, "texts": {},
-            "material_document": "", "billing_document": "",
+            "material_document": "", "billing_document": "", "documents": [], "reversals": [],
         }  # fmt: skip
         books.put("delivery", number, document)
         books.put("order", order["number"], order)
@@ -125,7 +130,7 @@ def _delivery(delivery: Fields) -> Fields:
         "OverallPickingStatus": delivery["picking"],
         "OverallGoodsMovementStatus": delivery["movement"],
         "OverallDelivReltdBillgStatus": "C" if delivery["billing_document"] else "A",
-        "ActualGoodsMovementDate": delivery["issue_date"] if delivery["movement"] == "C" else None,
+        "ActualGoodsMovementDate": delivery["issue_date"],
         "ProofOfDeliveryDate": delivery["proof"],
         "LastChangeDate": edm_now(),
     }
@@ -153,33 +158,111 @@ def post_goods_issue(twin: Twin, request: Asked) -> Reply:
         raise Problem(
             400, "VL/319", f"Delivery {delivery['number']} has not yet been put away / picked (completely)"
         )
-    guard_period(twin)
+    on = day_of(delivery["issue_date"]) or datetime.now(UTC).date()
+    guard_period(twin, on)
     books = twin.books
     with books.change():
         document = str(books.next_number("material_document", FIRST_MATERIAL_DOCUMENT))
         delivery["movement"] = "C"
         delivery["material_document"] = document
+        delivery["issue_date"] = odata_date(on)
+        delivery["documents"].append(document)
         touch(delivery)
         books.put("delivery", delivery["number"], delivery)
         issue(twin, delivery, order_of(twin, delivery["order"]))
-        detail = {"delivery": delivery["number"], "quantities": quantities_of(delivery)}
+        detail = {
+            "delivery": delivery["number"],
+            "quantities": quantities_of(delivery),
+            "posted_on": on.isoformat(),
+        }
         books.journal("goods_issue.post", reference_of(delivery), document, detail)
     return one({"DeliveryDocument": delivery["number"], "ReturnCode": "0", "ReturnMessage": ""})
 
 
-def guard_period(twin: Twin) -> None:
-    """The quirk: material cannot be posted in this period."""
-    if twin.quirks.hits("period_closed"):
-        today = datetime.now(UTC)
-        message = f"Posting period {today.month:03d} {today.year} is not open for account type M"
+def reverse_goods_issue(twin: Twin, request: Asked) -> Reply:
+    """Movement 602: the delivery is picked and open again. What was billed must be cancelled first."""
+    delivery = delivery_of(twin, request.parameter("DeliveryDocument"))
+    guard_etag(twin, "delivery", delivery, _etag, request.headers.get("if-match", ""))
+    found = _DATE.fullmatch(request.query.get("ActualGoodsMovementDate", ""))
+    if found is None:
+        raise Problem(400, "/IWBEP/CM_MGW_RT/004", "Parameter ActualGoodsMovementDate is missing or no date")
+    take_back(twin, delivery, date.fromisoformat(found[1]))
+    return one({"DeliveryDocument": delivery["number"], "ReturnCode": "0", "ReturnMessage": ""})
+
+
+def take_back(twin: Twin, delivery: Fields, on: date) -> str:
+    """The document of the reversal, whoever asks for it: an interface, or somebody at a screen."""
+    if delivery["movement"] != "C":
+        raise Problem(400, "VL/602", f"Goods issue has not been posted for delivery {delivery['number']}")
+    if delivery["billing_document"]:
+        message = f"Delivery {delivery['number']} has been billed: cancel billing document {delivery['billing_document']} first"
+        raise Problem(400, "VL/604", message)
+    guard_period(twin, on)
+    books, reverses = twin.books, delivery["material_document"]
+    with books.change():
+        document = str(books.next_number("material_document", FIRST_MATERIAL_DOCUMENT))
+        delivery |= {"movement": "A", "material_document": "", "issue_date": None}
+        delivery["reversals"].append(document)
+        touch(delivery)
+        books.put("delivery", delivery["number"], delivery)
+        issue(twin, delivery, order_of(twin, delivery["order"]), back=True)
+        detail = {
+            "delivery": delivery["number"], "quantities": quantities_of(delivery), "posted_on": on.isoformat(),
+            "reverses": reverses,
+        }  # fmt: skip
+        books.journal("goods_issue.reverse", reference_of(delivery), document, detail)
+    return document
+
+
+def guard_period(twin: Twin, on: date) -> None:
+    """Material cannot be posted in this period: it is closed in the books, or the quirk says so."""
+    opened = twin.books.get("period", "open_from")
+    if twin.quirks.hits("period_closed") or (opened and on < date.fromisoformat(opened)):
+        message = f"Posting period {on.month:03d} {on.year} is not open for account type M"
         raise Problem(400, "F5/201", message)
 
 
+def routes(twin: Twin) -> list[web.RouteDef]:
+    """What people do at SAP's own screens, and what its books say."""
+
+    async def periods(request: web.Request) -> web.Response:
+        opened = (await request.json())["open_from"]
+        with twin.books.change():
+            twin.books.put("period", "open_from", opened)
+        return web.json_response({"open_from": opened})
+
+    async def deliveries(_: web.Request) -> web.Response:
+        return web.json_response(dict(twin.books.all("delivery")))
+
+    async def reverse(request: web.Request) -> web.Response:
+        on = date.fromisoformat((await request.json())["on"])
+        try:
+            document = take_back(twin, delivery_of(twin, request.match_info["number"]), on)
+        except Problem as problem:
+            return web.json_response({"error": problem.message}, status=problem.status)
+        return web.json_response({"document": document})
+
+    async def cancel_billing(request: web.Request) -> web.Response:
+        delivery = delivery_of(twin, request.match_info["number"])
+        with twin.books.change():
+            cancelled = delivery["billing_document"]
+            twin.books.put("delivery", delivery["number"], delivery | {"billing_document": ""})
+            twin.books.journal("invoice.cancel", reference_of(delivery), cancelled, {})
+        return web.json_response({"cancelled": cancelled})
+
+    return [
+        web.put("/_twin/periods", periods), web.get("/_twin/deliveries", deliveries),
+        web.post("/_twin/deliveries/{number}/reverse", reverse),
+        web.post("/_twin/deliveries/{number}/cancel_billing", cancel_billing),
+    ]  # fmt: skip
+
+
 def read_flow(twin: Twin, request: Asked) -> Reply:
-    """Category R: the goods movement; M: the invoice."""
+    """Category R: the goods movements, reversed ones too; h: their reversals; M: the invoice."""
     wanted = conditions(request.query)
     delivery = delivery_of(twin, wanted.get("PrecedingDocument", ""))
-    known = {"R": delivery["material_document"], "M": delivery["billing_document"]}
+    billed = [delivery["billing_document"]] if delivery["billing_document"] else []
+    known: dict[str, list[str]] = {"R": delivery["documents"], "h": delivery["reversals"], "M": billed}
     categories = (
         [wanted["SubsequentDocumentCategory"]] if "SubsequentDocumentCategory" in wanted else list(known)
     )
@@ -187,10 +270,11 @@ def read_flow(twin: Twin, request: Asked) -> Reply:
         metadata("A_OutbDeliveryDocFlow", f"'{delivery['number']}','{category}'")
         | {
             "PrecedingDocument": delivery["number"], "PrecedingDocumentItem": item["item"],
-            "SubsequentDocument": known[category], "SubsequentDocumentCategory": category,
+            "SubsequentDocument": document, "SubsequentDocumentCategory": category,
             "QuantityInBaseUnit": item["quantity"],
         }
-        for category in categories if known.get(category)
+        for category in categories
+        for document in known.get(category, [])
         for item in delivery["items"]
     ]  # fmt: skip
     return many(rows)
@@ -200,8 +284,14 @@ def patch_header(twin: Twin, request: Asked) -> Reply:
     delivery = delivery_of(twin, request.key)
     guard_etag(twin, "delivery", delivery, _etag, request.headers.get("if-match", ""))
     fields = request.document()
+    if set(fields) == {"ActualGoodsMovementDate"}:
+        return _redate(twin, delivery, fields)
     if set(fields) - {"ProofOfDeliveryDate"}:
-        raise Problem(400, "/IWFND/CM_MGW/021", "Only ProofOfDeliveryDate can be changed here")
+        raise Problem(
+            400,
+            "/IWFND/CM_MGW/021",
+            "Only ProofOfDeliveryDate or ActualGoodsMovementDate can be changed here",
+        )
     if delivery["movement"] != "C":
         raise Problem(400, "VLPOD/010", "Proof of delivery needs a posted goods issue")
     if delivery["proof"] != fields["ProofOfDeliveryDate"]:
@@ -209,6 +299,16 @@ def patch_header(twin: Twin, request: Asked) -> Reply:
         touch(delivery)
         with twin.books.change():
             twin.books.put("delivery", delivery["number"], delivery)
+    return Reply(status=204)
+
+
+def _redate(twin: Twin, delivery: Fields, fields: Fields) -> Reply:
+    if delivery["movement"] == "C":
+        raise Problem(400, "VL/609", f"Goods issue has already been posted for delivery {delivery['number']}")
+    delivery["issue_date"] = fields["ActualGoodsMovementDate"]
+    touch(delivery)
+    with twin.books.change():
+        twin.books.put("delivery", delivery["number"], delivery)
     return Reply(status=204)
 
 

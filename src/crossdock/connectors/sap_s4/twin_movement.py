@@ -7,14 +7,14 @@ GET /_twin/purchase_orders   the same, with what was "received" and "issued" of 
 
 import json
 import time
-from datetime import date
+from datetime import UTC, date, datetime
 from decimal import Decimal
 from typing import Any, Final
 
 from aiohttp import web
 
 from crossdock.connect.twin import Twin
-from crossdock.connectors.sap_s4.edm import odata_date
+from crossdock.connectors.sap_s4.edm import day_of, odata_date
 from crossdock.connectors.sap_s4.events import ORDER_CHANGED, ORDER_CREATED
 from crossdock.connectors.sap_s4.twin_delivery import (
     FIRST_MATERIAL_DOCUMENT,
@@ -66,7 +66,7 @@ def create_document(twin: Twin, request: Asked) -> Reply:
         raise Problem(
             400, "M7/001", "Check table T158G: the movement code does not exist, or there are no items"
         )
-    guard_period(twin)
+    guard_period(twin, day_of(str(header["PostingDate"])) or datetime.now(UTC).date())
     books = twin.books
     with books.change():
         if reference and books.get("index.material_document", reference):

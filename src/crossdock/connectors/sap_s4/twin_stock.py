@@ -55,8 +55,8 @@ def move(twin: Twin, material: str, plant: str, kind: str, change: Decimal) -> N
     twin.books.put("matl_stock", key, stock | {kind: f"{left:f}"})
 
 
-def issue(twin: Twin, delivery: Fields, order: Fields) -> None:
-    """Take what left from unrestricted stock, inside a change of the books; what nobody set up is not kept.
+def issue(twin: Twin, delivery: Fields, order: Fields, *, back: bool = False) -> None:
+    """Take what left from unrestricted stock, inside a change of the books; what nobody set up is not kept. `back`: put it there.
 
     Of a material with a sales bill of material its components leave.
     """
@@ -67,7 +67,8 @@ def issue(twin: Twin, delivery: Fields, order: Fields) -> None:
             key = f"{material}|{plant}"
             stock = twin.books.get("matl_stock", key)
             if stock is not None:
-                left = Decimal(stock["unrestricted"]) - Decimal(item["quantity"]) * Decimal(each)
+                moved = Decimal(item["quantity"]) * Decimal(each)
+                left = Decimal(stock["unrestricted"]) + (moved if back else -moved)
                 twin.books.put("matl_stock", key, stock | {"unrestricted": f"{left:f}"})
 
 
