@@ -141,8 +141,12 @@ async def test_what_cannot_be_translated_is_kept_and_becomes_a_case(api: Api) ->
 
     await eventually(case, what="a case names the field")
     [thread] = found["threads"]
-    hits = (await api.get("/v1/find", q=thread.partition("/")[2]))["hits"]
-    assert [hit["found"]["thread"] for hit in hits] == [thread]
+
+    async def hit() -> bool:
+        hits = (await api.get("/v1/find", q=thread.partition("/")[2]))["hits"]
+        return [hit["found"]["thread"] for hit in hits] == [thread]
+
+    await eventually(hit, what="find finds the message")
 
 
 async def test_an_unsupported_topic_is_kept_and_said(api: Api) -> None:

@@ -116,8 +116,10 @@ async def _follow(client: Client, story: Json, happened: list[Json], as_json: bo
 
 async def _stories(client: Client, story: Json) -> AsyncIterator[Json]:
     """The story again and again, until it is done. A hub that is away is waited for, and said to be away once."""
-    away = False
+    away, me = False, asyncio.current_task()
     while not story["done"]:
+        if me is not None and me.cancelling():  # Ctrl-C came while a call swallowed it
+            raise asyncio.CancelledError
         await asyncio.sleep(LOOK_SECONDS)
         try:
             story = await read_story(client, story["thread"], limit=PAGE) or story

@@ -47,6 +47,8 @@ RETRY_SECONDS: Final = 60.0
 """Greylists and full queues want about a minute (RFC 6647 §5)."""
 REASON_LENGTH_MAX: Final = 300
 SIGN_IN_CODES: Final = (530, 534, 535, 538)
+NO_MAILBOX: Final = (550, 551, 553)
+"""There is no such mailbox, or not here (RFC 5321 §4.2.3)."""
 PORTS: Final = {"smtp": 587, "smtps": 465}
 _FAILED: Final = (SMTPException, OSError, ValueError)
 _ADDRESS_LIKE = re.compile(r"[^\s<>@]+@[^\s<>@]+")
@@ -158,7 +160,8 @@ def _answered(error: SMTPResponseException) -> Outcome | None:
         case code if code in SIGN_IN_CODES or 400 <= code < 500:
             return RetryLater(reason=_told(error), after_seconds=RETRY_SECONDS)
         case code if 500 <= code < 600:
-            return Refused(code=str(code), reason=_clean(error.message) or f"SMTP reply {code}")
+            cause = "address" if code in NO_MAILBOX else ""
+            return Refused(code=str(code), reason=_clean(error.message) or f"SMTP reply {code}", cause=cause)
     return None
 
 

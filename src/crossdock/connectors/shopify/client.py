@@ -145,7 +145,9 @@ class ShopifyClient:
         item = self._items.get(wanted.sku) or await self._find_item(wanted.sku, talk)
         if not item:
             return Refused(
-                code="unknown-sku", reason=f"Shopify has no inventory item with the SKU {wanted.sku}"
+                code="unknown-sku",
+                reason=f"Shopify has no inventory item with the SKU {wanted.sku}",
+                cause="master data",
             )
         # An explicit null opts out of compare-and-swap; leaving the field out is an error since 2026-04.
         quantity = {

@@ -41,6 +41,8 @@ TOO_MANY_REQUESTS: Final = "10429"
 TRANSIENT: Final = frozenset({"10004", "20001", "110001", "190001", "190002", "250050", "VSS100"})
 """UPS calls these transient: the request may have come through."""
 CREDENTIALS: Final = frozenset({"UJ0001", "250002", "250003", "250004", "250005", "251004"})
+_SHIP_TO: Final = re.compile(r"1202\d\d|120802")
+"""What is wrong with a receiver's address (UPS Shipping API, error codes)."""
 _THROTTLED = re.compile(r"too many|rate limit|quota|throttl", re.IGNORECASE)
 
 
@@ -135,7 +137,11 @@ class UpsClient:
     async def _create_label(self, call: Call) -> Outcome:
         asked = label_asked(call.body)
         if asked.defect:
-            return Refused(code="not_sent", reason=asked.defect)
+            return Refused(
+                code="not_sent",
+                reason=asked.defect,
+                cause="address" if asked.defect.startswith("address") else "",
+            )
         answer = await self._exchange(call, _Request(method="POST", path=SHIP_PATH, body=call.body))
         if not isinstance(answer, Answer):
             return answer
@@ -293,4 +299,7 @@ def _trouble(answer: Answer, *, books: bool) -> Refused | RetryLater | Unknown:
     if error.code in CREDENTIALS or not error.code:
         who = "UPS's gate" if error.code else "something in front of UPS"
         return RetryLater(reason=f"HTTP {answer.status} {error.code}".strip() + f" from {who}")
-    return Refused(code=error.code, reason=error.message or "no reason given", answer=answer.body)
+    cause = "address" if _SHIP_TO.fullmatch(error.code) else ""
+    return Refused(
+        code=error.code, reason=error.message or "no reason given", answer=answer.body, cause=cause
+    )

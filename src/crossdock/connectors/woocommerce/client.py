@@ -204,7 +204,8 @@ class WooCommerceClient:
     async def _publish(self, wanted: Availability, talk: Talk) -> Outcome:
         path = self._addresses.get(wanted.sku) or await self._find(wanted.sku, talk)
         if not path:
-            return Refused(code="unknown-sku", reason=f"the shop has no product with the SKU {wanted.sku}")
+            reason = f"the shop has no product with the SKU {wanted.sku}"
+            return Refused(code="unknown-sku", reason=reason, cause="master data")
         try:
             after = await talk.put(Product, path, {"manage_stock": True, "stock_quantity": wanted.quantity})
         except Ended as ended:
