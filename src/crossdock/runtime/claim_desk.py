@@ -27,14 +27,28 @@ QUEUE_MAX: Final = 20_000
 _log = structlog.get_logger()
 _NOW = (
     "select hub_id, generation, pg_snapshot_xmin(pg_current_snapshot()) as xmin,"
-    " clock_business_at + (clock_timestamp() - clock_real_at) * clock_rate as now from hub"
+    " clock_business_at + (clock_timestamp() - clock_real_at) * clock_rate as now"
 )
 
 
 async def instant(connection: Connection) -> Instant:
     """Business time, and the cursor after which the feed has everything that was not settled yet."""
-    row = await connection.fetchrow(_NOW)
+    row = await connection.fetchrow(f"{_NOW} from hub")
     assert row is not None
+    return _instant(row)
+
+
+async def beginning(
+    connection: Connection, names: list[str]
+) -> tuple[Instant, dict[str, claims.Answer | None]]:
+    """That, and what the askers of these claims were told before: in one question, since every round begins so."""
+    rows = await connection.fetch(
+        f"{_NOW}, c.id, c.fingerprint, c.answer from hub left join claim c on c.id = any($1)", names
+    )
+    return _instant(rows[0]), claims.told(row for row in rows if row["id"] is not None)
+
+
+def _instant(row: asyncpg.Record) -> Instant:
     hub: UUID = row["hub_id"]
     place = behind(row["generation"], row["xmin"], current_segment())
     return Instant(row["now"], Log(hub.bytes, row["generation"]).cursor(place), row["generation"])
@@ -118,8 +132,7 @@ class ClaimDesk:
     async def _decide(self, jobs: list[Asking | Acting]) -> None:
         segment = current_segment()
         async with self._pool.acquire() as connection, connection.transaction():
-            at = await instant(connection)
-            asked = await claims.known(connection, list({_name(job) for job in jobs}))
+            at, asked = await beginning(connection, list({_name(job) for job in jobs}))
             acts = [job for job in jobs if isinstance(job, Acting)]
             replied = await claims.replies(connection, [job.key for job in acts])
             held = await claims.lock(connection, sorted({job.claim for job in acts if asked.get(job.claim)}))

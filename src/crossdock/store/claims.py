@@ -1,6 +1,6 @@
 """The tables `claim` and `claim_line`: written when a claim is decided, locked before the balances whenever it is used."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -74,7 +74,10 @@ async def clock(connection: Connection) -> tuple[int, datetime]:
 
 async def known(connection: Connection, names: Sequence[str]) -> dict[str, Answer | None]:
     """What the askers of these claims were told; None for a claim that was not asked for here."""
-    rows = await connection.fetch("select id, fingerprint, answer from claim where id = any($1)", names)
+    return told(await connection.fetch("select id, fingerprint, answer from claim where id = any($1)", names))
+
+
+def told(rows: Iterable[Any]) -> dict[str, Answer | None]:
     return {row["id"]: (row["fingerprint"], row["answer"]) if row["answer"] else None for row in rows}
 
 
