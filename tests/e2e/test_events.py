@@ -75,7 +75,7 @@ async def test_an_event_that_is_none_is_422_with_the_place(
     assert answer.problem["errors"][0]["pointer"] == pointer
 
     async def case() -> object:
-        return [c for c in (await api.get("/v1/cases"))["cases"] if pointer in c["title"]]
+        return [c for c in (await api.get("/v1/cases", limit="500"))["cases"] if pointer in c["title"]]
 
     await eventually(case, what=f"a case names {pointer}")
 

@@ -186,7 +186,7 @@ async def test_the_same_id_with_another_body_is_kept_and_put_before_a_person(api
     assert answer.json()["verdict"] == "different"
 
     async def case() -> object:
-        return [c for c in (await api.get("/v1/cases"))["cases"] if order["name"] in c["title"]]
+        return [c for c in (await api.get("/v1/cases", limit="500"))["cases"] if order["name"] in c["title"]]
 
     [found] = await eventually(case, what="a case tells that the order was changed")
     assert found["cause"] == "order change"
