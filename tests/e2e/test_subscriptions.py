@@ -4,6 +4,7 @@ import asyncio
 import json
 import socket
 from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -40,6 +41,18 @@ class Receiver:
         where = {"Location": f"http://127.0.0.1:{self.port}/elsewhere"} if 300 <= status < 400 else {}
         return web.Response(status=status, headers=where)
 
+    @asynccontextmanager
+    async def serving(self) -> AsyncIterator["Receiver"]:
+        app = web.Application()
+        app.router.add_post("/{path}", self.take)
+        runner = web.AppRunner(app)
+        await runner.setup()
+        await web.TCPSite(runner, "127.0.0.1", self.port).start()
+        try:
+            yield self
+        finally:
+            await runner.cleanup()
+
     def items(self, path: str) -> list[str]:
         return [json.loads(body)["data"]["place"]["item"] for _, body in self.got.get(path, [])]
 
@@ -53,14 +66,8 @@ def port() -> int:
 
 @pytest.fixture
 async def receiver(port: int) -> AsyncIterator[Receiver]:
-    made = Receiver(port)
-    served = web.Application()
-    served.router.add_post("/{path}", made.take)
-    runner = web.AppRunner(served)
-    await runner.setup()
-    await web.TCPSite(runner, "127.0.0.1", port).start()
-    yield made
-    await runner.cleanup()
+    async with Receiver(port).serving() as made:
+        yield made
 
 
 def write(folder: Path, name: str, **more: Any) -> None:

@@ -21,7 +21,6 @@ from typing import Any
 
 import aiohttp
 import pytest
-from aiohttp import web
 
 from crossdock.client import read_status
 from crossdock.model.quantity import Quantity
@@ -52,14 +51,8 @@ def port() -> int:
 
 @pytest.fixture
 async def receiver(port: int) -> AsyncIterator[Receiver]:
-    made = Receiver(port)
-    served = web.Application()
-    served.router.add_post("/{path}", made.take)
-    runner = web.AppRunner(served)
-    await runner.setup()
-    await web.TCPSite(runner, "127.0.0.1", port).start()
-    yield made
-    await runner.cleanup()
+    async with Receiver(port).serving() as made:
+        yield made
 
 
 @pytest.fixture(scope="module")

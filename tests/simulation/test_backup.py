@@ -12,15 +12,13 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-import aiohttp
 import pytest
 
 from crossdock.demo.books import ONCE, Findings, compare
 from crossdock.demo.day import prepare
-from crossdock.demo.twins import Twins
 from crossdock.runtime.postgres import place_for
 from e2e.running import Api, RunningHub, eventually, rows, start
-from e2e.trading import Trade, books_of, open_books
+from e2e.trading import Trade, books_of, trading_twins
 
 BEFORE, AFTER = 8, 5
 LOOKED_UP = ("sales_order.create", "goods_issue.post", "label.create", "invoice.release", "freight.accrue")
@@ -35,16 +33,10 @@ async def trading(tmp_path: Path) -> AsyncIterator[Trade]:
     archive = place_for(directory, None).data.parent / "archive"
     prepare(directory, settings={"business_clock_rate": 20.0, "wal_archive": str(archive)})
     hub = start(directory)
-    twins = Twins(hub.configured, hub.url, seed=1, pace_seconds=0.05)
-    for process in twins.processes.values():
-        process.start()
     try:
-        await open_books(hub, twins)
-        async with aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=60)) as session:
-            yield Trade(Api(hub, session), twins)
+        async with trading_twins(hub) as made:
+            yield made
     finally:
-        for process in twins.processes.values():
-            process.stop()
         end(hub)
         shutil.rmtree(place_for(directory, None).data.parent, ignore_errors=True)
 

@@ -12,10 +12,9 @@ import aiohttp
 import pytest
 
 from crossdock.demo.day import prepare
-from crossdock.demo.twins import Twins
 from crossdock.runtime.postgres import place_for
 from e2e.running import Api, eventually, rows, start
-from e2e.trading import Trade, open_books
+from e2e.trading import Trade, trading_twins
 from simulation.test_backup import crossdock, end, refused
 
 
@@ -28,16 +27,10 @@ async def trading(tmp_path: Path) -> AsyncIterator[Trade]:
     }  # fmt: skip
     prepare(directory, settings=settings)
     hub = start(directory)
-    twins = Twins(hub.configured, hub.url, seed=1, pace_seconds=0.05)
-    for process in twins.processes.values():
-        process.start()
     try:
-        await open_books(hub, twins)
-        async with aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=60)) as session:
-            yield Trade(Api(hub, session), twins)
+        async with trading_twins(hub) as made:
+            yield made
     finally:
-        for process in twins.processes.values():
-            process.stop()
         end(hub)
         shutil.rmtree(place_for(directory, None).data.parent, ignore_errors=True)
 

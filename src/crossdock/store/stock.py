@@ -269,7 +269,7 @@ def _move(settled: Settled, wish: Wish, move: Move) -> None:
     if quantity < move.quantity:
         settled.short.append((wish, move.quantity - quantity))
     if quantity > ZERO:
-        cause = Cause(wish.cause, wish.thread, wish.occurred_at, move.claim or None, move.cost)
+        cause = Cause(move.cause or wish.cause, wish.thread, wish.occurred_at, move.claim or None, move.cost)
         enter(settled, balance, (move.source, move.target), quantity, cause)
     if move.expires_on is not None and move.target != "outside":
         balance.expires_on = move.expires_on
