@@ -94,6 +94,10 @@ class Answer:
         return found  # type: ignore[no-any-return]
 
 
+class NotThere(AssertionError):
+    """The hub knows nothing by that name."""
+
+
 @dataclass
 class Api:
     """HTTP to a hub, with the operator token unless told otherwise."""
@@ -119,7 +123,10 @@ class Api:
             )
 
     async def get(self, path: str, **query: str) -> Any:
+        """What is there; raises `NotThere` when the hub has not heard of it, which may be a matter of waiting."""
         answer = await self.call("GET", path, **query)
+        if answer.status == 404:
+            raise NotThere(answer.body[:500])
         assert answer.status == 200, answer.body[:500]
         return answer.json()
 
@@ -149,12 +156,17 @@ async def rows(hub: RunningHub, sql: str, *arguments: Any) -> list[Any]:
 async def eventually(
     look: Callable[[], Awaitable[Any]], *, what: str, seconds: float = SETTLED_SECONDS
 ) -> Any:
-    """Look until there is something; a deadline for hope, not a measurement."""
+    """Look until there is something (404 is nothing yet); a deadline for hope, not a measurement."""
     end = time.monotonic() + seconds
-    while not (found := await look()):
-        assert time.monotonic() < end, f"still not so: {what}"
+    while True:
+        missing: NotThere | None = None
+        try:
+            if found := await look():
+                return found
+        except NotThere as not_yet:
+            missing = not_yet
+        assert time.monotonic() < end, f"still not so: {what} {missing or ''}"
         await asyncio.sleep(0.1)
-    return found
 
 
 def start(directory: Path) -> RunningHub:
