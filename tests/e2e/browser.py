@@ -18,6 +18,10 @@ START_SECONDS = 30.0
 WAIT_SECONDS = 20.0
 
 
+class Refused(AssertionError):
+    """What the browser answered instead of doing it."""
+
+
 @dataclass
 class Page:
     """One tab."""
@@ -67,11 +71,16 @@ class Page:
     async def until(self, expression: str, what: str) -> Any:
         end = asyncio.get_running_loop().time() + WAIT_SECONDS
         while True:
-            found = await self.call(
-                "Runtime.evaluate", expression=expression, awaitPromise=True, returnByValue=True
-            )
-            if value := found["result"].get("value"):
-                return value
+            try:
+                found = await self.call(
+                    "Runtime.evaluate", expression=expression, awaitPromise=True, returnByValue=True
+                )
+            except Refused as error:
+                if "navigated" not in str(error):
+                    raise
+            else:
+                if value := found["result"].get("value"):
+                    return value
             assert asyncio.get_running_loop().time() < end, f"still not so: {what}"
             await asyncio.sleep(0.1)
 
@@ -141,7 +150,8 @@ class Browser:
         )
         await self._socket.send_str(json.dumps(sent))
         found = await asyncio.wait_for(answer, WAIT_SECONDS)
-        assert "error" not in found, (method, found["error"])
+        if "error" in found:
+            raise Refused(method, found["error"])
         return found["result"]
 
     async def tab(self) -> Page:

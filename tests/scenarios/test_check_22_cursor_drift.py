@@ -33,7 +33,7 @@ from scenarios.test_backfill import (
 MANY = {WOO: 2 * WOO_PAGE + 7, SHOPIFY: SHOPIFY_PAGE + 9}
 """Orders that nobody told of: more than one page of each shop, made at one moment."""
 CHANGED = 12
-SLOWLY = {"rate_per_second": 1.0, "burst": 1, "backfill_seconds": 2.0}
+SLOWLY = {"rate_per_second": 0.4, "burst": 1, "backfill_seconds": 2.0}
 """What both accounts allow, so that there is time between two pages."""
 VERSIONS = "select thread_key, sequence from event where type = 'order.received.v1' and source = $1 and thread_key = any($2)"
 

@@ -236,7 +236,7 @@ def books_are_even(house: House) -> None:
     assert {item: pieces for item, pieces in gone.items() if pieces} == house.left
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 @given(QUANTITIES, STEPS)
 def test_what_left_is_what_everybody_knows(first: Pieces, steps: list[Any]) -> None:
     """In the ledger, in the ERP, and to the order, which ends; the ERP is never asked for what it must refuse."""
@@ -252,7 +252,7 @@ def test_what_left_is_what_everybody_knows(first: Pieces, steps: list[Any]) -> N
         assert not house.erp
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 @given(QUANTITIES, STEPS.map(lambda steps: [x for x in steps if not isinstance(x[1], str)]))
 def test_the_customer_gets_the_last_version_or_somebody_is_told(first: Pieces, steps: list[Any]) -> None:
     """Never a line less, never one more, and never without a case where it is an earlier version."""
@@ -283,7 +283,7 @@ RECALLS = st.lists(
 )
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 @given(QUANTITIES, RECALLS)
 def test_a_recall_takes_nothing_from_the_customer_but_the_lot(first: Pieces, steps: list[Any]) -> None:
     """Whenever it comes between changes and cancellations: nothing recalled is available, the last version leaves or somebody

@@ -54,7 +54,7 @@ class Impatient(World):
                 super().carry_out(thread, intent)
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(SCRIPTS, st.booleans())
 def test_every_case_of_a_clock_is_closed_in_the_end(script: list[int], cancel: bool) -> None:
     """Whatever runs out when, in whatever order things are told: one case at a time, and none is left when all has come."""

@@ -204,7 +204,7 @@ GATED = {"warehouse_order.release", "goods_issue.post", "fulfilment.create", "in
 GATED_OF_SHIPMENT = {"freight.accrue", "freight.adjust", "order.shipped.v1"}
 
 
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=400)
 @given(
     st.lists(st.sampled_from([*of_order(), *of_reversal()]), max_size=40), st.permutations([*of_order(), *of_reversal()]),
     st.sampled_from([WITH_DELIVERY, AT_GOODS_ISSUE]),
@@ -217,7 +217,7 @@ def test_no_order_of_events_opens_a_gate_of_an_order_early(
     course.run([*stray, *mixed, *of_order(), *of_reversal()])
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 @given(st.lists(st.sampled_from(of_shipment()), max_size=15), st.permutations(of_shipment()))
 def test_no_order_of_events_opens_a_gate_of_a_shipment_early(stray: list[Said], mixed: list[Said]) -> None:
     """No accrual before departure, no adjustment before the accrual, no order hears of a departure without a label."""

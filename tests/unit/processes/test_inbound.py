@@ -420,7 +420,7 @@ scripts = st.lists(
 )
 
 
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=400)
 @given(scripts)
 def test_every_quantity_is_accounted_for(script: list[msgspec.Struct]) -> None:
     """Whatever is said in whatever order: the ledger holds what the lines say, and no move finds too little."""

@@ -243,7 +243,7 @@ def play(
     return world
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 @given(SCRIPTS, st.booleans(), st.booleans(), st.booleans())
 def test_no_course_of_events_breaks_a_promise(
     script: list[int], cancel: bool, lossy: bool, gone: bool
@@ -252,7 +252,7 @@ def test_no_course_of_events_breaks_a_promise(
     play(script, cancel=cancel, lossy=lossy, gone=gone)
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 @given(SCRIPTS, st.booleans())
 def test_replaying_the_events_rebuilds_the_state(script: list[int], cancel: bool) -> None:
     """State is nothing but a fold of the log."""
@@ -265,7 +265,7 @@ def test_replaying_the_events_rebuilds_the_state(script: list[int], cancel: bool
         assert state == world.states[thread]
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(SCRIPTS, st.booleans())
 def test_an_order_completes_when_every_message_comes_at_last(script: list[int], gone: bool) -> None:
     """Doubled and overtaking messages change nothing about the end: shipped, delivered, invoiced once each."""
@@ -282,7 +282,7 @@ def test_an_order_completes_when_every_message_comes_at_last(script: list[int], 
     }
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(SCRIPTS, st.sampled_from(["delivered", "lost", "returned"]))
 def test_everybody_hears_that_it_left_and_how_it_ended(script: list[int], end: s.Milestone) -> None:
     """Scans that overtake the ship confirmation wait for it; the notices keep their order."""
@@ -297,7 +297,7 @@ def test_everybody_hears_that_it_left_and_how_it_ended(script: list[int], end: s
         assert told.index(f"shipped/{shipment}") < told.index(f"{end}/{shipment}")
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(SCRIPTS)
 def test_a_cancelled_order_holds_no_stock(script: list[int]) -> None:
     """Wherever the cancellation meets the order, what is not shipped goes back, and nothing is billed for it."""
@@ -311,7 +311,7 @@ def test_a_cancelled_order_holds_no_stock(script: list[int]) -> None:
         assert all(line.shipped + line.cancelled == line.ordered for line in state.lines)
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(SCRIPTS, st.booleans())
 def test_a_cancellation_always_comes_to_an_end(script: list[int], gone: bool) -> None:
     """Stopped in time or too late: where no message is lost, the order is closed, and nobody waits for anything."""
@@ -359,7 +359,7 @@ STRAY = st.sampled_from([
 ])  # fmt: skip
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 @given(st.sampled_from(["order", "shipment", "identifier", "message", "stock"]), st.lists(STRAY, max_size=25))
 def test_even_impossible_orders_of_events_crash_nothing(kind: str, events: list[msgspec.Struct]) -> None:
     """Events nobody asked for, in any order, at any thread: every step has a state, a verdict and a summary."""

@@ -48,7 +48,7 @@ EVERY = {**PROCESSES, "fraud": process_of(documented())}
 
 
 @pytest.mark.parametrize("kind", sorted(EVERY))
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(types=st.lists(st.sampled_from(sorted(EVENTS)), max_size=30))
 def test_a_process_keeps_the_rules(kind: str, types: list[str]) -> None:
     """Whatever comes in whatever order: pure, total, storable, and with something to say."""

@@ -382,7 +382,7 @@ def test_portions_of_a_share_add_up_to_it(number: int, currency: str, parcels: l
     assert left.amount == 0
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(
     st.lists(st.integers(1, 2), min_size=1, max_size=2), st.integers(1, 9999), coins,
     st.fixed_dictionaries({x: st.integers(0, 500) for x in PARTS}), st.data(),

@@ -133,7 +133,7 @@ STEPS = st.lists(
 )
 
 
-@settings(max_examples=500, deadline=None)
+@settings(max_examples=500)
 @given(STEPS)
 def test_one_label_travels_and_the_others_are_voided(steps: list[Any]) -> None:
     """Whatever overtakes what: orders hear of the departure once, with the number that is on the parcel."""

@@ -259,7 +259,7 @@ told = st.one_of(
 )  # fmt: skip
 
 
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=400)
 @given(st.lists(told, max_size=14))
 def test_every_piece_is_accounted_for_and_credited_once(script: list[msgspec.Struct]) -> None:
     """Whatever is said in whatever order: the ledger holds what the lines say, and no more is credited than left."""

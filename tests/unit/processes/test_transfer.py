@@ -362,7 +362,7 @@ rest = st.sampled_from([m.InboundAccepted("variance"), m.TransferCancelled("x"),
 scripts = st.lists(st.one_of(shipped, received, received, stored, closed, settled, rest), max_size=16)
 
 
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=400)
 @given(scripts, st.booleans(), st.sampled_from(["", "OWN-2"]))
 def test_what_left_is_accounted_for(script: list[msgspec.Struct], fob_origin: bool, owner: str) -> None:
     """Σ sender out = Σ receiver in + in transit + variance + settled, in the lines and in the ledger, after every event."""
