@@ -181,10 +181,10 @@ async def subjects_of_mail(connection: Connection, mail: bytes) -> list[bytes]:
 
 
 async def subjects_of_threads(connection: Connection, threads: Sequence[bytes]) -> list[bytes]:
-    """Whose keys seal something of these threads, and are there."""
+    """Whose keys seal something of these threads, and are there. Who came again has another key, which opens nothing older."""
     rows = await connection.fetch(
         "select distinct e.subject from event e join subject_key k on k.subject = e.subject and k.wrapped is not null"
-        " where e.thread = any($1) and e.subject is not null",
+        " where e.thread = any($1) and e.subject is not null and e.recorded_at > coalesce(k.destroyed_at, '-infinity')",
         list(threads),
     )
     return [row["subject"] for row in rows]
