@@ -1,17 +1,13 @@
-"""Run one twin as its own process: `python -m crossdock.connect.twin_server CONNECTOR --port P < setup.json`.
+"""A twin as a process of its own."""
 
-The set-up comes on standard input, so that no secret stands in an argument list or an environment.
-"""
-
-import argparse
 import asyncio
-import json
+import multiprocessing
 import os
 import signal
-import sys
 from collections.abc import AsyncIterator
 from importlib import import_module
 from pathlib import Path
+from typing import Any
 
 from aiohttp import web
 
@@ -19,33 +15,30 @@ from crossdock.connect.discovery import installed
 from crossdock.connect.twin import Twin, TwinSetup
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("connector")
-    parser.add_argument("--port", type=int, required=True)
-    parser.add_argument("--parent", type=int, default=os.getppid(), help="pid whose end is the twin's end")
-    arguments = parser.parse_args()
-    given = json.load(sys.stdin)
+def serve(connector: str, port: int, given: dict[str, Any], log: Path) -> None:
+    """Serve until a signal comes, or the process that started it is gone, so that no stray one answers the next.
+
+    `given` holds the fields of `TwinSetup`; what is printed goes to `log`.
+    """
+    os.setsid()  # who ends the starter by Ctrl-C lets the starter end its twins
+    output = os.open(log, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
+    os.dup2(output, 1)
+    os.dup2(output, 2)
     setup = TwinSetup(**{**given, "books": Path(given["books"])})
-    found = installed()[arguments.connector]
+    found = installed()[connector]
     twin = Twin(setup, found.manifest.quirks)
     import_module(f"{found.package}.twin").build(twin)
-    twin.app.cleanup_ctx.append(lambda _: _watched(arguments.parent))
-    web.run_app(twin.app, host="127.0.0.1", port=arguments.port, print=None, access_log=None)
+    twin.app.cleanup_ctx.append(_watched)
+    web.run_app(twin.app, host="127.0.0.1", port=port, print=None, access_log=None)
 
 
-async def _watched(parent: int) -> AsyncIterator[None]:
-    """A twin whose starter is gone ends, so that no stray one answers the next."""
-
+async def _watched(_: web.Application) -> AsyncIterator[None]:
     async def watch() -> None:
-        while os.getppid() == parent:
+        starter = multiprocessing.parent_process()
+        while starter is not None and starter.is_alive():
             await asyncio.sleep(0.5)
         os.kill(os.getpid(), signal.SIGTERM)
 
     watcher = asyncio.create_task(watch())
     yield
     watcher.cancel()
-
-
-if __name__ == "__main__":
-    main()

@@ -1,12 +1,11 @@
 """Starting the twins of a landscape as real servers on loopback, and looking into their books."""
 
 import asyncio
-import json
-import os
+import multiprocessing
 import socket
-import subprocess
-import sys
 from dataclasses import dataclass
+from functools import cache
+from multiprocessing.context import ForkServerContext, ForkServerProcess
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -14,8 +13,17 @@ from urllib.parse import urlsplit
 import aiohttp
 
 from crossdock.connect.discovery import installed
+from crossdock.connect.twin_server import serve
 from crossdock.errors import Misconfigured
 from crossdock.runtime.hub import Hub
+
+
+@cache
+def _forks() -> ForkServerContext:
+    """Twins are forked from a process which has imported, once, what all of them need."""
+    context = multiprocessing.get_context("forkserver")
+    context.set_forkserver_preload(["__main__", *(f"{found.package}.twin" for found in installed().values())])
+    return context
 
 
 @dataclass
@@ -30,34 +38,31 @@ class TwinProcess:
     url: str
     setup: dict[str, Any]
     log: Path
-    process: subprocess.Popen[bytes] | None = None
+    process: ForkServerProcess | None = None
 
     def start(self) -> None:
-        port = str(urlsplit(self.url).port)
-        with self.log.open("ab") as output:
-            self.process = subprocess.Popen(
-                [sys.executable, "-m", "crossdock.connect.twin_server", self.connector, "--port", port, "--parent", str(os.getpid())],
-                stdin=subprocess.PIPE, stdout=output, stderr=output, start_new_session=True,
-            )  # fmt: skip
-        assert self.process.stdin is not None
-        self.process.stdin.write(json.dumps(self.setup).encode())
-        self.process.stdin.close()
+        given = (self.connector, urlsplit(self.url).port, self.setup, self.log)
+        self.process = _forks().Process(target=serve, args=given, name=self.system, daemon=True)
+        self.process.start()
 
     def keep_alive(self) -> bool:
         """Start it again when it died; True when it had."""
-        if self.process is None or self.process.poll() is not None:
+        if self.process is None or not self.process.is_alive():
             self.start()
             return True
         return False
 
+    def kill(self) -> None:
+        """As a power cut would: its books hold what was committed."""
+        if self.process is not None:
+            self.process.kill()
+            self.process.join()
+
     def stop(self) -> None:
-        if self.process is not None and self.process.poll() is None:
+        if self.process is not None and self.process.is_alive():
             self.process.terminate()
-            try:
-                self.process.wait(5)
-            except subprocess.TimeoutExpired:
-                self.process.kill()
-                self.process.wait()
+            self.process.join(5)
+            self.kill()
 
 
 class Twins:

@@ -102,9 +102,7 @@ class Breaker:
                 await self._kill_worker()
             case _, role if role.startswith("twin "):
                 process = self._stage.twins.processes[role.removeprefix("twin ")]
-                assert process.process is not None
-                process.process.kill()
-                process.process.wait()
+                process.kill()
                 process.start()
             case _, role:
                 self._kill(self._pid(role))
