@@ -20,15 +20,18 @@ $(VENV)/.ready: requirements.lock pyproject.toml
 
 setup: $(VENV)/.ready ## Make .venv from the hashed lock
 
+# A hub is many processes: each would compile all sources anew where Python is told to keep no bytecode.
 demo: setup ## A day of trade through the twins, with faults; prints the console's address
+	$(BIN)/python -m compileall -q src
 	$(BIN)/crossdock demo
 
 test: setup ## The whole suite, on PostgreSQL of its own
+	$(BIN)/python -m compileall -q src tests
 	$(BIN)/python -m pytest -n $(JOBS) --dist loadfile --no-loadscope-reorder
 
 check: setup ## Format, lint, types, import contracts, style
-	$(BIN)/ruff format --check src tests
-	$(BIN)/ruff check src tests
+	$(BIN)/ruff format --check src tests conftest.py
+	$(BIN)/ruff check src tests conftest.py
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 	$(BIN)/python -m pytest tests/style
