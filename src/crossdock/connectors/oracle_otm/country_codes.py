@@ -20,3 +20,4 @@ ZMZMB ZWZWE
 """
 
 ALPHA_3: Final[dict[str, str]] = {pair[:2]: pair[2:] for pair in _PAIRS.split()}
+ALPHA_2: Final = {three: two for two, three in ALPHA_3.items()}

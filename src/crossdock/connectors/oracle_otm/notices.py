@@ -14,6 +14,7 @@ import msgspec
 from crossdock.connect.contract import Account, Inbound, Translation
 from crossdock.connect.reading import parse, read, unmapped
 from crossdock.connectors.oracle_otm import messages
+from crossdock.connectors.oracle_otm.country_codes import ALPHA_2
 from crossdock.connectors.oracle_otm.status_codes import meaning
 from crossdock.errors import Rejected, Unsupported
 from crossdock.model.envelope import NewEvent
@@ -121,7 +122,8 @@ def _to_milestone(event: messages.TrackingEvent, account: Account) -> NewEvent:
     milestone, classifier, reason = meaning(code)
     at, local = _when(event.eventdate)
     said = _xid(event.status_reason_code_gid or "")
-    place = (event.city, event.province_code, event.country_code3_gid)
+    country = _xid(event.country_code3_gid or "").strip().upper()
+    place = (event.city, event.province_code, ALPHA_2.get(country, country))
     return NewEvent(
         thread=thread or identifier_thread("tracking", carrier, pro),
         occurred_at=at if classifier == "ACT" else None,
