@@ -37,6 +37,11 @@ SERVICES: Final = {
     "transfer.release": "/dcorder/api/dcorder/transferOrder/save",
 }
 UNKNOWN_ORDER: Final = "ORDER_NOT_FOUND"
+_CAUSES: Final = {
+    "ADDRESS_INVALID": "address", "ITEM_UNKNOWN": "master data", "UOM_INVALID": "unit", "FACILITY_UNKNOWN": "master data",
+    "ORG_UNKNOWN": "authorisation",
+}  # fmt: skip
+"""Which business cause a refusal has, by the WMS's message code."""
 TOKEN_SECONDS_DEFAULT = 3600.0
 STOCK_SECONDS: Final = 30.0
 
@@ -187,7 +192,7 @@ def _outcome(call: Call, answer: Answer) -> Outcome:
         receipt = CancellationAnswered(accepted=True, reason="never received")
         return Done(document=_reference(call), receipt=receipt, answer=answer.body)
     reason = (complaint.description if complaint else None) or "no reason given"
-    return Refused(code=code, reason=reason, answer=answer.body)
+    return Refused(code=code, reason=reason, answer=answer.body, cause=_CAUSES.get(code, ""))
 
 
 def _done(call: Call, data: Saved, answer: Answer) -> Done | Unknown:

@@ -88,16 +88,18 @@ async def test_refusals_carry_the_words_of_the_wms(tmp_path: Path) -> None:
     """Unknown facility, unknown item, unknown shipment and foreign packages are business refusals."""
     async with bench(tmp_path / "wms.db", items="WID-1") as wms:
         await wms.stock(WID_1="10")
-        codes = [
-            (await wms.send("warehouse_order.release", release(location="MOON"))).code,
-            (await wms.send("warehouse_order.release", release(item="NO-SUCH"))).code,
-            (await wms.send("label.attach", attach("x", shipment="S-9"))).code,
+        refused = [
+            await wms.send("warehouse_order.release", release(location="MOON")),
+            await wms.send("warehouse_order.release", release(item="NO-SUCH")),
+            await wms.send("label.attach", attach("x", shipment="S-9")),
         ]
         await wms.send("warehouse_order.release", release())
         await wms.status("packed")
-        codes.append((await wms.send("label.attach", attach("x"))).code)
+        refused.append(await wms.send("label.attach", attach("x")))
 
-        assert codes == ["FACILITY_UNKNOWN", "ITEM_UNKNOWN", "SHIPMENT_NOT_FOUND", "OLPN_MISMATCH"]
+        assert [(x.code, x.cause) for x in refused] == [
+            ("FACILITY_UNKNOWN", "master data"), ("ITEM_UNKNOWN", "master data"), ("SHIPMENT_NOT_FOUND", ""), ("OLPN_MISMATCH", ""),
+        ]  # fmt: skip
         assert len(wms.journal("warehouse_order.release")) == 1
 
 

@@ -140,6 +140,13 @@ def is_otms(answer: Answer) -> bool:
     return bool(error.title or error.detail or error.code)
 
 
+_CAUSES: Final = {
+    "LOCATION_INVALID": "address", "LOCATION_UNKNOWN": "master data", "WEIGHT_INVALID": "master data",
+    "DOMAIN_UNKNOWN": "authorisation",
+}  # fmt: skip
+"""Which business cause a refusal has, by OTM's error code."""
+
+
 def trouble(answer: Answer, *, books: bool) -> Refused | RetryLater | Unknown:
     """What an answer that is no success means."""
     after = answer.retry_after()
@@ -155,5 +162,6 @@ def trouble(answer: Answer, *, books: bool) -> Refused | RetryLater | Unknown:
         return RetryLater(reason=f"HTTP {answer.status} from something in front of OTM")
     reason = ": ".join(part for part in (error.title, error.detail) if part)
     return Refused(
-        code=error.code or f"HTTP {answer.status}", reason=reason or error.code, answer=answer.body
-    )
+        code=error.code or f"HTTP {answer.status}", reason=reason or error.code, answer=answer.body,
+        cause=_CAUSES.get(error.code, ""),
+    )  # fmt: skip

@@ -139,7 +139,7 @@ async def test_refusals_carry_otms_words(otm: Bench) -> None:
     refused = await otm.send("load.tender", tender(people=People(ship_to=Party(name="Mara", country="DE"))))
 
     assert isinstance(refused, Refused)
-    assert refused.code == "LOCATION_INVALID"
+    assert (refused.code, refused.cause) == ("LOCATION_INVALID", "address")
     assert "city" in refused.reason
     assert otm.journal("load.tender") == []
 
