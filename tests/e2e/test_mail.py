@@ -2,6 +2,7 @@
 
 from collections.abc import AsyncIterator, Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 import yaml
@@ -62,3 +63,18 @@ async def test_customers_get_mail_once_at_most(mailing: Trade) -> None:
     await eventually(asked, what="a person is asked")
     sent = [row["reference"] for row in await mailing.journal(NAME, "customer.notify")]
     assert len(sent) == len(set(sent)) >= 3
+
+
+async def test_a_refused_mail_blocks_no_milestone(mailing: Trade) -> None:
+    """Nobody waits for it: the case is there, and the order goes on waiting for what it waits for."""
+    sku = next(iter(trade.products()))
+    await mailing.twin(NAME, "/quirks", {"answer_lost": 0.0, "unknown_mailbox": 1.0}, "PUT")
+    await mailing.api.post("/v1/holds", {"scope": "system", "name": "wms-1", "reason": "stocktaking"})
+    thread = f"order/{await mailing.order((sku, 1))}"
+
+    async def refused() -> dict[str, Any] | None:
+        answer = await mailing.api.get(f"/v1/threads/story/{thread}")
+        return answer if any("refused customer notify" in x["title"] for x in answer["cases"]) else None
+
+    story = await eventually(refused, what="the refused mail is a case of the order")
+    assert [x["standing"] for x in story["milestones"] if x["standing"]] == ["waiting"]

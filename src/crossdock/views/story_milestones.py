@@ -9,6 +9,7 @@ from crossdock.model.movement import InboundExpected, TransferOrdered
 from crossdock.model.operations import Overdue
 from crossdock.model.registry import decode
 from crossdock.model.shipment import Milestone as Scan
+from crossdock.processes.blocked import FORGOABLE
 from crossdock.processes.clocks import KEY
 from crossdock.processes.inbound_state import State as Inbound
 from crossdock.processes.order_state import State as Order
@@ -201,7 +202,8 @@ def _scans(m: Material) -> dict[tuple[str, str], datetime]:
 def _classified(m: Material, known: Sequence[Known]) -> list[Milestone]:
     last = max((n for n, x in enumerate(known) if x[2]), default=-1)
     troubled = {_BLOCKS[f["kind"]] for f in m.effects if f["state"] in (5, 6) and f["kind"] in _BLOCKS}
-    cases = [c for c in m.cases if not c["key"].startswith(KEY)]
+    forgoable = {str(f["id"]) for f in m.effects if f["kind"] in FORGOABLE and f["kind"] not in _BLOCKS}
+    cases = [c for c in m.cases if not c["key"].startswith(KEY) and c["key"] not in forgoable]
     out = _run_out(m)
     blocked = bool(cases) or bool(troubled) or m.row["parked"] is not None
     waiting = not m.row["done"]
