@@ -1,4 +1,7 @@
-"""The way to a hub from outside it, for CLI, demo and proofs: HTTP with the operator token of the hub's directory."""
+"""The way to a hub from outside it, for CLI, demo and proofs: HTTP with the operator token of the hub's directory.
+
+The HTTP library is imported where requests are made: the hub's own processes come through here without one.
+"""
 
 import fcntl
 import json
@@ -6,8 +9,6 @@ import os
 from pathlib import Path
 from typing import Any, Self
 from urllib.parse import quote
-
-import aiohttp
 
 from crossdock.errors import CrossdockError
 
@@ -67,6 +68,8 @@ class Client:
             return ""
 
     async def __aenter__(self) -> Self:
+        import aiohttp
+
         headers = {"Authorization": f"Bearer {self._token}"} if self._token else {}
         self._session = aiohttp.ClientSession(headers=headers, timeout=aiohttp.ClientTimeout(total=60))
         return self
@@ -85,6 +88,8 @@ class Client:
         query: dict[str, str] | None = None, headers: dict[str, str] | None = None,
     ) -> Any:  # fmt: skip
         """JSON answer; raises `Refused` with the problem's own words, `Unreachable` when nobody answers."""
+        import aiohttp
+
         try:
             async with self._session.request(
                 method,
@@ -119,9 +124,9 @@ async def read_story(client: Client, thread: str, **query: object) -> Any:
 
 def _plainly(error: Exception) -> str:
     """Why, without the library's own words around it."""
-    if isinstance(error, aiohttp.ClientConnectorError):
-        refused = isinstance(error.os_error, ConnectionRefusedError)
-        return "nobody listens there" if refused else str(error.os_error)
+    cause = getattr(error, "os_error", None)
+    if cause is not None:
+        return "nobody listens there" if isinstance(cause, ConnectionRefusedError) else str(cause)
     return str(error) or "no answer in time"
 
 

@@ -1,12 +1,8 @@
-"""Which addresses a foreign URL may lead to: public ones only, looked up once and then connected to, never a name again."""
+"""Which addresses a foreign URL may lead to: public ones only."""
 
-import asyncio
-import socket
 from ipaddress import IPv4Address, IPv6Address, IPv6Network, ip_address
 from typing import Final
 from urllib.parse import urlsplit
-
-from aiohttp.abc import AbstractResolver, ResolveResult
 
 URL_LENGTH_MAX: Final = 2000
 _NAT64: Final = IPv6Network("64:ff9b::/96")
@@ -48,33 +44,3 @@ def _literal(host: str) -> IPv4Address | IPv6Address | None:
         return ip_address(host)
     except ValueError:
         return None
-
-
-class PublicResolver(AbstractResolver):
-    """Resolves to public addresses, or fails. aiohttp connects to what it is given, and does not ask for IP literals."""
-
-    async def resolve(
-        self, host: str, port: int = 0, family: socket.AddressFamily = socket.AF_UNSPEC
-    ) -> list[ResolveResult]:
-        """One address that is not public spoils all: who mixes them wants to get inside."""
-        loop = asyncio.get_running_loop()
-        found = await loop.getaddrinfo(host, port, type=socket.SOCK_STREAM, family=family)
-        results = []
-        for kind, _, proto, _, place in found:
-            address = str(place[0])
-            if not is_public(ip_address(address.partition("%")[0])):
-                raise OSError(None, f"{host} resolves to {address}, which is not public")
-            results.append(
-                ResolveResult(
-                    hostname=host,
-                    host=address,
-                    port=port,
-                    family=kind,
-                    proto=proto,
-                    flags=socket.AI_NUMERICHOST,
-                )
-            )
-        return results
-
-    async def close(self) -> None:
-        """There is nothing to close."""

@@ -1,5 +1,7 @@
 """HTTP towards partners: one pool, total time-outs, no redirects, and the one distinction that matters:
 was the request certainly not processed, or may it have been?
+
+All connectors know its answers, and who sends nothing needs no more: the HTTP library is imported where requests are made.
 """
 
 import copy
@@ -7,11 +9,14 @@ from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
+from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
-import aiohttp
 import msgspec
-from aiohttp.abc import AbstractResolver
+
+if TYPE_CHECKING:
+    import aiohttp
+    from aiohttp.abc import AbstractResolver
 
 ANSWER_BYTES_MAX = 4 * 1024 * 1024
 RETRY_AFTER_SECONDS_MAX = 86_400.0
@@ -68,7 +73,9 @@ class Transport:
 
     _turn: Callable[[float], Awaitable[None]] | None = None
 
-    def __init__(self, *, connections_max: int = 256, resolver: AbstractResolver | None = None) -> None:
+    def __init__(self, *, connections_max: int = 256, resolver: "AbstractResolver | None" = None) -> None:
+        import aiohttp
+
         self._session = aiohttp.ClientSession(
             connector=aiohttp.TCPConnector(limit=connections_max, keepalive_timeout=30, resolver=resolver),
             cookie_jar=aiohttp.DummyCookieJar(),
@@ -96,6 +103,8 @@ class Transport:
         timeout_seconds: float = 15.0,
     ) -> Answer:
         """One exchange. Raises `NotSent` or `NoAnswer`, nothing else."""
+        import aiohttp
+
         if self._turn is not None:
             await self._turn(timeout_seconds)
         timeout = aiohttp.ClientTimeout(total=timeout_seconds, sock_connect=min(5.0, timeout_seconds))
@@ -123,7 +132,7 @@ class Transport:
         await self._session.close()
 
 
-async def _whole(content: aiohttp.StreamReader) -> bytes:
+async def _whole(content: "aiohttp.StreamReader") -> bytes:
     """All of it, however many pieces it comes in. Raises `NoAnswer` beyond the bound."""
     payload = bytearray()
     async for piece in content.iter_any():

@@ -19,7 +19,8 @@ import structlog
 from standardwebhooks import Webhook
 
 from crossdock.condition import Condition, compile_condition
-from crossdock.connect.addresses import PublicResolver, objection
+from crossdock.connect.addresses import objection
+from crossdock.connect.resolver import PublicResolver
 from crossdock.connect.transport import Answer, NoAnswer, NotSent, Transport
 from crossdock.errors import Fenced, Misconfigured
 from crossdock.landscape import Subscription, resolve_secret

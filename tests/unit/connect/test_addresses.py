@@ -4,7 +4,8 @@ from ipaddress import ip_address
 
 import pytest
 
-from crossdock.connect.addresses import PublicResolver, is_public, objection
+from crossdock.connect.addresses import is_public, objection
+from crossdock.connect.resolver import PublicResolver
 from crossdock.connect.transport import NotSent, Transport
 
 PRIVATE = (
