@@ -28,6 +28,8 @@ CLAIM_BUCKETS = frozenset(CLAIMED.values())
 PHYSICAL = frozenset({"outside", "picked", "in_transit_out"})
 """Where goods go by a fact, which may take what is available below zero where that is excepted."""
 EXCEPTED_AT_ONCE = 5_000
+NEW_LOTS = 0x6C6F7473
+"""The advisory lock between recalls and whoever makes balances of lots."""
 replace = msgspec.structs.replace
 
 
@@ -142,7 +144,7 @@ async def lock(connection: Connection, places: Iterable[tuple[Key, str]]) -> dic
     rows = await connection.fetch(_LOCK, *columns)
     if len(rows) < len(keys):
         units = [wanted[key] for key in keys]
-        await connection.execute(_MAKE, *columns, units, [])
+        await _make(connection, keys, units, [])
         rows = await connection.fetch(_LOCK, *columns)
     return _read(rows)
 
@@ -161,11 +163,29 @@ async def lock_whole(
     if not missing:
         return found
     units = {(key[0], key[1]): balance.unit for key, balance in found.items()}
-    await connection.execute(
-        _MAKE, *(list(column) for column in zip(*missing, strict=True)), [units.get((key[0], key[1]), places[key]) for key in missing],
-        list(excepted),
-    )  # fmt: skip
+    await _make(
+        connection, missing, [units.get((key[0], key[1]), places[key]) for key in missing], list(excepted)
+    )
     return await lock_lots(connection, wanted)
+
+
+async def _make(
+    connection: Connection, keys: Sequence[Key], units: list[str], excepted: list[str]
+) -> None:  # fmt: skip
+    """Balances that are not there yet. The first of a lot at a place waits for a recall under way, and makes it wait: what
+    neither has committed the other would not see.
+    """
+    if any(lot for _, _, lot, *_ in keys):
+        await connection.execute("select pg_advisory_xact_lock_shared($1)", NEW_LOTS)
+    await connection.execute(_MAKE, *(list(column) for column in zip(*keys, strict=True)), units, excepted)
+
+
+async def lock_new_lots(connection: Connection) -> None:
+    """Until the transaction ends no lot comes to a place where it was not; those that came are committed.
+
+    To be asked after the lot's balances are locked, as whoever makes one has its other balances locked by then.
+    """
+    await connection.execute("select pg_advisory_xact_lock($1)", NEW_LOTS)
 
 
 async def lock_lots(connection: Connection, places: Iterable[tuple[str, str]]) -> dict[Key, Balance]:
