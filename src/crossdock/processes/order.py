@@ -167,7 +167,7 @@ def proceed(state: State, policy: Policy) -> Step:
     missing = {x.fact for x in gates.RELEASE.lacks(state, state, policy)}
     if policy.erp_check == "beside" and not state.checks:
         state, asked = order_check.ask(state, policy)
-    if "stock" in missing and (policy.claim_when == "received" or order_checkout.waits(state)):
+    if "stock" in missing and (policy.claim_when == "received" or order_checkout.at_once(state)):
         return _with(asked, _claim(state, policy))
     if "check" in missing:
         state, check = order_check.ask(state, policy)
@@ -258,6 +258,8 @@ def _granted(state: State, event: Recorded, policy: Policy) -> Step:
         return _backorder_granted(state, event, policy)
     state, before = reserve(order_kits.take_apart(state, event.data.kits), event.data.lines, state.claim)
     before += order_checkout.freed(event)
+    if state.change is not None:
+        return _with(tuple(before), order_change.begin_again(state, state.change, policy))
     if event.data.missing:
         state, more = _short(state, policy)
         before += more
@@ -333,6 +335,8 @@ def _refused(state: State, event: Recorded, policy: Policy) -> Step:
         if any(x.backordered for x in state.lines) and state.phase not in CLOSED:
             return Step(*_as_step(order_trouble.wait_for_stock(state, policy)))
         return Step(state, (), "stale")
+    if state.change is not None:
+        return order_change.begin_again(state, state.change, policy)
     if not any(x.open + x.backordered for x in state.lines):  # its goods left meanwhile
         return proceed(replace(state, phase="checking"), policy)
     missing = ", ".join(f"{x.quantity} of {x.place.item} at {x.place.location}" for x in event.data.missing)

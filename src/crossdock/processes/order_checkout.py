@@ -18,6 +18,11 @@ def waits(state: State) -> bool:
     return bool(state.checkout) and state.checkout_was in ("", "kept")
 
 
+def at_once(state: State) -> bool:
+    """Stock is set aside before anything is checked: what was claimed for the order is its own, whatever it is changed to."""
+    return waits(state) or state.checkout_was == "taken"
+
+
 def takes(state: State, policy: Policy) -> Takes | None:
     """What the order asks for besides stock of its own."""
     if not waits(state):

@@ -5,13 +5,16 @@ from decimal import Decimal
 import msgspec
 
 from crossdock.model import order as o
+from crossdock.model.envelope import Recorded
 from crossdock.model.master import Component, ItemDefined
 from crossdock.model.operations import TimerFired
 from crossdock.model.quantity import Quantity
-from crossdock.model.stock import StockPlace
-from crossdock.processes.intents import Move
+from crossdock.model.registry import TYPE_OF
+from crossdock.model.stock import ClaimGranted, ClaimLine, StockPlace, TakenOver
+from crossdock.processes import order
+from crossdock.processes.intents import Claim, Move
 from crossdock.processes.policy import Policy
-from unit.processes.order_floor import POLICY, Floor
+from unit.processes.order_floor import NOW, POLICY, PRICE, Floor
 
 LATER = msgspec.structs.replace(POLICY, claim_when="checked", erp_check="wait")
 KIT = {
@@ -120,6 +123,35 @@ def test_a_changed_order_gives_back_and_claims_as_usual() -> None:
 
     assert floor.bucket("firm_claim") == {("A", ""): 3} == floor.part("reserved")
     assert floor.held["cart"].state == "taken_over"
+
+
+def test_a_change_between_the_question_and_its_answer_lets_nothing_go() -> None:
+    """The ledger decided for the first version already: its pieces go to the second one in one round, not over the shelf."""
+    first = o.OrderReceived(
+        number="#1", reference="shop/1", channel="shop", claim="cart", total=PRICE,
+        lines=(o.OrderLine("1", "A", Quantity(Decimal(2)), PRICE),),
+    )  # fmt: skip
+    state = order.step(order.initial("order/shop/1"), _event(first, 1), LATER)
+    [asked] = [x for x in state.intents if isinstance(x, Claim)]
+    other = msgspec.structs.replace(first, lines=(o.OrderLine("1", "A", Quantity(Decimal(1)), PRICE),))
+
+    changed = order.step(state.state, _event(other, 2), LATER)
+
+    assert changed.intents == ()
+    place = StockPlace("A", "SITE1")
+    served = (ClaimLine("1", place, Quantity(Decimal(2))),)
+    granted = ClaimGranted(asked.claim, served, took=TakenOver("cart", "taken", served))
+    answered = order.step(changed.state, _event(granted, None), LATER)
+    wishes = [x for x in answered.intents if isinstance(x, Claim | Move)]
+    assert [(type(x).__name__, getattr(x, "quantity", 0)) for x in wishes] == [("Move", 2), ("Claim", 0)]
+    assert wishes[1].lines[0].quantity.value == 1  # type: ignore[union-attr]
+
+
+def _event(data: msgspec.Struct, sequence: int | None) -> Recorded:
+    return Recorded(
+        thread="order/shop/1", type=TYPE_OF[type(data)], data=data, id=repr(data), source="shop", occurred_at=NOW, recorded_at=NOW,
+        sequence=sequence,
+    )  # fmt: skip
 
 
 def _approved() -> Policy:
