@@ -198,3 +198,60 @@ async def test_every_parcel_is_found_also_those_an_earlier_release_wrote(
     assert sure == sorted(f"shipment/wms-1/S-{n}" for n in expected)
     assert maybe == sorted(f"shipment/wms-1/S-{n}" for n in range(4_000, 4_005))
     assert pages == 2
+
+
+async def _blocked(connection: asyncpg.Connection, other: asyncpg.Connection) -> bool:
+    """Whether the other session waits for a lock; asked until it does or the patience is over."""
+    pid = other.get_server_pid()
+    for _ in range(200):
+        if await connection.fetchval("select cardinality(pg_blocking_pids($1)) > 0", pid):
+            return True
+        await asyncio.sleep(0.01)
+    return False
+
+
+async def test_goods_that_come_to_a_new_place_in_the_moment_of_the_recall_are_held(another: Connect) -> None:
+    """Whichever comes first: a lot's first balance at a place is seen by the recall, or sees it; and so when it is lifted."""
+    watcher, truck, office = [await another() for _ in range(3)]
+    await settle(watcher, move(place(), "outside", "available", 1))
+
+    async with truck.transaction():
+        await settle(truck, move(place("SITE3"), "outside", "available", 7))
+        recalling = asyncio.create_task(recall.place(office, "WID-1", "L1", "listeria", "ann"))
+        assert await _blocked(watcher, office)
+    await recalling
+    assert await buckets(watcher) == {"SITE1": {"quarantine": 1}, "SITE3": {"quarantine": 7}}
+
+    async with office.transaction():
+        await recall.place(office, "WID-1", "L2", "listeria", "ann")
+        coming = asyncio.create_task(settle(truck, move(place("SITE3", "L2"), "outside", "available", 5)))
+        assert await _blocked(watcher, truck)
+    await coming
+    assert await buckets(watcher, "L2") == {"SITE3": {"quarantine": 5}}
+
+    async with office.transaction():
+        assert await recall.lift(office, "WID-1", "L2", "it was another", "ann")
+        coming = asyncio.create_task(settle(truck, move(place("SITE4", "L2"), "outside", "available", 5)))
+        assert await _blocked(watcher, truck)
+    await coming
+    assert (await buckets(watcher, "L2"))["SITE4"] == {"available": 5}
+    assert await differences(watcher) == []
+
+
+async def test_an_order_that_is_granted_in_the_moment_of_the_recall_hears_of_it(another: Connect) -> None:
+    """The recall waits for the balance that the order holds; when it goes on, the order's claim is there to be asked."""
+    watcher, worker, office = [await another() for _ in range(3)]
+    await settle(watcher, move(place(), "outside", "available", 3))
+
+    async def recalled() -> int:
+        await recall.place(office, "WID-1", "L1", "listeria", "ann")
+        return await recall.tell(office, "WID-1", "L1")
+
+    async with worker.transaction():
+        settled = await settle(worker, claim("c1", place()))
+        assert len(settled.granted) == 1
+        telling = asyncio.create_task(recalled())
+        assert await _blocked(watcher, office)
+    await telling
+    assert await told(watcher) == ["order/shop/1", "stock/SITE1/WID-1"]
+    assert await buckets(watcher) == {"SITE1": {"firm_claim": 1, "quarantine": 2}}

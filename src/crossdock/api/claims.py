@@ -14,6 +14,7 @@ from crossdock.api.problems import Problem
 from crossdock.connect.reading import read
 from crossdock.errors import Malformed, Rejected
 from crossdock.model.claim import (
+    CLAIM_ID,
     EXPIRY_SECONDS_MAX,
     LINES_MAX,
     NODES_MAX,
@@ -32,7 +33,6 @@ from crossdock.processes.routing import route_order
 from crossdock.runtime.claim_round import Acting, Asking, answer_of, encode
 from crossdock.runtime.intake import Unavailable
 
-_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._:-]{0,99}")
 _REFUSED = b'"state":"refused"'
 """Without it there is no need to read the answer once more."""
 _CODE = re.compile(r"[^\x00-\x1f\x7f]{0,100}")
@@ -72,7 +72,7 @@ async def ask_claim(request: Request[Any, Any, Any]) -> Response[bytes]:
 async def read_claim(request: Request[Any, Any, Any], claim: str) -> Response[bytes]:
     hub = context(request)
     hub.identify(request, "claims")
-    view = await hub.desk.read(claim) if _ID.fullmatch(claim) else None
+    view = await hub.desk.read(claim) if CLAIM_ID.fullmatch(claim) else None
     if view is None:
         raise _unknown(claim)
     return _json(encode(view), 200)
@@ -118,7 +118,7 @@ async def _act(request: Request[Any, Any, Any], claim: str, shape: type[Act]) ->
         raise Problem(
             400, "idempotency-key-missing", "send an Idempotency-Key header: a repeat must not act twice"
         )
-    if not _ID.fullmatch(claim):
+    if not CLAIM_ID.fullmatch(claim):
         raise _unknown(claim)
     act = _read(shape, await request.body() or b"{}")
     _check_act(act)
@@ -141,6 +141,14 @@ def _acted(job: Acting) -> Response[bytes]:
         case "ended":
             state = msgspec.json.decode(job.answer)["state"]
             raise Problem(409, "claim-ended", f"nothing of claim {job.claim} is open any more: it is {state}")
+        case "taken":
+            view = msgspec.json.decode(job.answer)
+            ended = "took it over" if view["state"] == "taken_over" else "names it and is not served yet"
+            raise Problem(
+                409,
+                "claim-taken-over",
+                f"claim {job.claim} can only be used by {view['taken_by']}, which {ended}",
+            )
         case "wrong":
             assert job.wrong is not None
             raise _invalid(job.wrong)
@@ -180,7 +188,7 @@ def _read(shape: type[S], body: bytes) -> S:
 
 def _check(wanted: ClaimWanted) -> None:
     """What no type says."""
-    if not _ID.fullmatch(wanted.claim):
+    if not CLAIM_ID.fullmatch(wanted.claim):
         raise _wrong("/claim", "1 to 100 letters, digits, and . _ : - after the first")
     if not 0 < len(wanted.lines) <= LINES_MAX:
         raise _wrong("/lines", f"1 to {LINES_MAX} lines")

@@ -4,6 +4,7 @@ A mapping declares what it reads as `msgspec.Struct`s; whatever else the partner
 """
 
 import re
+from collections.abc import Sequence
 from functools import cache
 from typing import Any, TypeVar, get_args
 
@@ -13,6 +14,7 @@ from crossdock.errors import Malformed, Rejected
 
 S = TypeVar("S", bound=msgspec.Struct)
 UNMAPPED_MAX = 200
+NOTED_MAX = 120
 _AT = re.compile(r" - at `\$(?P<path>.*)`$", re.DOTALL)
 _STEP = re.compile(r"\.([^.\[\]]+)|\[(\d+|\.\.\.)\]")
 
@@ -55,6 +57,18 @@ def read(shape: type[S], body: bytes) -> S:
         parse(body)
         raise Malformed("unreadable JSON") from None
     return document
+
+
+def noted(fields: Any, key: str, names: Sequence[str]) -> str:
+    """The text under one of these names in a shop's free fields (a list of objects with `key` and `value`), else "".
+
+    Anybody's theme or plug-in writes there, so nothing in it is wrong: what is no short text is nothing.
+    """
+    for x in fields if isinstance(fields, list) else ():
+        if isinstance(x, dict) and x.get(key) in names:
+            value = x.get("value")
+            return value.strip() if isinstance(value, str) and len(value) <= NOTED_MAX else ""
+    return ""
 
 
 @cache

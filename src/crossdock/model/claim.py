@@ -1,12 +1,14 @@
 """Claims as other programs ask for them and are answered (`/v1/claims`)."""
 
+import re
 from datetime import datetime
-from typing import Literal
+from typing import Final, Literal
 
 import msgspec
 
 from crossdock.model.quantity import Quantity
 
+CLAIM_ID: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._:-]{0,99}")
 LINES_MAX = 100
 NODES_MAX = 50
 EXPIRY_SECONDS_MAX = 366 * 86400
@@ -28,7 +30,7 @@ class WantedLine(msgspec.Struct, frozen=True, gc=False, forbid_unknown_fields=Tr
 
 class ClaimWanted(msgspec.Struct, frozen=True, gc=False, forbid_unknown_fields=True, kw_only=True):
     """`claim` is the caller's own id. Without `nodes` and without a location in its lines, the routing table says where
-    from: by `channel`, `country`, `region`, `service`.
+    from: by `channel`, `country`, `region`, `service`. Only an order of its `channel` can take it over.
     """
 
     claim: str
@@ -100,11 +102,14 @@ class ClaimView(msgspec.Struct, frozen=True, gc=False):
     """A claim as it stands."""
 
     claim: str
-    state: Literal["pending", "partly_posted", "posted", "released", "expired", "refused"]
+    state: Literal["pending", "partly_posted", "posted", "released", "expired", "refused", "taken_over"]
     kind: Literal["soft", "firm"]
     lines: tuple[ClaimShare, ...]
     expires_at: datetime | None
     as_of: str
+    channel: str = ""
+    taken_by: str = ""
+    """The thread of the order that took it over, or for which it is kept; nobody else can use it."""
 
 
 class PartWanted(msgspec.Struct, frozen=True, gc=False, forbid_unknown_fields=True):

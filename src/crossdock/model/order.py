@@ -46,6 +46,8 @@ class OrderReceived(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
     """The data subject (`customer/<channel>/<id>`): whose key seals `people`."""
     people_mark: str = ""
     """Set by intake: tells a changed address from the same one without showing either (a keyed hash)."""
+    claim: str = ""
+    """The claim (`POST /v1/claims`) that its checkout made: the order takes it over."""
 
 
 class OrderCancelRequested(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):

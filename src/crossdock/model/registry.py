@@ -78,6 +78,7 @@ EVENTS: Final[dict[str, type[msgspec.Struct]]] = {
     "claim.granted.v1": stock.ClaimGranted,
     "claim.refused.v1": stock.ClaimRefused,
     "claim.expired.v1": stock.ClaimExpired,
+    "claim.takenOver.v1": stock.ClaimTakenOver,
     "availability.changed.v1": stock.AvailabilityChanged,
     "availability.published.v1": stock.AvailabilityPublished,
     "inbound.expected.v1": movement.InboundExpected,

@@ -184,6 +184,24 @@ class TakenApart(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
     """What each component's part in one kit weighs when the kit's price is split; empty: by pieces."""
 
 
+class TakenOver(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
+    """What became of the checkout's claim that an order names.
+
+    `taken`: the order has `lines` of it, `released` went back. `kept`: nothing moved, it is kept for the order's next try.
+    Anything else says why it was left alone; `state` is then the claim's own, where it has ended.
+    """
+
+    data_class: ClassVar[DataClass] = "commercial"
+
+    claim: str
+    outcome: Literal["taken", "kept", "unknown", "ended", "other_channel", "other_order"]
+    lines: tuple[ClaimLine, ...] = ()
+    """By the order's lines, and where they lie."""
+    released: tuple[ClaimLine, ...] = ()
+    """By the claim's lines: what the order does not want."""
+    state: str = ""
+
+
 class ClaimGranted(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
     """The ledger moved the quantities out of `available`; nobody else can have them.
 
@@ -197,6 +215,8 @@ class ClaimGranted(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
     missing: tuple[ClaimLine, ...] = ()
     kits: tuple[TakenApart, ...] = ()
     """Lines whose components were set aside in their place."""
+    took: TakenOver | None = None
+    """Where the order names a claim of its checkout."""
 
 
 class ClaimRefused(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
@@ -206,6 +226,18 @@ class ClaimRefused(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
 
     claim: str
     missing: tuple[ClaimLine, ...]
+    took: TakenOver | None = None
+
+
+class ClaimTakenOver(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
+    """An order took over what a checkout had claimed. `by` is the order's thread; `released` went back."""
+
+    data_class: ClassVar[DataClass] = "commercial"
+
+    claim: str
+    by: str
+    lines: tuple[ClaimLine, ...] = ()
+    released: tuple[ClaimLine, ...] = ()
 
 
 class ClaimExpired(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):

@@ -52,6 +52,18 @@ class Bind(msgspec.Struct, frozen=True, gc=False):
     value: str
 
 
+class Takes(msgspec.Struct, frozen=True, gc=False):
+    """A checkout's claim that an order names: it is taken over where it is of this channel and of no other order.
+
+    Where the order cannot be served yet it is kept for it, for `keep_seconds` of the business clock: until `keep_until`.
+    """
+
+    claim: str
+    channel: str
+    keep_seconds: int
+    keep_until: datetime | None = None
+
+
 class Claim(msgspec.Struct, frozen=True, gc=False):
     """Ask the ledger for stock; the answer is `claim.granted` or `claim.refused` to this thread.
 
@@ -77,6 +89,9 @@ class Claim(msgspec.Struct, frozen=True, gc=False):
     their components (a process knows neither clock nor master data)."""
     consigned: tuple[tuple[str, str], ...] = ()
     """(location, supplier) whose goods serve a line that names no owner, where there are none of our own."""
+    takes: Takes | None = None
+    channel: str = ""
+    """Whose orders may take it over; empty: nobody's."""
 
 
 class Move(msgspec.Struct, frozen=True, gc=False):

@@ -19,6 +19,7 @@ from crossdock.processes import (
     order_cancel,
     order_change,
     order_check,
+    order_checkout,
     order_kits,
     order_parts,
     order_recall,
@@ -117,7 +118,7 @@ def _received(state: State, event: Recorded, policy: Policy) -> Step:
         state, reference=order.reference, number=order.number, channel=order.channel, lines=order_change.lines_of(order),
         total=order.total, destination=order.destination, service=order.service, promised_on=order.promised_on,
         people=event.sealed, subject=event.subject, people_mark=order.people_mark, content=content, sequence=event.sequence,
-        received_at=event.occurred_at,
+        received_at=event.occurred_at, checkout=order.claim,
     )  # fmt: skip
     state = route(replace(state, phase="checking"), policy, event.occurred_at)
     policy = policy.of(state.company)
@@ -166,7 +167,7 @@ def proceed(state: State, policy: Policy) -> Step:
     missing = {x.fact for x in gates.RELEASE.lacks(state, state, policy)}
     if policy.erp_check == "beside" and not state.checks:
         state, asked = order_check.ask(state, policy)
-    if "stock" in missing and policy.claim_when == "received":
+    if "stock" in missing and (policy.claim_when == "received" or order_checkout.at_once(state)):
         return _with(asked, _claim(state, policy))
     if "check" in missing:
         state, check = order_check.ask(state, policy)
@@ -235,16 +236,30 @@ def _claim(state: State, policy: Policy) -> Step:
     claiming = replace(state, phase="claiming", claim=claim, claims=state.claims + 1)
     return Step(
         claiming,
-        (Claim(claim, lines, nodes, policy.shortage != "hold", sets=sets, as_sold=True),),
+        (
+            Claim(
+                claim,
+                lines,
+                nodes,
+                policy.shortage != "hold",
+                sets=sets,
+                as_sold=True,
+                takes=order_checkout.takes(state, policy),
+            ),
+        ),
     )
 
 
 def _granted(state: State, event: Recorded, policy: Policy) -> Step:
+    state = order_checkout.heard(state, event)
     if event.data.claim != state.claim or state.cancel == "agreed":
         return _give_back(state, event)
     if state.phase != "claiming":
         return _backorder_granted(state, event, policy)
     state, before = reserve(order_kits.take_apart(state, event.data.kits), event.data.lines, state.claim)
+    before += order_checkout.freed(event)
+    if state.change is not None:
+        return _with(tuple(before), order_change.begin_again(state, state.change, policy))
     if event.data.missing:
         state, more = _short(state, policy)
         before += more
@@ -308,18 +323,20 @@ def _give_back(state: State, event: Recorded) -> Step:
         Move(x.place, "firm_claim", "available", x.quantity.value, x.quantity.unit, event.data.claim, x.line)
         for x in event.data.lines
     )
-    return Step(
-        state, (*moves, *(Publish(x.place.item, x.place.location) for x in event.data.lines)), "stale"
-    )
+    shown = (Publish(x.place.item, x.place.location) for x in event.data.lines)
+    return Step(state, (*moves, *shown, *order_checkout.freed(event)), "stale")
 
 
 def _refused(state: State, event: Recorded, policy: Policy) -> Step:
     if event.data.claim != state.claim:
         return Step(state, (), "stale")
+    state = order_checkout.heard(state, event)
     if state.phase != "claiming":
         if any(x.backordered for x in state.lines) and state.phase not in CLOSED:
             return Step(*_as_step(order_trouble.wait_for_stock(state, policy)))
         return Step(state, (), "stale")
+    if state.change is not None:
+        return order_change.begin_again(state, state.change, policy)
     if not any(x.open + x.backordered for x in state.lines):  # its goods left meanwhile
         return proceed(replace(state, phase="checking"), policy)
     missing = ", ".join(f"{x.quantity} of {x.place.item} at {x.place.location}" for x in event.data.missing)

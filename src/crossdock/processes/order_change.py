@@ -47,10 +47,13 @@ def changed(state: State, event: Recorded, policy: Policy) -> Step:
         order.people_mark,
     )  # fmt: skip
     state = replace(state, sequence=event.sequence, content=fingerprint(order))
-    if state.phase in BEFORE_RELEASE:
-        return _begin_again(state, change, policy)
-    if state.phase == "changing":
+    if state.phase in (
+        "claiming",
+        "changing",
+    ):  # what it gets by the ledger's answer must not be let go in between
         return Step(replace(state, change=change))
+    if state.phase in BEFORE_RELEASE:
+        return begin_again(state, change, policy)
     if state.parts or state.phase not in ("approved", "released"):
         return Step(state, (_too_late(state),))
     state, asked = ask_to_stop(state, live(state), "the customer changed the order")
@@ -84,7 +87,7 @@ def stopped(state: State, policy: Policy, reason: str) -> Step:
         return Step(state)
     if any(x.cancel == "refused" for x in state.releases if x.cancel):
         return _kept(replace(state, change=None, phase="released"), policy)
-    step = _begin_again(state, state.change, policy)
+    step = begin_again(state, state.change, policy)
     return Step(step.state, (*step.intents, *notify(state, "changed", policy)))
 
 
@@ -101,7 +104,7 @@ def _kept(state: State, policy: Policy) -> Step:
     return Step(roll_up(step.state), (*moves, case, *step.intents))
 
 
-def _begin_again(state: State, change: Change, policy: Policy) -> Step:
+def begin_again(state: State, change: Change, policy: Policy) -> Step:
     """Give back what was set aside, take the new version, and ask for everything anew."""
     from crossdock.processes.order import begin, route
 

@@ -183,6 +183,10 @@ class State(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
     """What did not come in time, and has not come yet."""
     received_at: datetime | None = None
     """When it was ordered."""
+    checkout: str = ""
+    """The claim of its checkout, which it names."""
+    checkout_was: Literal["", "taken", "kept", "unknown", "ended", "other_channel", "other_order"] = ""
+    """What became of that when the order was served; `kept`, or nothing yet: it is to be taken over."""
 
 
 def initial(_thread: str) -> State:

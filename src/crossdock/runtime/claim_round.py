@@ -34,7 +34,7 @@ from crossdock.store.held import ZERO, Held
 from crossdock.store.lifecycle import Lacking, Part
 from crossdock.store.stock import Cause, Settled, Wish, grant
 
-Said = Literal["done", "refused", "repeated", "different", "unknown", "ended", "wrong"]
+Said = Literal["done", "refused", "repeated", "different", "unknown", "ended", "wrong", "taken"]
 encode = msgspec.json.Encoder(decimal_format="string").encode
 answer_of = msgspec.json.Decoder(ClaimAnswer).decode
 replace = msgspec.structs.replace
@@ -140,7 +140,8 @@ class Round:
         expires_at = None if expiry is None else self.at.now + timedelta(seconds=expiry)
         kits = tuple((one.line, one.kits) for one in job.demands if one.kits)
         claim = Claim(
-            name, job.lines, job.nodes, job.wanted.mode == "partial", job.wanted.kind, expires_at, self.at.now.date(), kits
+            name, job.lines, job.nodes, job.wanted.mode == "partial", job.wanted.kind, expires_at, self.at.now.date(), kits,
+            channel=job.wanted.channel,
         )  # fmt: skip
         thread = f"claim/{name}"
         wish = Wish(claim, hash16(thread), thread, f"{job.who}/claim/{name}", self.at.now)
@@ -173,6 +174,9 @@ class Round:
         held, told = settled.claims.get(job.claim), self.asked.get(job.claim)
         if held is None or told is None:
             job.said = "unknown"
+            return
+        if held.taken_by and held.state != "expired":
+            job.said, job.answer = "taken", encode(view_of(held, self.at.as_of))
             return
         if held.ended:
             job.said, job.answer = "ended", encode(view_of(held, self.at.as_of))
@@ -270,4 +274,6 @@ def view_of(held: Held, as_of: str) -> ClaimView:
         )
         for x in held.lines
     )  # fmt: skip
-    return ClaimView(held.id, held.state, held.kind, lines, held.expires_at, as_of)
+    return ClaimView(
+        held.id, held.state, held.kind, lines, held.expires_at, as_of, held.channel, held.taken_by
+    )

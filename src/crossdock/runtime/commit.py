@@ -2,14 +2,15 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, timedelta
 from typing import Any
 from uuid import UUID, uuid4
 
 import asyncpg
+import msgspec
 
 from crossdock.model.operations import EffectRefused, TimerFired
-from crossdock.model.stock import ClaimGranted, ClaimRefused
+from crossdock.model.stock import ClaimGranted, ClaimRefused, ClaimTakenOver
 from crossdock.model.thread import hash16, stock_thread
 from crossdock.processes.clocks import TIMER
 from crossdock.processes.demand import taken_apart
@@ -23,6 +24,7 @@ from crossdock.store import batch as table
 from crossdock.store import cases, claims, effects, log, stock
 from crossdock.store.items import Items
 
+replace = msgspec.structs.replace
 EFFECT_KEY_LENGTH = 36
 """A case is linked to an effect by its id."""
 
@@ -165,7 +167,11 @@ async def _stock(connection: asyncpg.Connection, batch: Batch, journal: Journal,
             places[stock.key_of(wish.what.place)] = wish.what.unit
     places = {key: known[key[0]].base_unit if key[0] in known else unit for key, unit in places.items()}
     held = await claims.lock(connection, stock.named_claims(out.wishes))
-    near = frame.showcase.nodes(out.publish)
+    await _bound_keeping(connection, out.wishes)
+    near = {
+        *frame.showcase.nodes(out.publish),
+        *((x.key[0], x.key[1]) for c in held.values() for x in c.lines),
+    }
     excepted = below_zero(batch.policy.routing)
     balances = await stock.lock_whole(connection, places, near, excepted)
     wishes, uneven, opened = booked_in(out.wishes, balances, known)
@@ -173,16 +179,7 @@ async def _stock(connection: asyncpg.Connection, batch: Batch, journal: Journal,
         thread = stock_thread(kept.place.location, kept.place.item)
         batch.append(thread, kept, cause=kept.cause, place=f"{kept.source}/{kept.target}/{batch.now}")
     settled = stock.settle(wishes, balances, segment, held)
-    for wish, served, missing in settled.granted:
-        claim = wish.what.claim
-        batch.append(
-            wish.thread_key, ClaimGranted(claim, served, missing, wish.kits), cause=wish.cause, place=claim
-        )
-    for wish, missing in settled.refused:
-        assert isinstance(wish.what, Claim)
-        batch.append(
-            wish.thread_key, ClaimRefused(wish.what.claim, missing), cause=wish.cause, place=wish.what.claim
-        )
+    _tell_claims(batch, settled)
     told = frame.showcase.told(out.publish, settled.balances, batch.now)
     if told:
         await _journal(connection, batch, journal.render(told, batch), segment)
@@ -190,6 +187,37 @@ async def _stock(connection: asyncpg.Connection, batch: Batch, journal: Journal,
     opened += [_short_case(wish, missing) for wish, missing in settled.short]
     if opened:
         await cases.apply(connection, opened, batch.policy)
+
+
+async def _bound_keeping(connection: asyncpg.Connection, wishes: Sequence[stock.Wish]) -> None:
+    """Until when a checkout's claim is kept for its order, by the clock on which claims expire; asked only where one is named."""
+    taking = [x for x in wishes if isinstance(x.what, Claim) and x.what.takes is not None]
+    if not taking:
+        return
+    _, now = await claims.clock(connection)
+    for wish in taking:
+        assert isinstance(wish.what, Claim)
+        takes = wish.what.takes
+        assert takes is not None
+        until = now + timedelta(seconds=takes.keep_seconds)
+        wish.what = replace(wish.what, takes=replace(takes, keep_until=until))
+
+
+def _tell_claims(batch: Batch, settled: stock.Settled) -> None:
+    """Who asked hears what was decided; whose claim was taken over hears by whom."""
+    for wish, served, missing in settled.granted:
+        claim = wish.what.claim
+        took = settled.took.get(claim)
+        granted = ClaimGranted(claim, served, missing, wish.kits, took)
+        batch.append(wish.thread_key, granted, cause=wish.cause, place=claim)
+        if took is not None and took.outcome == "taken":
+            told = ClaimTakenOver(took.claim, wish.thread_key, took.lines, took.released)
+            batch.append(settled.claims[took.claim].thread_key, told, cause=wish.cause, place=claim)
+    for wish, missing in settled.refused:
+        assert isinstance(wish.what, Claim)
+        claim = wish.what.claim
+        refused = ClaimRefused(claim, missing, settled.took.get(claim))
+        batch.append(wish.thread_key, refused, cause=wish.cause, place=claim)
 
 
 def _short_case(wish: stock.Wish, missing: Any) -> cases.Change:

@@ -13,7 +13,7 @@ _LINES = (
     "select l.claim, l.line, l.balance, b.item, b.location, b.lot, b.owner, b.possessor, b.unit, l.quantity, l.posted, l.released"
     " from claim_line l join stock_balance b on b.id = l.balance where l.claim = any($1) order by l.claim, l.line, l.balance"
 )
-_CLAIM = "id, thread, thread_key, kind, state, expires_at, ended_at is not null as ended"
+_CLAIM = "id, thread, thread_key, kind, state, expires_at, ended_at is not null as ended, channel, taken_by"
 
 
 async def lock(connection: Connection, names: Sequence[str]) -> dict[str, Held]:
@@ -38,7 +38,8 @@ async def read(connection: Connection, name: str) -> tuple[Held, bytes] | None:
 async def _with_lines(connection: Connection, rows: Sequence[Any]) -> dict[str, Held]:
     found = {
         row["id"]: Held(
-            row["id"], row["thread"], row["thread_key"], row["kind"], row["state"], [], row["expires_at"], row["ended"]
+            row["id"], row["thread"], row["thread_key"], row["kind"], row["state"], [], row["expires_at"], row["ended"],
+            channel=row["channel"], taken_by=row["taken_by"],
         )
         for row in rows
     }  # fmt: skip
@@ -104,8 +105,8 @@ async def insert(connection: Connection, claims: Sequence[Held], answers: Mappin
     nothing: tuple[None, None] = (None, None)
     await connection.copy_records_to_table(
         "claim",
-        records=[(c.id, c.thread, c.thread_key, c.kind, c.state, c.expires_at, *answers.get(c.id, nothing)) for c in claims],
-        columns=("id", "thread", "thread_key", "kind", "state", "expires_at", "fingerprint", "answer"),
+        records=[(c.id, c.thread, c.thread_key, c.kind, c.state, c.expires_at, c.channel, *answers.get(c.id, nothing)) for c in claims],
+        columns=("id", "thread", "thread_key", "kind", "state", "expires_at", "channel", "fingerprint", "answer"),
     )  # fmt: skip
     lines = [(c.id, x.line, x.balance, x.quantity) for c in claims for x in c.lines]
     if lines:
@@ -120,12 +121,13 @@ async def insert(connection: Connection, claims: Sequence[Held], answers: Mappin
 async def update(connection: Connection, claims: Sequence[Held]) -> None:
     """What became of claims that were locked."""
     await connection.execute(
-        "update claim c set kind = n.kind, state = n.state, expires_at = n.expires_at, updated_at = clock_timestamp(),"
+        "update claim c set kind = n.kind, state = n.state, expires_at = n.expires_at, taken_by = n.taken_by, updated_at = clock_timestamp(),"
         " ended_at = case when n.ended then coalesce(c.ended_at, clock_timestamp()) end"
-        " from unnest($1::text[], $2::text[], $3::text[], $4::timestamptz[], $5::boolean[]) as n (id, kind, state, expires_at, ended)"
+        " from unnest($1::text[], $2::text[], $3::text[], $4::timestamptz[], $5::boolean[], $6::text[])"
+        " as n (id, kind, state, expires_at, ended, taken_by)"
         " where c.id = n.id",
         [c.id for c in claims], [c.kind for c in claims], [c.state for c in claims], [c.expires_at for c in claims],
-        [c.ended for c in claims],
+        [c.ended for c in claims], [c.taken_by for c in claims],
     )  # fmt: skip
     lines = [(c.id, x) for c in claims for x in c.lines if x.changed]
     if lines:

@@ -12,7 +12,7 @@ from typing import Literal
 from crossdock.model.stock import Bucket, StockPlace
 from crossdock.processes.intents import ClaimKind
 
-State = Literal["pending", "partly_posted", "posted", "released", "expired", "refused"]
+State = Literal["pending", "partly_posted", "posted", "released", "expired", "refused", "taken_over"]
 Key = tuple[str, str, str, str, str]
 ZERO = Decimal(0)
 CLAIMED: dict[ClaimKind, Bucket] = {"soft": "soft_claim", "firm": "firm_claim"}
@@ -54,6 +54,10 @@ class Held:
     expires_at: datetime | None = None
     ended: bool = False
     changed: bool = False
+    channel: str = ""
+    """Whose orders may take it over."""
+    taken_by: str = ""
+    """The thread of the order that took it over, or for which it is kept."""
 
     @property
     def bucket(self) -> Bucket:

@@ -34,6 +34,8 @@ async def place(connection: Connection, item: str, lot: str, reason: str, who: s
     """
     segment = current_segment()
     async with connection.transaction():
+        await stock.lock_lot(connection, item, lot)
+        await stock.lock_new_lots(connection)
         row = await connection.fetchrow(_KEEP, item, lot, reason, who)
         balances = await stock.lock_lot(connection, item, lot)
         settled = stock.Settled(segment, balances=balances)
@@ -54,6 +56,8 @@ async def place(connection: Connection, item: str, lot: str, reason: str, who: s
 async def lift(connection: Connection, item: str, lot: str, reason: str, who: str) -> bool:
     """What comes of it from now on may be sold; what is held stays held until it is released. False where there is none."""
     async with connection.transaction():
+        await stock.lock_lot(connection, item, lot)
+        await stock.lock_new_lots(connection)
         row = await connection.fetchrow(
             "delete from recall where item = $1 and lot = $2 returning reason, who, recalled_at", item, lot
         )

@@ -11,10 +11,13 @@ from typing import Any, NamedTuple
 
 import msgspec
 
-from crossdock.model.stock import Bucket, ClaimLine, CostLayer, TakenApart
-from crossdock.processes.intents import Claim, Move
+from crossdock.model.claim import CLAIM_ID
+from crossdock.model.quantity import Quantity
+from crossdock.model.stock import Bucket, ClaimLine, CostLayer, StockPlace, TakenApart, TakenOver
+from crossdock.processes.intents import Claim, Move, Takes
 from crossdock.processes.publishing import slowed
 from crossdock.store import claims as claim_table
+from crossdock.store import takeover
 from crossdock.store.held import CLAIMED, ZERO, Held, HeldLine, Key, key_of
 from crossdock.store.pool import Connection
 from crossdock.store.taking import Served, Shelves, serve
@@ -28,6 +31,8 @@ CLAIM_BUCKETS = frozenset(CLAIMED.values())
 PHYSICAL = frozenset({"outside", "picked", "in_transit_out"})
 """Where goods go by a fact, which may take what is available below zero where that is excepted."""
 EXCEPTED_AT_ONCE = 5_000
+NEW_LOTS = 0x6C6F7473
+"""The advisory lock between recalls and whoever makes balances of lots."""
 replace = msgspec.structs.replace
 
 
@@ -100,6 +105,8 @@ class Settled:
     entries: list[tuple[Any, ...]] = field(default_factory=list)
     claims: dict[str, Held] = field(default_factory=dict)
     """Those that were locked, and those granted or refused in this round."""
+    took: dict[str, TakenOver] = field(default_factory=dict)
+    """What became of the checkouts' claims that claims of this round name, by the latter."""
     shelves: Shelves = field(init=False)
 
     def __post_init__(self) -> None:
@@ -142,7 +149,7 @@ async def lock(connection: Connection, places: Iterable[tuple[Key, str]]) -> dic
     rows = await connection.fetch(_LOCK, *columns)
     if len(rows) < len(keys):
         units = [wanted[key] for key in keys]
-        await connection.execute(_MAKE, *columns, units, [])
+        await _make(connection, keys, units, [])
         rows = await connection.fetch(_LOCK, *columns)
     return _read(rows)
 
@@ -161,11 +168,29 @@ async def lock_whole(
     if not missing:
         return found
     units = {(key[0], key[1]): balance.unit for key, balance in found.items()}
-    await connection.execute(
-        _MAKE, *(list(column) for column in zip(*missing, strict=True)), [units.get((key[0], key[1]), places[key]) for key in missing],
-        list(excepted),
-    )  # fmt: skip
+    await _make(
+        connection, missing, [units.get((key[0], key[1]), places[key]) for key in missing], list(excepted)
+    )
     return await lock_lots(connection, wanted)
+
+
+async def _make(
+    connection: Connection, keys: Sequence[Key], units: list[str], excepted: list[str]
+) -> None:  # fmt: skip
+    """Balances that are not there yet. The first of a lot at a place waits for a recall under way, and makes it wait: what
+    neither has committed the other would not see.
+    """
+    if any(lot for _, _, lot, *_ in keys):
+        await connection.execute("select pg_advisory_xact_lock_shared($1)", NEW_LOTS)
+    await connection.execute(_MAKE, *(list(column) for column in zip(*keys, strict=True)), units, excepted)
+
+
+async def lock_new_lots(connection: Connection) -> None:
+    """Until the transaction ends no lot comes to a place where it was not; those that came are committed.
+
+    To be asked after the lot's balances are locked, as whoever makes one has its other balances locked by then.
+    """
+    await connection.execute("select pg_advisory_xact_lock($1)", NEW_LOTS)
 
 
 async def lock_lots(connection: Connection, places: Iterable[tuple[str, str]]) -> dict[Key, Balance]:
@@ -219,26 +244,87 @@ def places_of(claim: Claim) -> dict[Key, str]:
 
 
 def named_claims(wishes: Iterable[Wish]) -> list[str]:
-    """The claims that moves want to use up: to be locked before the balances."""
-    moves = (wish.what for wish in wishes if isinstance(wish.what, Move))
-    return sorted({move.claim for move in moves if move.claim and move.source in CLAIM_BUCKETS})
+    """The claims that moves want to use up, and orders to take over: to be locked before the balances."""
+    found: set[str] = set()
+    for wish in wishes:
+        if isinstance(wish.what, Claim):
+            takes = wish.what.takes
+            if takes is not None and CLAIM_ID.fullmatch(takes.claim):  # else nobody could have asked for it
+                found.add(takes.claim)
+        elif wish.what.claim and wish.what.source in CLAIM_BUCKETS:
+            found.add(wish.what.claim)
+    return sorted(found)
 
 
 def grant(settled: Settled, wish: Wish, claim: Claim) -> Served:
     """Set aside what the claim asks for, or nothing; either way it is known from now on. Returns (got, missing)."""
-    served, missing = serve(settled.shelves, claim)
-    held = Held(claim.claim, wish.thread, wish.thread_key, claim.kind, "pending", expires_at=claim.expires_at)
+    checkout = None if claim.takes is None else _checkout(settled, wish, claim, claim.takes)
+    taken: Mapping[Key, Decimal] = {}
+    if checkout is None:
+        served, missing = serve(settled.shelves, claim)
+    else:
+        served, missing, taken = takeover.fit(claim, checkout, settled.balances)
+    held = Held(
+        claim.claim, wish.thread, wish.thread_key, claim.kind, "pending", expires_at=claim.expires_at, channel=claim.channel
+    )  # fmt: skip
     settled.claims[claim.claim] = held
     if missing and not (claim.partial and served):
         held.state, held.ended = "refused", True
         settled.refused.append((wish, missing))
         return (), missing
+    if checkout is not None:
+        _take_over(settled, wish, checkout, taken, served)
     cause = Cause(wish.cause, wish.thread, wish.occurred_at, claim.claim)
     set_aside(settled, held, served, cause)
     for line in served:
-        settled.balances[key_of(line.place)].note_sold(line.quantity.value, wish.occurred_at)
+        fresh = line.quantity.value
+        if taken:  # it counted as sold when the checkout claimed it
+            fresh, taken = _less_taken(line, taken)
+        if fresh > ZERO:
+            settled.balances[key_of(line.place)].note_sold(fresh, wish.occurred_at)
     settled.granted.append((wish, served, missing))
     return served, missing
+
+
+def _checkout(settled: Settled, wish: Wish, claim: Claim, takes: Takes) -> Held | None:
+    """The claim that the order may take over, which is kept for it from now on; None, and the reason noted, where it may not."""
+    held = settled.claims.get(takes.claim)
+    objection = takeover.objection(takes, held, wish.thread_key)
+    settled.took[claim.claim] = objection or TakenOver(takes.claim, "kept")
+    if objection is not None or held is None:
+        return None
+    held.taken_by, held.changed = wish.thread_key, True
+    if takes.keep_until is not None and (held.expires_at is None or held.expires_at < takes.keep_until):
+        held.expires_at = takes.keep_until
+    return held
+
+
+def _take_over(
+    settled: Settled, wish: Wish, checkout: Held, taken: Mapping[Key, Decimal], served: Sequence[ClaimLine]
+) -> None:
+    """All of the checkout's claim leaves it, in its own name; what the order has of it is set aside in the same round."""
+    cause = Cause(wish.cause, wish.thread, wish.occurred_at, checkout.id)
+    released = []
+    for share, mine, back in takeover.end(checkout, taken):
+        enter(settled, settled.balances[share.key], (checkout.bucket, "available"), mine + back, cause)
+        if back > ZERO:
+            released.append(ClaimLine(share.line, StockPlace(*share.key), Quantity(back, share.unit)))
+    left = dict(taken)
+    lines = []
+    for line in served:
+        fresh, left = _less_taken(line, left)
+        mine = line.quantity.value - fresh
+        if mine > ZERO:
+            lines.append(replace(line, quantity=Quantity(mine, line.quantity.unit)))
+    assert isinstance(wish.what, Claim)
+    settled.took[wish.what.claim] = TakenOver(checkout.id, "taken", tuple(lines), tuple(released))
+
+
+def _less_taken(line: ClaimLine, taken: Mapping[Key, Decimal]) -> tuple[Decimal, dict[Key, Decimal]]:
+    """(what of the line was not claimed before, what is left of what was, by balance)."""
+    key = key_of(line.place)
+    mine = min(line.quantity.value, taken.get(key, ZERO))
+    return line.quantity.value - mine, {**taken, key: taken.get(key, ZERO) - mine}
 
 
 def set_aside(settled: Settled, held: Held, served: Iterable[ClaimLine], cause: Cause) -> None:

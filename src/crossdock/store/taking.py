@@ -23,10 +23,12 @@ replace = msgspec.structs.replace
 class Shelf(Protocol):
     """What a balance must say of itself."""
 
-    key: Key
-    unit: str
-    expires_on: date | None
-
+    @property
+    def key(self) -> Key: ...
+    @property
+    def unit(self) -> str: ...
+    @property
+    def expires_on(self) -> date | None: ...
     @property
     def available(self) -> Decimal: ...
 

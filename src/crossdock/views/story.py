@@ -26,7 +26,7 @@ from crossdock.views.retryable import retryable
 from crossdock.views.sql import blocks
 from crossdock.views.story_material import Material, decode_state, gather, links_of
 from crossdock.views.story_shape import Case, Decision, Entry, Headline, Line, Link, Package, Story
-from crossdock.views.words import plain_number
+from crossdock.views.words import checkout_said, plain_number
 
 PAGE: Final = 60
 PAGE_MAX: Final = 200
@@ -136,6 +136,9 @@ def decisions(state: Any, names: Names) -> list[Decision]:
             ]  # fmt: skip
             if state.ship_on is not None:
                 found.append(Decision("leaves on", f"{state.ship_on:%a %d %b %Y}", state.ship_because))
+            if state.checkout_was:
+                said = checkout_said(state.checkout_was)
+                found.append(Decision("stock of its checkout", f"claim {state.checkout}", said))
             return found
         case Shipment() if state.routed:
             how = "tendered through" if state.by == "tms" else "as a parcel with"

@@ -9,6 +9,7 @@ import msgspec
 
 from crossdock.model.thread import hash16
 from crossdock.processes.catalogue import PROCESSES
+from crossdock.processes.claim import State as Claim
 from crossdock.processes.order_state import State as Order
 from crossdock.processes.returning_state import State as Return
 from crossdock.processes.serial import State as Serial
@@ -87,7 +88,10 @@ def links_of(state: Any, systems: tuple[str, ...]) -> list[str]:
     match state:
         case Order():
             keys = [key for part in state.parts for key in shipment_keys(part.shipment, systems)]
-            return [*keys, *dict.fromkeys(x.thread for x in state.back)][:LINKED_MAX]
+            claim = [f"claim/{state.checkout}"] if state.checkout_was == "taken" else []
+            return [*claim, *keys, *dict.fromkeys(x.thread for x in state.back)][:LINKED_MAX]
+        case Claim():
+            return [state.taken_by] if state.taken_by else []
         case Return():
             return [f"order/{state.order}"] if state.order else []
         case Shipment():

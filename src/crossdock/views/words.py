@@ -78,7 +78,24 @@ def _checked(who: str, data: Any) -> str:
 
 def _missing(_: str, data: Any) -> str:
     missing = ", ".join(f"{x.quantity} of {x.place.item}" for x in data.missing)
-    return f"Stock could not be reserved: {missing} missing"
+    return f"Stock could not be reserved: {missing} missing{_took(data)}"
+
+
+CHECKOUTS: Final = {
+    "taken": "taken over", "kept": "kept for the order until it can be served whole", "unknown": "not taken over: nobody asked for it",
+    "other_channel": "not taken over: no order of this channel may", "other_order": "not taken over: another order named it first",
+}  # fmt: skip
+"""What became of the checkout's claim that an order names, in words; one that had ended says its state."""
+
+
+def _took(data: Any) -> str:
+    if data.took is None:
+        return ""
+    return f"; claim {data.took.claim} of its checkout: {checkout_said(data.took.outcome, data.took.state)}"
+
+
+def checkout_said(outcome: str, state: str = "") -> str:
+    return CHECKOUTS.get(outcome) or f"not taken over: it was {spoken(state) or 'over'} by then"
 
 
 def _adjusted(who: str, data: Any) -> str:
@@ -255,8 +272,9 @@ EVENTS: Final[dict[str, Say]] = {
         f"Stock of {d.place.item} follows {d.system}: good {d.good}, held {d.held}{_because(d.reason)}"
     ),
     "serial.moved.v1": _serial_moved,
-    "claim.granted.v1": lambda _, d: f"Stock reserved for {counted(len(d.lines), 'line')}",
+    "claim.granted.v1": lambda _, d: f"Stock reserved for {counted(len(d.lines), 'line')}{_took(d)}",
     "claim.refused.v1": _missing,
+    "claim.takenOver.v1": lambda _, d: f"Order {plain_number(d.by)} took over what was claimed",
     "claim.expired.v1": lambda _, d: f"Claim {d.claim} was not used in time: its stock went back",
     "availability.changed.v1": lambda _, d: f"Claims changed what is available of {d.item}",
     "stock.held.v1": lambda who, d: f"{who} put aside {d.quantity} of {d.place.item}{_because(d.reason)}",

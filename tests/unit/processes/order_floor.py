@@ -12,7 +12,7 @@ from crossdock.model.master import ItemDefined
 from crossdock.model.money import Money
 from crossdock.model.quantity import Quantity
 from crossdock.model.registry import TYPE_OF
-from crossdock.model.stock import ClaimGranted, ClaimRefused
+from crossdock.model.stock import ClaimGranted, ClaimLine, ClaimRefused, StockPlace
 from crossdock.processes import order
 from crossdock.processes.demand import taken_apart
 from crossdock.processes.intents import Claim, CloseCase, Do, Intent, Move, OpenCase
@@ -31,12 +31,14 @@ Told = tuple[str, str, int, str]
 
 
 class Floor:
-    """`shelves`: (item, lot) → (pieces, last day of sale); `others`: (item, owner) → pieces. Lines of the order are numbered from 1."""
+    """`shelves`: (item, lot) → (pieces, last day of sale); `others`: (item, owner) → pieces; `claimed`: what its checkout
+    claimed (item, pieces), which the order then names. Lines of the order are numbered from 1.
+    """
 
     def __init__(
         self, wanted: list[tuple[str, int]], shelves: dict[tuple[str, str], tuple[int, date | None]],
         items: dict[str, ItemDefined] | None = None, policy: Policy = POLICY, price: Money = PRICE,
-        others: dict[tuple[str, str], int] | None = None,
+        others: dict[tuple[str, str], int] | None = None, claimed: list[tuple[str, int]] | None = None,
     ) -> None:  # fmt: skip
         self.state: Any = order.initial("order/shop/1")
         self.items, self.policy = items or {}, policy
@@ -57,7 +59,25 @@ class Floor:
             o.OrderLine(str(n), item, Quantity(Decimal(pieces)), price)
             for n, (item, pieces) in enumerate(wanted, 1)
         )
-        self.say(o.OrderReceived(number="#1", reference="shop/1", channel="shop", total=price, lines=lines))
+        if claimed is not None:
+            self.check_out(claimed)
+        self.say(
+            o.OrderReceived(
+                number="#1", reference="shop/1", channel="shop", total=price, lines=lines,
+                claim="" if claimed is None else "cart",
+            )
+        )  # fmt: skip
+
+    def check_out(self, claimed: list[tuple[str, int]]) -> None:
+        """The order's checkout claims these; the order will name the claim."""
+        lines = tuple(
+            ClaimLine(f"c{n}", StockPlace(item, "SITE1"), Quantity(Decimal(pieces)))
+            for n, (item, pieces) in enumerate(claimed)
+        )
+        claim, _ = taken_apart(Claim("cart", lines, kind="soft", good_on=TODAY, channel="shop"), self.items)
+        settled = stock.settle([stock.Wish(claim, b"", "claim/cart", "c", NOW)], self.balances, 1, self.held)
+        assert settled.granted
+        self.held = settled.claims
 
     def shelf(self, item: str, lot: str, pieces: int, ends: date | None, owner: str = "") -> None:
         key = (item, "SITE1", lot, owner, "")
@@ -94,9 +114,11 @@ class Floor:
         self.held = settled.claims
         self.short += len(settled.short)
         for one, served, missing in settled.granted:
-            self.say(ClaimGranted(one.what.claim, served, missing, one.kits))  # type: ignore[union-attr]
+            name = one.what.claim
+            self.say(ClaimGranted(name, served, missing, one.kits, settled.took.get(name)))  # type: ignore[union-attr]
         for one, missing in settled.refused:
-            self.say(ClaimRefused(one.what.claim, missing))  # type: ignore[union-attr]
+            name = one.what.claim
+            self.say(ClaimRefused(name, missing, settled.took.get(name)))  # type: ignore[union-attr]
 
     def dated(self, claim: Claim) -> Claim:
         """As the runtime completes it."""

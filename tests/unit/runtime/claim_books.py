@@ -18,6 +18,15 @@ class BookedClaim:
     kind: str
     rows: list[Row] = field(default_factory=list)
     state: str = "pending"
+    channel: str = ""
+    taken_by: str = ""
+
+    @property
+    def shut(self) -> str:
+        """What its holder is told who wants to do something with it; empty: it is done, or refused for want of stock."""
+        if self.taken_by and self.state != "expired":
+            return "taken"
+        return "" if self.all_open else "ended"
 
     def open(self, row: Row) -> int:
         return row[4] - row[5] - row[6]
@@ -87,6 +96,63 @@ class Books:
         else:
             self._become(copy, name, claim)
         return lacks
+
+    def take_over(
+        self, name: str, who: tuple[str, str], mine: str, lines: list[tuple[str, str, int]], nodes: list[str], *, partial: bool
+    ) -> str:  # fmt: skip
+        """An order (name, channel) names a claim; what becomes of that. What it gets goes by the name `mine`.
+
+        First it is served as if nothing existed but what was claimed, then with all that is available besides.
+        """
+        why = self._objection(name, who)
+        if why:
+            self.ask(mine, "firm", lines, nodes, partial=partial)
+            return why
+        self.claims[name].taken_by = who[0]
+        copy = deepcopy(self)
+        got, theirs = BookedClaim("firm"), copy.claims[name]
+        own = Books()
+        for row in theirs.rows:
+            own.add(*row[1:4], "available", theirs.open(row))
+        left = own._first_that_can(got, lines, nodes)
+        for row in theirs.rows:
+            copy.add(*row[1:4], f"{theirs.kind}_claim", -theirs.open(row))
+            copy.add(*row[1:4], "available", theirs.open(row))
+        for row in got.rows:
+            copy.add(*row[1:4], "available", -row[4])
+            copy.add(*row[1:4], "firm_claim", row[4])
+        lacks = copy._first_that_can(got, [(x, item, left[x]) for x, item, _ in lines if left[x]], nodes)
+        if any(lacks.values()) and not (partial and got.rows):
+            self.claims[mine] = BookedClaim("firm", state="refused")
+            return "kept"
+        used = {tuple(row[1:4]): sum(x[4] for x in got.rows if x[1:4] == row[1:4]) for row in got.rows}
+        for row in theirs.rows:
+            here = min(theirs.open(row), used.get(tuple(row[1:4]), 0))
+            used[tuple(row[1:4])] = used.get(tuple(row[1:4]), 0) - here
+            row[5] += here
+            row[6] += theirs.open(row)
+        theirs.state = "taken_over"
+        self._become(copy, mine, got)
+        return "taken"
+
+    def _objection(self, name: str, who: tuple[str, str]) -> str:
+        claim = self.claims[name]
+        if claim.channel != who[1]:
+            return "other_channel"
+        if claim.taken_by not in ("", who[0]):
+            return "other_order"
+        return "" if claim.all_open else "ended"
+
+    def _first_that_can(
+        self, claim: BookedClaim, lines: list[tuple[str, str, int]], nodes: list[str]
+    ) -> dict[str, int]:
+        """Served by the first node that has everything, else by all in turn; what each line lacks."""
+        for tried in ([node] for node in nodes):
+            copy, attempt = deepcopy(self), deepcopy(claim)
+            if not any(copy._serve(attempt, lines, tried).values()):
+                self.shelf, claim.rows = copy.shelf, attempt.rows
+                return {x[0]: 0 for x in lines}
+        return self._serve(claim, lines, nodes)
 
     def _become(self, copy: "Books", name: str, claim: BookedClaim) -> None:
         self.shelf, self.claims = copy.shelf, copy.claims

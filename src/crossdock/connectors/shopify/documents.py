@@ -2,7 +2,7 @@
 
 from datetime import datetime
 from decimal import Decimal
-from typing import Annotated
+from typing import Annotated, Any
 
 import msgspec
 
@@ -77,6 +77,8 @@ class Order(msgspec.Struct, frozen=True):
     shipping_address: Address | None = None
     billing_address: Address | None = None
     customer: Customer | None = None
+    note_attributes: Any = None
+    """Attributes of the cart, `name` and `value`: whatever the shop's theme and apps write there."""
     email: str | None = None
     contact_email: str | None = None
     phone: Loose = None

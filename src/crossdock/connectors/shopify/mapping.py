@@ -12,7 +12,7 @@ from typing import Any, Final
 import msgspec
 
 from crossdock.connect.contract import Account, Inbound, Translation
-from crossdock.connect.reading import parse, read, unmapped
+from crossdock.connect.reading import noted, parse, read, unmapped
 from crossdock.connect.saying import content_of
 from crossdock.connectors.shopify import mapping_returns
 from crossdock.connectors.shopify.documents import (
@@ -35,6 +35,7 @@ from crossdock.model.thread import order_thread, reference_of
 
 UPSERTS: Final = ("orders/create", "orders/paid", "orders/updated")
 CANCELLED: Final = "orders/cancelled"
+CLAIM_ATTRIBUTE: Final = "crossdock_claim"
 ID_MAX: Final = 2**63 - 1
 PRICE_DIGITS_MAX: Final = 12
 ORDER_MARKS: Final = frozenset(
@@ -186,6 +187,7 @@ def to_order_received(order: Order, at: str, channel: str) -> OrderReceived:
         service=_service(order.shipping_lines or ()),
         people=People(buyer=_buyer(order), ship_to=_party(address, email=_email(order))),
         subject=_subject(order, channel),
+        claim=noted(order.note_attributes, "name", (CLAIM_ATTRIBUTE,)),
     )
 
 

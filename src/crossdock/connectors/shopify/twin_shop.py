@@ -82,6 +82,7 @@ class Shop:
             "customer": customer,
             "express": bool(wish.get("express")),
             "tags": wish.get("tags", ""),
+            "attributes": dict(wish.get("attributes") or {}),
             "lines": [self._line(line) for line in wish["lines"]],
             "created_at": now(),
             "updated_at": now(),
@@ -301,6 +302,9 @@ def order_document(order: Mapping[str, Any]) -> dict[str, Any]:
         "email": customer["email"],
         "phone": customer["phone"],
         "tags": order["tags"],
+        "note_attributes": [
+            {"name": name, "value": value} for name, value in order.get("attributes", {}).items()
+        ],
         "test": True,
         "customer": {key: customer[key] for key in ("id", "email", "first_name", "last_name", "phone")},
         "shipping_address": address,

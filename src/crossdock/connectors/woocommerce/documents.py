@@ -1,6 +1,7 @@
 """What we read of order documents, webhook and REST alike; the mapping names what is missing."""
 
 from decimal import Decimal
+from typing import Any
 
 import msgspec
 
@@ -53,6 +54,8 @@ class Order(msgspec.Struct, frozen=True):
     shipping: Address | None = None
     line_items: tuple[LineItem, ...] | None = None
     shipping_lines: tuple[ShippingLine, ...] | None = None
+    meta_data: Any = None
+    """Custom fields, `key` and `value`: whatever plug-ins write there."""
 
 
 class StoppedOrder(msgspec.Struct, frozen=True):

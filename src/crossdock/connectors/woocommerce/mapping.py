@@ -12,7 +12,7 @@ from typing import Any, Final
 import msgspec
 
 from crossdock.connect.contract import Account, Inbound, Translation
-from crossdock.connect.reading import parse, read, unmapped
+from crossdock.connect.reading import noted, parse, read, unmapped
 from crossdock.connect.saying import content_of
 from crossdock.connectors.woocommerce.documents import Address, LineItem, Order, ShippingLine, StoppedOrder
 from crossdock.errors import Rejected, Unsupported
@@ -28,6 +28,8 @@ DELETED: Final = "order.deleted"
 STOPPED: Final = ("cancelled", "failed", "refunded", "trash")
 """Statuses of an order that shall not be fulfilled (any more)."""
 DRAFTS: Final = ("auto-draft", "checkout-draft")
+CLAIM_KEYS: Final = ("_crossdock_claim", "crossdock_claim")
+"""A field whose name begins with an underscore is hidden from the shop's pages."""
 ID_MAX: Final = 2**63 - 1
 DIGITS_MAX: Final = 12
 DECIMALS_MAX: Final = 20
@@ -190,6 +192,7 @@ def to_order_received(order: Order, at: str, channel: str) -> OrderReceived:
         service=_service(order.shipping_lines or ()),
         people=People(buyer=_party(billing, billing), ship_to=_party(goal, billing)),
         subject=_subject(order, channel),
+        claim=noted(order.meta_data, "key", CLAIM_KEYS),
     )
 
 

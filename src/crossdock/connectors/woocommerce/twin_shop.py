@@ -64,6 +64,7 @@ class Shop:
             "customer_id": int(wish.get("customer_id", 0)),
             "person": {**PERSON, **(wish.get("customer") or {})},
             "express": bool(wish.get("express")),
+            "meta": dict(wish.get("meta") or {}),
             "lines": [
                 {
                     "id": self.books.next_number("line", 1),
