@@ -53,6 +53,14 @@ class MessageReadAgain(msgspec.Struct, frozen=True, gc=False, omit_defaults=True
     gave: tuple[str, ...] = ()
 
 
+class CaseTold(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
+    """A message to somebody who watches a case was taken."""
+
+    data_class: ClassVar[DataClass] = "internal"
+
+    document: str
+
+
 class EffectRefused(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
     """The target said no for good: its lane is parked until a person settles it."""
 

@@ -14,6 +14,7 @@ from crossdock.errors import Misconfigured
 from crossdock.model.envelope import Recorded
 from crossdock.model.registry import EVENTS
 from crossdock.processes import (
+    case_telling,
     claim,
     elsewhere,
     identifier,
@@ -87,6 +88,7 @@ def _all() -> dict[str, Process]:
             serial,
             elsewhere,
             claim,
+            case_telling,
         )
     ]
     ours += [process_of(kind) for kind in master.KINDS]
