@@ -61,6 +61,31 @@ class CaseTold(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
     document: str
 
 
+class NumberRun(msgspec.Struct, frozen=True, gc=False):
+    """Consecutive numbers, both ends included."""
+
+    data_class: ClassVar[DataClass] = "internal"
+
+    first: int
+    last: int
+
+
+class NumbersCompared(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
+    """What is missing of a sender's running numbers changed, or the sender began to count anew.
+
+    `missing` counts all, `runs` are the oldest. `anew`: where it stood, where it went on, how many were missing then.
+    """
+
+    data_class: ClassVar[DataClass] = "internal"
+
+    system: str
+    series: str
+    missing: int
+    runs: tuple[NumberRun, ...] = ()
+    anew: tuple[int, ...] = ()
+    anew_at: datetime | None = None
+
+
 class EffectRefused(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
     """The target said no for good: its lane is parked until a person settles it."""
 

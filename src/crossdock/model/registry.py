@@ -111,6 +111,7 @@ EVENTS: Final[dict[str, type[msgspec.Struct]]] = {
     "message.corrected.v1": operations.MessageCorrected,
     "person.erased.v1": operations.PersonErased,
     "message.readAgain.v1": operations.MessageReadAgain,
+    "numbers.compared.v1": operations.NumbersCompared,
     "case.told.v1": operations.CaseTold,
     "effect.refused.v1": operations.EffectRefused,
     "clock.ranOut.v1": operations.ClockRanOut,

@@ -17,6 +17,7 @@ from crossdock.processes import (
     case_telling,
     claim,
     elsewhere,
+    gap,
     identifier,
     inbound,
     master,
@@ -89,6 +90,7 @@ def _all() -> dict[str, Process]:
             elsewhere,
             claim,
             case_telling,
+            gap,
         )
     ]
     ours += [process_of(kind) for kind in master.KINDS]

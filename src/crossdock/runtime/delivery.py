@@ -20,6 +20,7 @@ from crossdock.connect.transport import Transport
 from crossdock.errors import Misconfigured
 from crossdock.runtime.allowance import Allowance
 from crossdock.runtime.backfill import Backfill
+from crossdock.runtime.gaps import Gaps
 from crossdock.runtime.holding import Heeding, Holding
 from crossdock.runtime.hub import Hub
 from crossdock.runtime.intake import Intake
@@ -338,6 +339,7 @@ class Delivery:
             asyncio.create_task(Subscribers(self.hub, self.id, pool).run()),
             asyncio.create_task(Reconciliations(self.hub, self.id, pool, self.waker).run()),
             asyncio.create_task(Sealer(self.hub).run()),
+            asyncio.create_task(Gaps(self.hub, pool, self.waker).run()),
             asyncio.create_task(Tellers(self.hub, pool, self.waker).run()),
         ]
         try:

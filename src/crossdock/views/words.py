@@ -337,6 +337,11 @@ EVENTS: Final[dict[str, Say]] = {
         f"The {d.overdue.clock} of {plain_number(d.overdue.thing)} did not come from {d.system} in time"
     ),
     "clock.met.v1": lambda _, d: f"The {d.clock} of {plain_number(d.thing)} came, or is not needed any more",
+    "numbers.compared.v1": lambda _, d: (
+        f"{d.missing} messages of {d.system} never came"
+        if d.missing
+        else f"every numbered message of {d.system} came"
+    ),
     "case.told.v1": lambda who, _: f"{who} told somebody who watches the case",
     "effect.refused.v1": lambda who, d: f"{who} refused to {ask(d.kind)}: {d.reason}",
     "effect.unclear.v1": lambda who, d: f"Nobody can tell whether {who} did {ask(d.kind)}: {d.reason}",

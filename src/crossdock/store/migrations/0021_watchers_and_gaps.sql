@@ -14,3 +14,40 @@ create table case_visit (
     note bigint not null,
     at timestamptz not null default clock_timestamp()
 );
+
+-- Running numbers that senders give their messages: written with the message, taken away by whoever folds them into `number_series`.
+create table number_heard (
+    id bigint generated always as identity primary key,
+    system text not null,
+    series text not null,
+    number bigint not null,
+    at timestamptz not null default clock_timestamp()
+);
+
+-- What is known of each sender's numbers: `top` is the highest sent, `again_*` how far known ones came a second time in their order,
+-- `anew_*` the last time it began to count anew (it stood at `anew_from`, went on at `anew_to`, and `anew_missing` had not come).
+create table number_series (
+    system text not null,
+    series text not null,
+    top bigint not null,
+    again_first bigint,
+    again_last bigint,
+    anew_at timestamptz,
+    anew_from bigint,
+    anew_to bigint,
+    anew_missing bigint,
+    heard_at timestamptz not null,
+    primary key (system, series)
+);
+
+-- Numbers that did not come, a row for each run of them. `named`: they have been missing for longer than messages are late.
+create table number_gap (
+    system text not null,
+    series text not null,
+    first bigint not null,
+    last bigint not null,
+    since timestamptz not null,
+    named boolean not null,
+    primary key (system, series, first),
+    foreign key (system, series) references number_series
+);
