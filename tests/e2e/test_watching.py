@@ -11,6 +11,7 @@ import pytest
 import yaml
 
 from crossdock.demo.twins import Twins
+from e2e.browser import Page, needs_browser
 from e2e.running import Api, RunningHub, eventually, rows
 from e2e.test_cases import act, message_case
 from e2e.test_mail import NAME, add_mail
@@ -174,3 +175,25 @@ async def test_watching_without_mail(api: Api) -> None:
 
     assert api.hub.crossdock("cases", "watched", "--json").stdout == '{"changes": []}\n'
     assert f"C-{number}" in api.hub.crossdock("cases", "watched", "--all").stdout
+
+
+@needs_browser
+@pytest.mark.page
+async def test_what_is_new_stands_on_a_page_until_it_was_read(trading: Trade, page: Page) -> None:
+    """Marked as new, in words; the button says that it was read, and nothing else does."""
+    number = (await message_case(trading.api))["id"]
+    await act(trading.api, number, "watch", {})
+    await rows(
+        trading.api.hub, "insert into case_note (case_id, who, action, note) values ($1, 'bob', 'comment', 'asked them')", number
+    )  # fmt: skip
+
+    for _ in range(2):
+        await page.open(f"{trading.api.hub.url}/cases/watched")
+        assert "since your last visit" in await page.text(".sentence")
+        assert "bob wrote: asked them" in await page.text("main table")
+    await page.js("document.querySelector('main form').submit()")
+    await page.until("document.querySelector('.sentence').innerText.includes('Nothing new')", "it was read")
+
+    await page.open(f"{trading.api.hub.url}/cases/C-{number}")
+    assert "bob wrote: asked them" in await page.text("main")
+    assert await page.js("document.documentElement.scrollWidth <= innerWidth"), "the page scrolls sideways"

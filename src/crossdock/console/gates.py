@@ -13,8 +13,8 @@ from crossdock.console.sessions import entered
 from crossdock.processes.gates import BY_NAME
 from crossdock.views import gates as view
 
-SHOWN: Final = 5
-"""Of each missing thing, where all gates are shown."""
+SHOWN: Final = 10
+"""Before each gate, where all of them are shown."""
 
 
 @get("/gates", include_in_schema=False)
@@ -31,6 +31,6 @@ async def list_gates(request: Request[Any, Any, Any], gate: str = "", after: int
     return page(
         request, "gates.html", session, found=found, names=names, open_cases=await open_cases(hub), gate=gate, after=after,
         steps=[(x.name, x.step) for x in BY_NAME.values()], shown=view.LISTED_MAX if gate else SHOWN,
-        total=sum(x.count for x in found.gates), more=any(y.more for x in found.gates for y in x.waits),
+        total=sum(x.count for x in found.gates), more=any(x.more for x in found.gates),
         oldest=min((x.oldest for x in found.gates if x.oldest), default=None),
     )  # fmt: skip

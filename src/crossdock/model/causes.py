@@ -83,7 +83,7 @@ CAUSES: Final[dict[str, Cause]] = {
         " then send the message again.", "integration", 8,
     ),
     "messages missing": Cause(
-        "A sender's messages did not come", "Ask the sender to send the numbers again that `crossdock gaps` names, and look whether it"
+        "A sender's messages did not come", "Ask the sender to send the numbers again that the list of gaps names (crossdock gaps), and look whether it"
         " or the line between gave up. It closes by itself when they come; what is lost for good shows in the next stock comparison.",
         "integration", 4,
     ),

@@ -49,7 +49,7 @@ def _missing(data: NumbersCompared) -> OpenCase:
     runs = ", ".join(f"{x.first}" if x.first == x.last else f"{x.first} to {x.last}" for x in data.runs)
     return OpenCase(
         f"gap/{data.system}", "missing", "messages missing", f"{data.system} sent messages that never came"[:200],
-        f"Of {data.series} number {runs} when this was opened; `crossdock gaps` has what is missing now.", "integration", MISSING,
+        f"Of {data.series} number {runs} when this was opened; the list of gaps has what is missing now.", "integration", MISSING,
     )  # fmt: skip
 
 

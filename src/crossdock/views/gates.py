@@ -38,6 +38,7 @@ class Stands(msgspec.Struct, frozen=True):
     number: str = ""
     """What people quote the thread by, where that is not its key."""
     worth: Money | None = None
+    missing: tuple[Lack, ...] = ()
 
     @property
     def called(self) -> str:
@@ -64,7 +65,10 @@ class Waits(msgspec.Struct, frozen=True):
 
 
 class Before(msgspec.Struct, frozen=True):
-    """A gate with what stands before it. A step that waits for two facts counts once here, and in both of `waits`."""
+    """A gate with what stands before it. A step that waits for two facts counts once here, and in both of `waits`.
+
+    `threads` are the oldest, or a page after them, each with all that it lacks; `more` that there are others.
+    """
 
     gate: str
     opens: str
@@ -72,6 +76,8 @@ class Before(msgspec.Struct, frozen=True):
     count: int
     oldest: datetime | None
     waits: tuple[Waits, ...]
+    threads: tuple[Stands, ...]
+    more: bool
 
 
 class Gates(msgspec.Struct, frozen=True):
@@ -91,7 +97,7 @@ def waiting(m: Material, names: Names, policy: Policy) -> list[Waiting]:
 
 
 def _told(row: Any, state: Any, x: gates.Closed, names: Names, linked: str = "") -> Waiting:
-    missing = tuple(Lack(y.fact, names.plain(y.what), y.owed_by, names.of(y.owed_by)) for y in x.missing)
+    missing = _lacks(x, names)
     several = isinstance(state, Order) and len(state.parts) > 1 and x.thing != state.reference
     of = f" of {plain_number(x.thing)}" if several else ""
     lacks = " and ".join(f"{y.what} from {y.called}" for y in missing)
@@ -99,6 +105,10 @@ def _told(row: Any, state: Any, x: gates.Closed, names: Names, linked: str = "")
     return Waiting(
         x.gate.name, x.gate.step, x.thing, since, missing, f"{x.gate.step}{of} waits for {lacks}", linked
     )
+
+
+def _lacks(x: gates.Closed, names: Names) -> tuple[Lack, ...]:
+    return tuple(Lack(y.fact, names.plain(y.what), y.owed_by, names.of(y.owed_by)) for y in x.missing)
 
 
 async def read_gates(
@@ -114,7 +124,7 @@ async def read_gates(
                 if gate in ("", x.gate.name):
                     stands = Stands(
                         row["thread_key"], x.thing, x.since or row["waiting_since"], row["number"] or "",
-                        state.total if isinstance(state, Order) else None,
+                        state.total if isinstance(state, Order) else None, _lacks(x, names),
                     )  # fmt: skip
                     found.setdefault(x.gate.name, _Count(after)).add(x, stands)
     told = (_before(gates.BY_NAME[name], count, names) for name, count in found.items())
@@ -165,7 +175,9 @@ class _Count:
 
 
 def _before(gate: gates.Gate, count: _Count, names: Names) -> Before:
-    return Before(gate.name, gate.opens, gate.step, count.count, count.oldest, tuple(_waits(count, names)))
+    return Before(
+        gate.name, gate.opens, gate.step, count.count, count.oldest, tuple(_waits(count, names)), tuple(count.named()), count.more
+    )  # fmt: skip
 
 
 def _waits(count: _Count, names: Names) -> Iterator[Waits]:
