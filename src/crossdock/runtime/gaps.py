@@ -81,7 +81,7 @@ async def look(connection: Connection, patience: Mapping[str, timedelta]) -> int
                 await table.write(connection, key, after)
                 if _told(after) != _told(before):
                     changed[key] = after
-        await _say(connection, changed)
+        await _say(connection, changed, at)
     return len(changed)
 
 
@@ -100,15 +100,15 @@ def _told(series: Series | None) -> tuple[object, ...]:
     return ((), None) if series is None else (numbering.named(series), series.anew)
 
 
-async def _say(connection: Connection, changed: Mapping[table.Key, Series]) -> None:
+async def _say(connection: Connection, changed: Mapping[table.Key, Series], at: datetime) -> None:
     if not changed:
         return
-    generation, now = await claims.clock(connection)
+    generation, _ = await claims.clock(connection)
     segment = current_segment()
     rows = [
         log.event_row(
             segment=segment, generation=generation, thread=thread_key(KIND, *key), type_=TYPE_OF[NumbersCompared],
-            event_id=f"numbers/{'/'.join(key)}/{now.isoformat()}", source=SOURCE, occurred_at=now,
+            event_id=f"numbers/{'/'.join(key)}/{at.isoformat()}", source=SOURCE, occurred_at=at,
             data=encode(compared(*key, series)),
         )
         for key, series in changed.items()

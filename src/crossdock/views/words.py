@@ -338,7 +338,7 @@ EVENTS: Final[dict[str, Say]] = {
     ),
     "clock.met.v1": lambda _, d: f"The {d.clock} of {plain_number(d.thing)} came, or is not needed any more",
     "numbers.compared.v1": lambda _, d: (
-        f"{d.missing} messages of {d.system} never came"
+        f"{d.missing} message{'s' * (d.missing > 1)} of {d.system} never came"
         if d.missing
         else f"every numbered message of {d.system} came"
     ),
