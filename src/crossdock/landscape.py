@@ -36,6 +36,8 @@ class System(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     concurrency: int | None = None
     backfill_seconds: float | None = None
     """How often the system is asked what changed, where its connector can (0: never)."""
+    late_seconds: float | None = None
+    """How late a message may come behind a later one before its number counts as missing, where its connector reads one."""
     snapshot_at: Annotated[str, msgspec.Meta(pattern=r"^(([01]\d|2[0-3]):[0-5]\d)?$")] = ""
     """Time of day (HH:MM, of its node's zone) at which its stock is compared with the ledger; empty: only when asked."""
 

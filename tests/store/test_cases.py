@@ -12,7 +12,7 @@ from crossdock.processes.intents import CloseCase, OpenCase, Withdraw
 from crossdock.processes.policy import Policy
 from crossdock.runtime import commit
 from crossdock.runtime.batch import Output
-from crossdock.store import cases, casework, effects
+from crossdock.store import cases, casework, effects, telling
 from crossdock.store.effects import State
 from crossdock.store.segments import current_segment
 from store.conftest import Connect
@@ -65,6 +65,55 @@ async def test_a_cause_that_comes_back_is_a_new_case(connection: asyncpg.Connect
     await apply(connection, opened("order/a/1"))
 
     assert await states(connection) == [("closed", 1), ("open", 1)]
+
+
+async def test_who_watched_a_cause_watches_it_when_it_comes_back(connection: asyncpg.Connection) -> None:
+    """Both turns stand in a history, done by the hub, and wait to be told."""
+    await apply(connection, opened("order/a/1"))
+    [number] = await connection.fetchrow("select id from cases")
+    await casework.act(connection, number, 0, "ann", casework.Watch())
+
+    await apply(connection, closed("order/a/1"))
+    await apply(connection, opened("order/a/1"))
+
+    rows = await connection.fetch("select watchers from cases order by id")
+    assert [row["watchers"] for row in rows] == [["ann"], ["ann"]]
+    notes = await connection.fetch(
+        "select who, action, note from case_note where told_at is null order by id"
+    )
+    assert [tuple(x) for x in notes[1:]] == [
+        ("crossdock", "closed", "released"),
+        ("crossdock", "opened again", ""),
+    ]
+
+
+async def test_a_late_case_is_escalated_once(connection: asyncpg.Connection) -> None:
+    """Not while it is snoozed, and not a second time."""
+    await apply(connection, opened("order/a/1"))
+    await connection.execute(
+        "update cases set due_at = clock_timestamp() - interval '1 h', snoozed_until = clock_timestamp() + interval '1 h'"
+    )
+    await telling.escalate(connection)
+    assert await connection.fetchval("select count(*) from case_note") == 0
+    await connection.execute("update cases set snoozed_until = null")
+
+    for _ in range(2):
+        await telling.escalate(connection)
+
+    assert [x["action"] for x in await connection.fetch("select action from case_note")] == ["overdue"]
+
+
+async def test_changes_are_taken_once_and_together(connection: asyncpg.Connection) -> None:
+    """Once the first of a case has waited; then all of it."""
+    await apply(connection, opened("order/a/1"))
+    [number] = await connection.fetchrow("select id from cases")
+    await casework.note(connection, number, "ann", "comment", "first")
+    assert await telling.take(connection, 60) == []
+    await connection.execute("update case_note set at = at - interval '61 s'")
+    await casework.note(connection, number, "ann", "comment", "second")
+
+    assert len(await telling.take(connection, 60)) == 2
+    assert await telling.take(connection, 0) == []
 
 
 async def test_the_same_thread_blocked_again_reopens_its_link(connection: asyncpg.Connection) -> None:

@@ -19,6 +19,7 @@ from crossdock.api import (
     events,
     feed,
     find,
+    gaps,
     gates,
     health,
     holds,
@@ -37,6 +38,7 @@ from crossdock.api import (
     story,
     systems,
     threads,
+    watched,
 )
 from crossdock.console import routes as console
 from crossdock.runtime.hub import Hub
@@ -47,8 +49,8 @@ def api_app(hub: Hub) -> Litestar:
     return Litestar(
         route_handlers=[
             receive.receive, events.append_one, events.append_batch, events.noop, orders.take_order, actions.retry_case,
-            actions.resume_thread, reversals.reverse_goods_issue, *cases.HANDLERS, *effects.HANDLERS, threads.list_threads, threads.count_phases, health.live, health.ready, health.startup, health.metrics,
-            find.find, audit.read_audit, gates.read_gates, now.now, day.read_day, feed.read_feed, master.read_master, stock.read_stock, stock.list_entries, stock.read_promise, openings.open_balances, lots.read_lot, lots.read_pieces, lots.recall_lot, lots.lift_recall, reconcile.ask, reconcile.list_runs, reconcile.read_run, reconcile.read_agreement, reconcile.approve, *story.HANDLERS, *claims.HANDLERS, *corrections.HANDLERS, *replays.HANDLERS, *rules.HANDLERS, *holds.HANDLERS, *erasures.HANDLERS, systems.list_systems, console.router(),
+            actions.resume_thread, reversals.reverse_goods_issue, *cases.HANDLERS, *watched.HANDLERS, *effects.HANDLERS, threads.list_threads, threads.count_phases, health.live, health.ready, health.startup, health.metrics,
+            find.find, audit.read_audit, gates.read_gates, gaps.read_gaps, now.now, day.read_day, feed.read_feed, master.read_master, stock.read_stock, stock.list_entries, stock.read_promise, openings.open_balances, lots.read_lot, lots.read_pieces, lots.recall_lot, lots.lift_recall, reconcile.ask, reconcile.list_runs, reconcile.read_run, reconcile.read_agreement, reconcile.approve, *story.HANDLERS, *claims.HANDLERS, *corrections.HANDLERS, *replays.HANDLERS, *rules.HANDLERS, *holds.HANDLERS, *erasures.HANDLERS, systems.list_systems, console.router(),
         ],
         lifespan=[lambda app: context.opened(app, hub)],
         exception_handlers={

@@ -13,6 +13,7 @@ from crossdock.api.problems import Problem
 from crossdock.connect.reading import read
 from crossdock.errors import Malformed, Rejected
 from crossdock.model.causes import CLASSES, merged
+from crossdock.processes.watching import Telling, is_address
 from crossdock.store import casework
 from crossdock.views import cases as view
 
@@ -72,7 +73,9 @@ async def read_case(request: Request[Any, Any, Any], number: int) -> Response[by
 
 async def _shown(hub: Context, number: int) -> Response[bytes]:
     async with hub.reader.acquire() as connection:
-        found = await view.read_case(connection, number, merged(hub.hub.policy.causes))
+        found = await view.read_case(
+            connection, number, merged(hub.hub.policy.causes), hub.hub.policy.telling
+        )
     if found is None:
         raise _unknown(number)
     return Response(_encode(found), media_type="application/json", headers={"ETag": found.etag})
@@ -140,7 +143,7 @@ async def carry_out(
     hub: Context, number: int, revision: int | None, who: Identity, wish: casework.Act
 ) -> None:
     """What the API and the console do alike. Raises problems that say what would have to be done."""
-    check(wish)
+    check(wish, hub.hub.policy.telling)
     async with hub.pool.acquire() as connection:
         try:
             known = await casework.act(connection, number, revision, who.name, wish)
@@ -161,7 +164,7 @@ def blocking(number: int, what: tuple[str, ...]) -> str:
     )
 
 
-def check(wish: casework.Act) -> None:
+def check(wish: casework.Act, telling: Telling) -> None:
     """What no type says."""
     match wish:
         case casework.Assign(owner=None, assignee=None):
@@ -174,6 +177,11 @@ def check(wish: casework.Act) -> None:
             raise Problem(400, "bad-query", "until needs an offset (RFC 3339)")
         case casework.Tag(add=add, remove=remove) if not (add or remove) or not all(map(_TAG.fullmatch, add)):
             raise Problem(400, "bad-query", "add or remove tags: one word of at most 40 characters each")
+        case casework.Watch(on=True, who=who) if who and who not in telling.people and not is_address(who):
+            known = ", ".join(sorted(telling.people)) or "nobody"
+            raise Problem(
+                400, "bad-query", f"who: an e-mail address, or one of policy.telling.people ({known})"
+            )
         case casework.Resolve(reason=reason) if not reason.strip():
             raise Problem(400, "reason-missing", "say why: it stands in the case's history")
         case _:

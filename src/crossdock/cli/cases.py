@@ -24,7 +24,7 @@ def register(app: typer.Typer) -> None:
     group = typer.Typer(help="Look at what needs a person, and settle it.", no_args_is_help=True)
     for name, command in (
         ("list", list_), ("show", show), ("assign", assign), ("comment", comment), ("snooze", snooze), ("tag", tag),
-        ("retry", retry), ("resolve", resolve),
+        ("watch", watch), ("watched", watched), ("retry", retry), ("resolve", resolve),
     ):  # fmt: skip
         group.command(name)(command)
     app.add_typer(group, name="cases")
@@ -124,6 +124,53 @@ def tag(
     _act(hub, case, "tag", {"add": add or [], "remove": remove or []}, as_json)
 
 
+def watch(
+    case: CaseArgument,
+    hub: HubOption = Path(),
+    *,
+    who: Annotated[
+        str, typer.Option(help="A person of policy.telling, or an e-mail address; else oneself.")
+    ] = "",
+    off: Annotated[bool, typer.Option("--off", help="Watch it no more.")] = False,
+    as_json: JsonOption = False,
+) -> None:
+    """Hear of what others, and the hub itself, do with a case."""
+    found = _act(hub, case, "watch", {"on": not off, "who": who}, as_json)
+    if not off:
+        told = (
+            f"by mail through {found['told_by']}: {', '.join(found['told'])}"
+            if found["told"]
+            else "nobody by mail"
+        )
+        note(f"Told {told}. What happens stands under `crossdock cases watched` and in the console too.")
+
+
+def watched(
+    hub: HubOption = Path(),
+    *,
+    everything: Annotated[bool, typer.Option("--all", help="What was seen before, too.")] = False,
+    seen: Annotated[bool, typer.Option("--seen", help="Say that what is shown has been read.")] = False,
+    as_json: JsonOption = False,
+) -> None:
+    """What happened to the cases that one watches or has, newest first, since the last time it was said to be read."""
+
+    async def asked(client: Client) -> list[dict[str, Any]]:
+        rows: list[dict[str, Any]] = (await client.get("/v1/cases/watched", limit="200"))["changes"]
+        if rows and seen:
+            await client.post("/v1/cases/watched/seen", {"up_to": rows[0]["id"]})
+        return [row for row in rows if everything or row["fresh"]]
+
+    found = _ask(hub, asked)
+    if as_json:
+        sys.stdout.write(json.dumps({"changes": found}) + "\n")
+        return
+    for x in found:
+        said = f"{x['action']} {x['note']}".rstrip()
+        sys.stdout.write(f"C-{x['number']:<5} {_clock(x['at'])} {x['who']} {said}  ({x['title']})\n")
+    if not found:
+        note("Nothing new.")
+
+
 def retry(
     case: CaseArgument,
     hub: HubOption = Path(),
@@ -218,8 +265,8 @@ def _number(case: str) -> int:
     return int(text)
 
 
-def _act(hub: Path, case: str, what: str, body: dict[str, Any], as_json: bool) -> None:
-    """On the case as it stands now."""
+def _act(hub: Path, case: str, what: str, body: dict[str, Any], as_json: bool) -> dict[str, Any]:
+    """On the case as it stands now; returns it as it is then."""
     number = _number(case)
 
     async def done(client: Client) -> Any:
@@ -228,10 +275,11 @@ def _act(hub: Path, case: str, what: str, body: dict[str, Any], as_json: bool) -
         sent = json.dumps({k: v for k, v in body.items() if v is not None}).encode()
         return await client.request("POST", f"/v1/cases/{number}/{what}", body=sent, headers=headers)
 
-    found = _ask(hub, done)
+    found: dict[str, Any] = _ask(hub, done)
     said = found["history"][0]
     text = json.dumps(found) if as_json else f"C-{number}: {said['action']} {said['note']}".rstrip()
     sys.stdout.write(text + "\n")
+    return found
 
 
 def _ask(hub: Path, question: Callable[[Client], Awaitable[Any]]) -> Any:

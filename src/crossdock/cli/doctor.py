@@ -109,7 +109,7 @@ def _lint(folder: Path) -> "list[Check]":
 async def _database(hub: "Hub") -> "AsyncIterator[Check]":
     import asyncpg
 
-    from crossdock.doctor import audit, database, intake, work
+    from crossdock.doctor import audit, database, gaps, intake, work
     from crossdock.doctor.check import Check
     from crossdock.store.pool import LOST, connect
 
@@ -125,7 +125,7 @@ async def _database(hub: "Hub") -> "AsyncIterator[Check]":
         async for check in work.examine(connection, hub):
             yield check
         yield await audit.examine(connection, hub)
-        for check in await intake.examine(connection):
+        for check in (*await intake.examine(connection), *await gaps.examine(connection)):
             yield check
     except asyncpg.PostgresError as error:
         yield Check(

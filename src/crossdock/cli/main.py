@@ -21,6 +21,7 @@ from crossdock.cli import (
     effects,
     erasure,
     find,
+    gaps,
     gates,
     holds,
     hub,
@@ -44,6 +45,7 @@ app = typer.Typer(
 hub.register(app)
 find.register(app)
 trace.register(app)
+gaps.register(app)
 gates.register(app)
 tail.register(app)
 send.register(app)

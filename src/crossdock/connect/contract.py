@@ -40,6 +40,14 @@ class Inbound:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Numbered:
+    """The sender's own running number of a message: the next message of the same series has the next number."""
+
+    series: str
+    number: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Translation:
     """A message in the hub's words. `source_id` is the sender's id of this delivery's event, for duplicates.
 
@@ -236,6 +244,8 @@ class Connector:
     redate: pure; the body of an effect that the target refused → the same with another posting date; raises `Unsupported` for
     a kind whose manifest entry does not say `posting_date`.
     stock: makes what reads the account's stock snapshots.
+    number: pure; the running number in a message's envelope, None where it bears none. Raises nothing, also for a message
+    that cannot be translated: it came all the same.
     """
 
     authenticate: Callable[[Inbound, Account], None] | None = None
@@ -246,3 +256,4 @@ class Connector:
     rows: Callable[[str, bytes, datetime], tuple[Row, ...]] | None = None
     redate: Callable[[str, bytes, date], bytes] | None = None
     stock: Callable[[Account, Transport], StockSource] | None = None
+    number: Callable[[Inbound], Numbered | None] | None = None

@@ -45,6 +45,8 @@ class Inbox(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     events: tuple[str, ...]
     dedupe_days: int = 30
     """The window in which the sender may repeat a delivery; processes are idempotent by business key after it."""
+    late_seconds: float = 60.0
+    """How late a message may come behind a later one, where its connector reads a running number: then it counts as missing."""
 
 
 class ChangedList(msgspec.Struct, frozen=True, forbid_unknown_fields=True):

@@ -48,7 +48,9 @@ async def show_case(request: Request[Any, Any, Any], case: str) -> Response[str]
     hub, session = context(request), await entered(request)
     number, names = _number(case), names_of(hub.hub)
     async with hub.reader.acquire() as connection:
-        found = await view.read_case(connection, number, merged(hub.hub.policy.causes))
+        found = await view.read_case(
+            connection, number, merged(hub.hub.policy.causes), hub.hub.policy.telling
+        )
         plan = (await retry_view.plans(connection, [number], names))[number]
     if found is None:
         raise Problem(404, "no-such-case", f"there is no case C-{number}")
@@ -141,7 +143,7 @@ def _wish(form: dict[str, str]) -> casework.Act:
         case "tag":
             return casework.Tag(tuple(form.get("add", "").split()), tuple(form.get("remove", "").split()))
         case "watch":
-            return casework.Watch(form.get("on", "1") == "1")
+            return casework.Watch(form.get("on", "1") == "1", form.get("who", "").strip()[:254])
         case "resolve":
             return casework.Resolve(reason)
         case other:

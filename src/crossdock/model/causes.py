@@ -82,6 +82,11 @@ CAUSES: Final[dict[str, Cause]] = {
         "A partner sends what was not agreed", "Ask the partner what changed. Extend the mapping or have it taken back,"
         " then send the message again.", "integration", 8,
     ),
+    "messages missing": Cause(
+        "A sender's messages did not come", "Ask the sender to send the numbers again that the list of gaps names (crossdock gaps), and look whether it"
+        " or the line between gave up. It closes by itself when they come; what is lost for good shows in the next stock comparison.",
+        "integration", 4,
+    ),
     "message content": Cause(
         "A message cannot be read", "Correct it at the sender, or extend the mapping, and send it again; the message is kept.",
         "integration", 8,

@@ -53,6 +53,39 @@ class MessageReadAgain(msgspec.Struct, frozen=True, gc=False, omit_defaults=True
     gave: tuple[str, ...] = ()
 
 
+class CaseTold(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
+    """A message to somebody who watches a case was taken."""
+
+    data_class: ClassVar[DataClass] = "internal"
+
+    document: str
+
+
+class NumberRun(msgspec.Struct, frozen=True, gc=False):
+    """Consecutive numbers, both ends included."""
+
+    data_class: ClassVar[DataClass] = "internal"
+
+    first: int
+    last: int
+
+
+class NumbersCompared(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
+    """What is missing of a sender's running numbers changed, or the sender began to count anew.
+
+    `missing` counts all, `runs` are the oldest. `anew`: where it stood, where it went on, how many were missing then.
+    """
+
+    data_class: ClassVar[DataClass] = "internal"
+
+    system: str
+    series: str
+    missing: int
+    runs: tuple[NumberRun, ...] = ()
+    anew: tuple[int, ...] = ()
+    anew_at: datetime | None = None
+
+
 class EffectRefused(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
     """The target said no for good: its lane is parked until a person settles it."""
 

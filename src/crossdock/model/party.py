@@ -31,6 +31,8 @@ class People(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
 
     buyer: Party = Party()
     ship_to: Party = Party()
+    colleague: Party = Party()
+    """Whoever of ours is told about a case."""
 
 
 NOBODY: Final = People()
@@ -40,6 +42,7 @@ NEEDED: Final[Mapping[str, Mapping[str, tuple[str, ...]]]] = {
     "warehouse_order.release": {"ship_to": (*ADDRESS, "phone")},
     "label.create": {"ship_to": (*ADDRESS, "phone")},
     "load.tender": {"ship_to": (*ADDRESS, "phone")},
+    "case.tell": {"colleague": ("email",)},
     "customer.notify": {"buyer": ("name", "email", "phone")},
 }
 """Effect kind → party → the fields its target needs (GDPR Art. 5(1)(c), data minimisation). No other kind is told of anybody.

@@ -295,6 +295,33 @@ class Notify(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
     at: datetime | None = None
 
 
+class CaseChange(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
+    """What was done to a case, and who did it: a colleague, or the hub itself. Never what they wrote."""
+
+    data_class: ClassVar[DataClass] = "internal"
+
+    at: datetime
+    action: str
+    """assign, comment, resolve, retry; closed, opened again, overdue."""
+    who: str
+
+
+class TellCase(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
+    """`case.tell`: tell a colleague what happened to a case; the colleague's address comes beside it.
+
+    Nothing of buyers, and nothing that people wrote: whoever wants to read it follows the link.
+    """
+
+    data_class: ClassVar[DataClass] = "internal"
+
+    case: int
+    title: str
+    cause: str
+    state: str
+    changes: tuple[CaseChange, ...]
+    link: str = ""
+
+
 class ReleaseInvoice(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
     """`invoice.release`: bill one goods-issued delivery."""
 

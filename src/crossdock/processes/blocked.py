@@ -10,7 +10,7 @@ FINANCE = frozenset({
 })  # fmt: skip
 """What moves value in an ERP's books: to send it again blindly, two people must agree."""
 FORGOABLE = frozenset({
-    "label.attach", "label.void", "load.cancel", "tracking.subscribe", "milestone.record", "customer.notify", "availability.publish",
+    "label.attach", "label.void", "load.cancel", "tracking.subscribe", "milestone.record", "customer.notify", "availability.publish", "case.tell",
 })  # fmt: skip
 """What no thread waits for: a person may give it up."""
 REFUSED = "refused by target"

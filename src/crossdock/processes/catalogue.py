@@ -14,8 +14,10 @@ from crossdock.errors import Misconfigured
 from crossdock.model.envelope import Recorded
 from crossdock.model.registry import EVENTS
 from crossdock.processes import (
+    case_telling,
     claim,
     elsewhere,
+    gap,
     identifier,
     inbound,
     master,
@@ -87,6 +89,8 @@ def _all() -> dict[str, Process]:
             serial,
             elsewhere,
             claim,
+            case_telling,
+            gap,
         )
     ]
     ours += [process_of(kind) for kind in master.KINDS]

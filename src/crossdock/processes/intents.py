@@ -16,6 +16,7 @@ KIND_MODE: Final[dict[str, Mode]] = {
     "availability.publish": "latest",
     "item.fetch": "independent",
     "inbound.fetch": "independent",
+    "case.tell": "independent",
 }
 """How effects of a kind relate within their lane; every kind not named here is `ordered`."""
 

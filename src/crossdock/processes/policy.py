@@ -9,6 +9,7 @@ import msgspec
 from crossdock.model.causes import CauseRule
 from crossdock.processes.desk import Desk
 from crossdock.processes.routing import Routing, zone
+from crossdock.processes.watching import Telling
 
 Shortage = Literal["hold", "backorder", "cancel"]
 Minutes = Annotated[int, msgspec.Meta(ge=0, le=366 * 24 * 60)]
@@ -115,6 +116,8 @@ class Policy(msgspec.Struct, frozen=True, gc=False, forbid_unknown_fields=True):
     """What this company says otherwise of the causes of cases, and causes of its own."""
     desk: Desk = Desk()
     """When somebody is there to settle cases."""
+    telling: Telling = Telling()
+    """How those who watch a case are told what happens to it."""
     clock_ahead_seconds: int = 300
     """How far a partner's clock may run ahead before its time is not believed."""
 

@@ -13,6 +13,7 @@ import msgspec
 
 from crossdock.model.envelope import Recorded
 from crossdock.model.operations import IdentifierBound
+from crossdock.model.party import People
 from crossdock.model.registry import TYPE_OF, decode, encode
 from crossdock.model.thread import hash16, identifier_thread, kind_of, partition_of
 from crossdock.processes import blocked
@@ -66,6 +67,8 @@ class Wanted:
     cause: str
     withheld: str = ""
     """Why it is journaled and not sent."""
+    people: People | None = None
+    """Whom it tells, where that is in clear and no subject of a process."""
 
 
 @dataclass(slots=True)

@@ -20,6 +20,7 @@ from crossdock.connect.transport import Transport
 from crossdock.errors import Misconfigured
 from crossdock.runtime.allowance import Allowance
 from crossdock.runtime.backfill import Backfill
+from crossdock.runtime.gaps import Gaps
 from crossdock.runtime.holding import Heeding, Holding
 from crossdock.runtime.hub import Hub
 from crossdock.runtime.intake import Intake
@@ -31,6 +32,7 @@ from crossdock.runtime.resuming import IN_DOUBT
 from crossdock.runtime.sealer import Sealer
 from crossdock.runtime.subscriber import Subscribers
 from crossdock.runtime.target import Target, open_target
+from crossdock.runtime.telling import Tellers
 from crossdock.runtime.wake import EFFECTS, LOG, Waker, listen
 from crossdock.store import delivery as table
 from crossdock.store import pause, processes
@@ -337,6 +339,8 @@ class Delivery:
             asyncio.create_task(Subscribers(self.hub, self.id, pool).run()),
             asyncio.create_task(Reconciliations(self.hub, self.id, pool, self.waker).run()),
             asyncio.create_task(Sealer(self.hub).run()),
+            asyncio.create_task(Gaps(self.hub, pool, self.waker).run()),
+            asyncio.create_task(Tellers(self.hub, pool, self.waker).run()),
         ]
         try:
             shared = Shared(pool, Keyring(self.hub.key), outcomes, self._holding)

@@ -28,6 +28,7 @@ from crossdock.model.causes import merged
 from crossdock.model.registry import EVENTS, short_type
 from crossdock.processes.policy import PER_COMPANY, Policy
 from crossdock.processes.routing import Routing, consigned, owner_of, suppliers, zone
+from crossdock.processes.watching import is_address
 from crossdock.runtime import projection
 from crossdock.runtime.postgres import place_for
 from crossdock.settings import Settings, settings_of
@@ -151,11 +152,31 @@ def _policy(landscape: Landscape) -> Policy:
     policy = _read_policy(given | own, routing, place)
     declared = {n: installed()[x.connector].manifest.availability for n, x in landscape.systems.items()}
     check_channels(policy, declared, landscape.folder)
+    _check_telling(policy, landscape, place)
     companies = {
         name: _read_policy(given | own | _of_company(name, rules, routing, landscape), routing, f"{place}.companies.{name}")
         for name, rules in _companies(landscape, place)
     }  # fmt: skip
     return msgspec.structs.replace(policy, companies=companies)
+
+
+def _check_telling(policy: Policy, landscape: Landscape, place: str) -> None:
+    telling = policy.telling
+    if telling.system:
+        system = landscape.systems.get(telling.system)
+        if system is None or "case.tell" not in installed()[system.connector].manifest.effects:
+            able = [
+                n
+                for n, x in landscape.systems.items()
+                if "case.tell" in installed()[x.connector].manifest.effects
+            ]
+            known = ", ".join(sorted(able)) or "none"
+            raise Misconfigured(
+                f"{place}.telling.system", f"{telling.system} cannot tell of cases; these can: {known}"
+            )
+    for who, address in telling.people.items():
+        if not is_address(address):
+            raise Misconfigured(f"{place}.telling.people.{who}", "is no e-mail address")
 
 
 def check_channels(policy: Policy, declared: Mapping[str, Availability | None], folder: Path) -> None:

@@ -8,7 +8,6 @@ from datetime import date
 from typing import Any
 from uuid import UUID
 
-import asyncpg
 import msgspec
 import structlog
 
@@ -60,7 +59,7 @@ class Journal:
             self._routes[name] = route
         return route
 
-    async def load_keys(self, connection: asyncpg.Connection, wanted: Sequence[Wanted]) -> None:
+    async def load_keys(self, connection: Connection, wanted: Sequence[Wanted]) -> None:
         await self._keyring.load(connection, {w.do.subject for w in wanted if w.do.subject})
         await self._codes.refresh(connection)
 
@@ -75,7 +74,7 @@ class Journal:
         do, thread = wanted.do, wanted.thread
         state, reason, connector = State.PENDING, None, UNRENDERED
         try:
-            people = told(do.kind, self._open(do, opened))
+            people = told(do.kind, wanted.people or self._open(do, opened))
             body, connector = self._rendered(do.account, do.kind, do.payload, people)
         except (CrossdockError, Unsealable) as error:
             state, reason = State.REFUSED, str(error)[:500]

@@ -28,6 +28,17 @@ def received(
     hub: Hub, intake: Intake, system: str, inbound: Inbound, *, days: int, origin: str = ""
 ) -> tuple[Item, Trouble | None]:
     """The item to append, and what was wrong with the message, if anything: then the item keeps it for a person."""
+    item, trouble = _read(hub, intake, system, inbound, days=days, origin=origin)
+    number = hub.connector(system).number
+    told = number(inbound) if number else None
+    if told is not None:
+        item.number = (system, told.series, told.number)
+    return item, trouble
+
+
+def _read(
+    hub: Hub, intake: Intake, system: str, inbound: Inbound, *, days: int, origin: str
+) -> tuple[Item, Trouble | None]:
     connector = hub.connector(system)
     assert connector.translate is not None, "a system with channels can be understood"
     read, rules = intake.rules.read(system, inbound.channel, inbound.body)

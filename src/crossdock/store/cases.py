@@ -9,12 +9,29 @@ from crossdock.processes.desk import due
 from crossdock.processes.intents import CloseCase, OpenCase
 from crossdock.processes.policy import Policy
 from crossdock.store.pool import Connection
+from crossdock.store.telling import HUB
 
 Change = tuple[bytes, str, OpenCase | CloseCase]
 """(thread hash, thread key, what)"""
 
 
 _USUAL = Policy()
+_OPENED_AGAIN = """
+with before as (
+    select watchers from cases where fingerprint = $2 and id < $1 order by id desc limit 1
+), watched as (
+    update cases c set watchers = before.watchers from before where c.id = $1 and before.watchers <> '{}'
+)
+insert into case_note (case_id, who, action) select $1, $3, 'opened again' from before
+"""
+"""Who watched the last case of the cause watches this one."""
+_CLOSE = """
+with closed as (
+    update cases set state = 'closed', closed_at = clock_timestamp(), closed_because = $2 where id = $1
+    and state = 'open' and not exists (select 1 from case_link where case_id = $1 and closed_at is null) returning id
+)
+insert into case_note (case_id, who, action, note) select id, $3, 'closed', $2 from closed
+"""
 
 
 Closing = tuple[bytes, CloseCase]
@@ -57,6 +74,7 @@ async def _open(
             fingerprint, case.problem, case.cause, case.title, case.detail, _owner(case, policy),
             await _due(connection, case, policy),
         )  # fmt: skip
+        await connection.execute(_OPENED_AGAIN, number, fingerprint, HUB)
         if len(opened) > 1:
             await connection.execute(
                 "update cases set recurrences = recurrences + $2 where id = $1", number, len(opened) - 1
@@ -119,8 +137,4 @@ async def _close(connection: Connection, thread: bytes, close: CloseCase) -> Non
         thread, close.key,
     )  # fmt: skip
     for (number,) in numbers:
-        await connection.execute(
-            "update cases set state = 'closed', closed_at = clock_timestamp(), closed_because = $2 where id = $1"
-            " and state = 'open' and not exists (select 1 from case_link where case_id = $1 and closed_at is null)",
-            number, close.because,
-        )  # fmt: skip
+        await connection.execute(_CLOSE, number, close.because, HUB)

@@ -50,9 +50,10 @@ class Tag(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class Watch(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """Whoever asks watches, or does so no more."""
+    """Whoever asks watches, or does so no more; or somebody else does: a person of the landscape, or an e-mail address."""
 
     on: bool = True
+    who: str = ""
 
 
 class Resolve(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -108,11 +109,12 @@ async def _carry_out(connection: Connection, row: Any, who: str, wish: Act) -> s
             tags = sorted({*row["tags"], *add} - {*remove})[:TAGS_MAX]
             await connection.execute("update cases set tags = $2 where id = $1", row["id"], tags)
             return " ".join([*(f"+{x}" for x in add), *(f"-{x}" for x in remove)])
-        case Watch(on=on):
-            others = {*row["watchers"]} - {who}
-            watchers = sorted({*others, who} if on else others)[:WATCHERS_MAX]
+        case Watch(on=on, who=whom):
+            others = {*row["watchers"]} - {whom or who}
+            watchers = sorted({*others, whom or who} if on else others)[:WATCHERS_MAX]
             await connection.execute("update cases set watchers = $2 where id = $1", row["id"], watchers)
-            return "watches" if on else "watches no more"
+            said = "watches" if on else "watches no more"
+            return f"{whom} {said}" if whom else said
         case Resolve(reason=reason):
             await _resolve(connection, row, reason, who)
             return reason
@@ -160,3 +162,12 @@ def blocks(link: Any) -> str:
     if (link["key"] == "hold" or link["key"].startswith("hold/")) and not link["done"]:
         return f"{link['thread_key']}, which is held"
     return ""
+
+
+async def visited(connection: Connection, who: str, up_to: int) -> None:
+    """They have read what happened to their cases up to this line; it never goes back."""
+    await connection.execute(
+        "insert into case_visit as v (who, note) select $1, max(id) from case_note where id <= $2 having max(id) is not null"
+        " on conflict (who) do update set note = greatest(v.note, excluded.note), at = clock_timestamp()",
+        who, up_to,
+    )  # fmt: skip

@@ -72,6 +72,8 @@ class Item:
     """Rows of `message` and `message_key`, kept once when any item that shares them is not a duplicate."""
     personal: list[tuple[int, bytes, bytes]] = field(default_factory=list)
     """(row, data subject, people as JSON): sealed into the row once the subject's key is there."""
+    number: tuple[str, str, int] | None = None
+    """(system, series, number) where the sender numbers its messages."""
     verdict: Verdict | None = field(default=None)
 
 
@@ -96,6 +98,11 @@ async def _keep(connection: Connection, fresh: Sequence[Item], segment: int) -> 
         )
         await connection.copy_records_to_table(
             "message_key", records=[k for _, k in messages], columns=("message", "wrapped", "subject")
+        )
+    numbers = [item.number for item in fresh if item.number]
+    if numbers:
+        await connection.copy_records_to_table(
+            "number_heard", records=numbers, columns=("system", "series", "number")
         )
     if rows:
         await append_rows(connection, rows, segment)
@@ -171,7 +178,8 @@ async def _admit_variants(connection: Connection, items: list[Item]) -> None:
 
 _AT_ONCE = """
 with n as (
-    select * from json_to_recordset($1) as n (key bytea, content bytea, expires_on date, event_id text, message uuid)
+    select * from json_to_recordset($1) as n (key bytea, content bytea, expires_on date, event_id text, message uuid,
+        system text, series text, number bigint, place int)
 ), d as (
     insert into dedupe as d (key, content, expires_on, event_id) select key, content, expires_on, event_id from n
     on conflict (key) do update set seen = d.seen + 1
@@ -183,6 +191,9 @@ with n as (
 ), m as (
     insert into message_{segment} (segment, id, direction, system, channel, content_hash, size, headers, outcome, sealed)
     select {segment}, id, 'in', system, channel, content_hash, size, headers, outcome, sealed from b
+), h as (
+    insert into number_heard (system, series, number)
+    select n.system, n.series, n.number from n join d on d.key = n.key where d.fresh and n.number is not null order by n.place
 ), k as (
     insert into message_key (message, wrapped, subject) select id, wrapped, subject from b
 ), e as (
@@ -209,6 +220,11 @@ class _Named(msgspec.Struct, omit_defaults=True, gc=False):
     expires_on: date
     event_id: str
     message: str | None
+    system: str | None = None
+    series: str | None = None
+    number: int | None = None
+    place: int | None = None
+    """Of a numbered message, in the order of arrival."""
 
 
 class _Message(msgspec.Struct, omit_defaults=True, gc=False):
@@ -253,8 +269,9 @@ async def append_at_once(connection: Connection, items: Sequence[Item], segment:
     """
     first = _first_of(items)
     messages = {id(item.message): item.message for item in first.values() if item.message}
+    places = {key: place for place, key in enumerate(first)}
     parts = (
-        [_named(first[key]) for key in sorted(first)],
+        [_named(first[key], places[key]) for key in sorted(first)],
         [_message(row, key) for row, key in messages.values()],
         [_appended(as_text(item.key), row) for item in first.values() for row in item.rows],
     )
@@ -267,9 +284,12 @@ async def append_at_once(connection: Connection, items: Sequence[Item], segment:
             await _keep(connection, [item for item in changed if item.verdict != "duplicate"], segment)
 
 
-def _named(item: Item) -> _Named:
+def _named(item: Item, place: int) -> _Named:
     message = None if item.message is None else str(item.message[0][1])
-    return _Named(as_text(item.key), as_text(item.content), item.expires_on, item.event_id, message)
+    number = (*item.number, place) if item.number else (None,) * 4
+    return _Named(
+        as_text(item.key), as_text(item.content), item.expires_on, item.event_id, message, *number
+    )  # fmt: skip
 
 
 def _message(row: Row, key: Row) -> _Message:

@@ -11,12 +11,14 @@ from crossdock.model.causes import CAUSES, HOLD, Cause
 from crossdock.model.money import Money
 from crossdock.model.shipment import Package
 from crossdock.model.thread import hash16
+from crossdock.processes.watching import Telling
 from crossdock.store.casework import blocks as still_blocks
 from crossdock.store.pool import Connection
 from crossdock.views.sql import blocks
 from crossdock.views.story_material import decode_state
 
 PAGE_MAX = 500
+_SILENT: Final = Telling()
 ORDERS_VALUED_MAX: Final = 200
 
 
@@ -77,6 +79,10 @@ class Case(msgspec.Struct, frozen=True, kw_only=True):
     assignee: str
     tags: tuple[str, ...]
     watchers: tuple[str, ...]
+    told_by: str
+    """The system that tells those who watch it; empty where they read it on the console only."""
+    told: tuple[str, ...]
+    """Whoever of watchers, assignee and owner is told by it."""
     snoozed_until: datetime | None
     opened_at: datetime
     due_at: datetime | None
@@ -121,7 +127,9 @@ async def case_links(connection: Connection, number: int) -> list[dict[str, Any]
     return [dict(row) for row in rows]
 
 
-async def read_case(connection: Connection, number: int, causes: Mapping[str, Cause]) -> Case | None:
+async def read_case(
+    connection: Connection, number: int, causes: Mapping[str, Cause], telling: Telling = _SILENT
+) -> Case | None:
     """The whole of it, of one instant."""
     sql = blocks("cases.sql")
     async with connection.transaction(isolation="repeatable_read", readonly=True):
@@ -134,10 +142,12 @@ async def read_case(connection: Connection, number: int, causes: Mapping[str, Ca
         notes = await connection.fetch(sql["notes"], number)
     assert blocked is not None
     known = cause_of(row["cause"], causes)
+    interested = sorted({*row["watchers"], row["assignee"] or "", row["owner"]} - {""})
     return Case(
         number=row["id"], revision=row["revision"], state=row["state"], problem=row["class"], cause=row["cause"],
         cause_title=known.title, playbook=known.playbook, title=row["title"], detail=row["detail"], owner=row["owner"],
         assignee=row["assignee"] or "", tags=tuple(row["tags"]), watchers=tuple(row["watchers"]),
+        told_by=telling.system, told=tuple(x for x in interested if telling.address(x)),
         snoozed_until=row["snoozed_until"], opened_at=row["opened_at"], due_at=row["due_at"], overdue=bool(row["overdue"]),
         closed_at=row["closed_at"], closed_because=row["closed_because"] or "", recurrences=row["recurrences"],
         opened_before=row["opened_before"], last_opened_at=row["last_opened_at"], blocked=blocked["links"],

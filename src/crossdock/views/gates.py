@@ -9,6 +9,7 @@ from typing import Any, Final
 
 import msgspec
 
+from crossdock.model.money import Money
 from crossdock.model.thread import reference_of
 from crossdock.processes import gates
 from crossdock.processes.order_state import State as Order
@@ -22,17 +23,32 @@ from crossdock.views.story_shape import Lack, Waiting
 from crossdock.views.words import plain_number
 
 LISTED_MAX: Final = 100
-"""Threads that are named before each gate, for each thing that is missing: the oldest."""
+"""Threads that are named before each gate, for each thing that is missing: the oldest, or a page after them."""
+PAGES_MAX: Final = 100
 ROWS_AT_ONCE: Final = 250
 """Other requests are served in between: a thread takes about 40 µs."""
 
 
 class Stands(msgspec.Struct, frozen=True):
-    """One thread before a gate. `thing` is the shipment, order or bill whose step waits."""
+    """One thread before a gate. `thing` is the shipment, order or bill whose step waits, `worth` the value of an order."""
 
     thread: str
     thing: str
     since: datetime | None
+    number: str = ""
+    """What people quote the thread by, where that is not its key."""
+    worth: Money | None = None
+    missing: tuple[Lack, ...] = ()
+
+    @property
+    def called(self) -> str:
+        """As people say it."""
+        return self.number or plain_number(reference_of(self.thread))
+
+    @property
+    def of(self) -> str:
+        """Which part of it waits; empty where it is the whole."""
+        return "" if self.thing == reference_of(self.thread) else plain_number(self.thing)
 
 
 class Waits(msgspec.Struct, frozen=True):
@@ -49,7 +65,10 @@ class Waits(msgspec.Struct, frozen=True):
 
 
 class Before(msgspec.Struct, frozen=True):
-    """A gate with what stands before it. A step that waits for two facts counts once here, and in both of `waits`."""
+    """A gate with what stands before it. A step that waits for two facts counts once here, and in both of `waits`.
+
+    `threads` are the oldest, or a page after them, each with all that it lacks; `more` that there are others.
+    """
 
     gate: str
     opens: str
@@ -57,6 +76,8 @@ class Before(msgspec.Struct, frozen=True):
     count: int
     oldest: datetime | None
     waits: tuple[Waits, ...]
+    threads: tuple[Stands, ...]
+    more: bool
 
 
 class Gates(msgspec.Struct, frozen=True):
@@ -76,7 +97,7 @@ def waiting(m: Material, names: Names, policy: Policy) -> list[Waiting]:
 
 
 def _told(row: Any, state: Any, x: gates.Closed, names: Names, linked: str = "") -> Waiting:
-    missing = tuple(Lack(y.fact, names.plain(y.what), y.owed_by, names.of(y.owed_by)) for y in x.missing)
+    missing = _lacks(x, names)
     several = isinstance(state, Order) and len(state.parts) > 1 and x.thing != state.reference
     of = f" of {plain_number(x.thing)}" if several else ""
     lacks = " and ".join(f"{y.what} from {y.called}" for y in missing)
@@ -86,16 +107,26 @@ def _told(row: Any, state: Any, x: gates.Closed, names: Names, linked: str = "")
     )
 
 
-async def read_gates(connection: Connection, names: Names, policy: Policy, gate: str = "") -> Gates:
-    """Of one instant. With `gate`, only that one."""
+def _lacks(x: gates.Closed, names: Names) -> tuple[Lack, ...]:
+    return tuple(Lack(y.fact, names.plain(y.what), y.owed_by, names.of(y.owed_by)) for y in x.missing)
+
+
+async def read_gates(
+    connection: Connection, names: Names, policy: Policy, gate: str = "", *, after: int = 0
+) -> Gates:
+    """Of one instant. With `gate`, only that one; `after` so many pages of what is listed."""
     found: dict[str, _Count] = {}
     async with connection.transaction(isolation="repeatable_read", readonly=True):
         as_of = await connection.fetchval("select clock_timestamp()")
         async for row in _open_threads(connection):
-            for x in gates.closed(decode_state(row), policy):
+            state = decode_state(row)
+            for x in gates.closed(state, policy):
                 if gate in ("", x.gate.name):
-                    stands = Stands(row["thread_key"], x.thing, x.since or row["waiting_since"])
-                    found.setdefault(x.gate.name, _Count()).add(x, stands)
+                    stands = Stands(
+                        row["thread_key"], x.thing, x.since or row["waiting_since"], row["number"] or "",
+                        state.total if isinstance(state, Order) else None, _lacks(x, names),
+                    )  # fmt: skip
+                    found.setdefault(x.gate.name, _Count(after)).add(x, stands)
     told = (_before(gates.BY_NAME[name], count, names) for name, count in found.items())
     return Gates(as_of, tuple(sorted(told, key=lambda x: list(gates.BY_NAME).index(x.gate))))
 
@@ -110,7 +141,8 @@ async def _open_threads(connection: Connection) -> AsyncIterator[Any]:
 class _Count:
     """What stands before one gate, gathered thread by thread. No more is kept than is shown."""
 
-    def __init__(self) -> None:
+    def __init__(self, after: int) -> None:
+        self.after = after
         self.count = 0
         self.oldest: datetime | None = None
         self.lacks: dict[gates.Missing, _Count] = {}
@@ -119,23 +151,33 @@ class _Count:
     def add(self, closed: gates.Closed, stands: Stands) -> None:
         self._one(stands)
         for missing in closed.missing:
-            self.lacks.setdefault(missing, _Count())._one(stands)
+            self.lacks.setdefault(missing, _Count(self.after))._one(stands)
 
     def _one(self, stands: Stands) -> None:
         self.count += 1
         self.oldest = min(filter(None, (self.oldest, stands.since)), default=None)
         self.listed.append(stands)
-        if len(self.listed) > 2 * LISTED_MAX:
-            self.listed = self.named()
+        kept = (self.after + 1) * LISTED_MAX
+        if len(self.listed) > 2 * kept:
+            self.listed = self._aged()[:kept]
+
+    @property
+    def more(self) -> bool:
+        """Whether there are others after those that are named."""
+        return self.count > (self.after + 1) * LISTED_MAX
 
     def named(self) -> list[Stands]:
-        """The oldest, as many as are shown."""
-        aged = sorted(self.listed, key=lambda x: (x.since is None, x.since and x.since.timestamp(), x.thread))
-        return aged[:LISTED_MAX]
+        """The oldest of this page, as many as are shown."""
+        return self._aged()[self.after * LISTED_MAX : (self.after + 1) * LISTED_MAX]
+
+    def _aged(self) -> list[Stands]:
+        return sorted(self.listed, key=lambda x: (x.since is None, x.since and x.since.timestamp(), x.thread))
 
 
 def _before(gate: gates.Gate, count: _Count, names: Names) -> Before:
-    return Before(gate.name, gate.opens, gate.step, count.count, count.oldest, tuple(_waits(count, names)))
+    return Before(
+        gate.name, gate.opens, gate.step, count.count, count.oldest, tuple(_waits(count, names)), tuple(count.named()), count.more
+    )  # fmt: skip
 
 
 def _waits(count: _Count, names: Names) -> Iterator[Waits]:
@@ -143,5 +185,5 @@ def _waits(count: _Count, names: Names) -> Iterator[Waits]:
     for missing, one in sorted(count.lacks.items(), key=lambda x: (-x[1].count, x[0].what, x[0].owed_by)):
         yield Waits(
             missing.fact, names.plain(missing.what), missing.owed_by, names.of(missing.owed_by), one.count, one.oldest,
-            tuple(one.named()), one.count > LISTED_MAX,
+            tuple(one.named()), one.more,
         )  # fmt: skip

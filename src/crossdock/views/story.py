@@ -107,7 +107,9 @@ def headline(row: Any, state: Any, names: Names) -> Headline:
             return Headline(f"Serial {state.serial}", (f"of {state.item}", *map(str, state.places)))
         case _:
             kind, _, rest = row["thread_key"].partition("/")
-            return Headline(f"{kind.capitalize()} {rest.rpartition('/')[2]}", (names.plain(rest),))
+            last = rest.rpartition("/")[2]
+            said = last.partition("-")[0] if kind == "message" else last
+            return Headline(f"{kind.capitalize()} {said}", (names.plain(rest),))
 
 
 def lines(state: Any) -> list[Line]:

@@ -355,6 +355,12 @@ EVENTS: Final[dict[str, Say]] = {
         f"The {d.overdue.clock} of {plain_number(d.overdue.thing)} did not come from {d.system} in time"
     ),
     "clock.met.v1": lambda _, d: f"The {d.clock} of {plain_number(d.thing)} came, or is not needed any more",
+    "numbers.compared.v1": lambda _, d: (
+        f"{d.missing} message{'s' * (d.missing > 1)} of {d.system} never came"
+        if d.missing
+        else f"every numbered message of {d.system} came"
+    ),
+    "case.told.v1": lambda who, _: f"{who} told somebody who watches the case",
     "effect.refused.v1": lambda who, d: f"{who} refused to {ask(d.kind)}: {d.reason}",
     "effect.unclear.v1": lambda who, d: f"Nobody can tell whether {who} did {ask(d.kind)}: {d.reason}",
     "effect.retryRequested.v1": lambda _, d: f"{d.by} asked to try again: {d.reason}",
@@ -421,6 +427,7 @@ EFFECTS: Final[dict[str, Wish]] = {
     "fulfilment.create": Wish("show the order as shipped", "shows the order as shipped,", "fulfilment"),
     "availability.publish": Wish("show the availability", "shows the availability", "availability"),
     "customer.notify": Wish("tell the customer", "told the customer,", "customer notice"),
+    "case.tell": Wish("tell who watches the case", "told who watches the case,", "case notice"),
     "item.fetch": Wish("say what it knows of the item", "told of item", "item question"),
     "credit.post": Wish("credit the customer", "posted credit", "credit"),
     "invoice.release": Wish("release the invoice", "released invoice", "invoice"),

@@ -36,7 +36,9 @@ from crossdock.connect.contract import (
     Unknown,
 )
 from crossdock.connectors.email.mapping import REFERENCE_HEADER
+from crossdock.connectors.email.mapping_case import ABOUT
 from crossdock.errors import Misconfigured
+from crossdock.model.operations import CaseTold
 from crossdock.model.shipment import Notified
 
 CHECK_SECONDS: Final = 15.0
@@ -127,9 +129,8 @@ class MailClient:
                 await smtp.quit()
         document = str(message["Message-ID"]).strip("<>")
         about = str(message[REFERENCE_HEADER]).partition("|")[0]
-        return Done(
-            document=document, receipt=Notified(about, document), answer=_clean(answer.message).encode()
-        )
+        receipt = CaseTold(document) if about == ABOUT else Notified(about, document)
+        return Done(document=document, receipt=receipt, answer=_clean(answer.message).encode())
 
     async def look_up(self, _call: Call) -> LookUp:
         return CannotTell(reason="mail servers cannot be asked what they took", for_ever=True)

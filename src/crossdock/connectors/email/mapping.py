@@ -11,10 +11,12 @@ from typing import Final
 import msgspec
 
 from crossdock.connect.contract import Account
+from crossdock.connectors.email import mapping_case
+from crossdock.connectors.email.lines import one_line
 from crossdock.connectors.email.texts import text_for
 from crossdock.errors import Misconfigured, Rejected, Unsupported
-from crossdock.model.party import People
-from crossdock.model.requests import Notify
+from crossdock.model.party import Party, People
+from crossdock.model.requests import Notify, TellCase
 
 REFERENCE_HEADER: Final = "Crossdock-Reference"
 """`about|reference|shipment`: what the notice is about, for whoever searches the mail server's log."""
@@ -25,26 +27,55 @@ _ADDRESS = re.compile(rf"{_ATOM}(?:\.{_ATOM})*@{_LABEL}(?:\.{_LABEL})*")
 """A dot-atom at a host name (RFC 5322 §3.4.1); quoted local parts and address literals are not for customers."""
 _LOCAL_LENGTH_MAX: Final = 64
 _ADDRESS_LENGTH_MAX: Final = 254
-_CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]+")
 
 
 def from_payload(kind: str, payload: msgspec.Struct, people: People, account: Account) -> bytes:
-    """Raises `Rejected` where the buyer has no usable address, `Misconfigured` where the sender has none."""
-    if kind != "customer.notify" or not isinstance(payload, Notify):
-        raise Unsupported(kind)
+    """Raises `Rejected` where whoever is told has no usable address, `Misconfigured` where the sender has none."""
+    match (kind, payload):
+        case ("customer.notify", Notify()):
+            return _notice(payload, people, account)
+        case ("case.tell", TellCase()):
+            return _case(payload, people, account)
+        case _:
+            raise Unsupported(kind)
+
+
+def _notice(payload: Notify, people: People, account: Account) -> bytes:
+    sender, sender_name = _sender(account)
+    name = _name(people.buyer.name)
+    subject, text = _told(payload, name, sender_name or sender)
+    reference = "|".join(one_line(part) for part in (payload.about, payload.reference, payload.shipment))
+    recipient = _address(_recipient(people.buyer, "buyer"), name)
+    return _message(_address(sender, sender_name), recipient, (subject, text), reference, reference)
+
+
+def _case(payload: TellCase, people: People, account: Account) -> bytes:
+    """Several may watch a case: the Message-ID tells their messages apart."""
+    sender, sender_name = _sender(account)
+    recipient = _recipient(people.colleague, "colleague")
+    reference = mapping_case.reference(payload)
+    told = mapping_case.told(payload, sender_name or sender)
+    return _message(
+        _address(sender, sender_name), _address(recipient, ""), told, reference, f"{reference}|{recipient}"
+    )
+
+
+def _sender(account: Account) -> tuple[str, str]:
+    """(address, name)"""
     sender = mailbox(account.settings["sender"])
     if sender is None:
         raise Misconfigured(
             f"account {account.name}: settings.sender", "is not an address such as orders@example.com"
         )
-    sender_name = _name(account.settings.get("sender_name", ""))
-    subject, text = _told(payload, _name(people.buyer.name), sender_name or sender)
+    return sender, _name(account.settings.get("sender_name", ""))
+
+
+def _message(sender: Address, recipient: Address, told: tuple[str, str], reference: str, key: str) -> bytes:
     message = EmailMessage(policy=SMTP)
-    message["From"] = _address(sender, sender_name)
-    message["To"] = _address(_recipient(people), _name(people.buyer.name))
-    message["Subject"] = subject
-    reference = "|".join(one_line(part) for part in (payload.about, payload.reference, payload.shipment))
-    message["Message-ID"] = f"<{message_key(reference)}@{sender.rpartition('@')[2]}>"
+    message["From"] = sender
+    message["To"] = recipient
+    message["Subject"], text = told
+    message["Message-ID"] = f"<{message_key(key)}@{sender.domain}>"
     message["Auto-Submitted"] = "auto-generated"
     message[REFERENCE_HEADER] = reference
     message.set_content(text, charset="utf-8", cte="quoted-printable")
@@ -67,22 +98,18 @@ def mailbox(given: str) -> str | None:
     return address if usable and _ADDRESS.fullmatch(address) else None
 
 
-def one_line(text: str) -> str:
-    """Without line ends and other control characters, so that no name becomes a header."""
-    return " ".join(_CONTROL.sub(" ", text).split())
-
-
 def _name(text: str) -> str:
     return one_line(text)[:NAME_LENGTH_MAX].strip()
 
 
-def _recipient(people: People) -> str:
-    if not people.buyer.email.strip():
-        raise Rejected("/people/buyer/email", "the buyer left no e-mail address")
-    address = mailbox(people.buyer.email)
+def _recipient(party: Party, part: str) -> str:
+    """`part` is what of the people it is."""
+    if not party.email.strip():
+        raise Rejected(f"/people/{part}/email", f"the {part} left no e-mail address")
+    address = mailbox(party.email)
     if address is None:
         raise Rejected(
-            "/people/buyer/email", "the buyer's e-mail address is not one that mail can be sent to"
+            f"/people/{part}/email", f"the {part}'s e-mail address is not one that mail can be sent to"
         )
     return address
 

@@ -38,7 +38,8 @@ def _take(twin: Twin, envelope: tuple[str, str], raw: bytes) -> str:
     with twin.books.change():
         number = twin.books.next_number("message")
         twin.books.put("message", f"{number:012}", {**told, "envelope": list(envelope)})
-        twin.books.journal("customer.notify", told["reference"], told["id"], {"to": envelope[1]})
+        kind = "case.tell" if told["reference"].startswith("case|") else "customer.notify"
+        twin.books.journal(kind, told["reference"], told["id"], {"to": envelope[1]})
     return ""
 
 

@@ -4,7 +4,7 @@ import hmac
 
 from crossdock.connect.contract import Account, Connector, Inbound
 from crossdock.connectors.manhattan_wms.client import ManhattanClient
-from crossdock.connectors.manhattan_wms.mapping import to_events
+from crossdock.connectors.manhattan_wms.mapping import to_events, to_number
 from crossdock.connectors.manhattan_wms.mapping_out import from_payload
 from crossdock.connectors.manhattan_wms.signing import SIGNATURE_HEADER, sign, signature
 from crossdock.errors import Unauthenticated
@@ -31,4 +31,5 @@ CONNECTOR = Connector(
     open=ManhattanClient,
     sign=sign,
     stock=ManhattanClient,
+    number=to_number,
 )

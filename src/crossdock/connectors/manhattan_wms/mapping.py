@@ -4,7 +4,7 @@ import re
 from collections.abc import Callable
 from typing import Final, TypeVar
 
-from crossdock.connect.contract import Account, Inbound, Translation
+from crossdock.connect.contract import Account, Inbound, Numbered, Translation
 from crossdock.connect.reading import parse, read, unmapped
 from crossdock.connectors.manhattan_wms import mapping_dock, mapping_returns, messages
 from crossdock.connectors.manhattan_wms.gs1 import is_sscc
@@ -35,6 +35,15 @@ def to_events(inbound: Inbound, account: Account) -> Translation:
     if translate is None:
         raise Unsupported(kind)
     return translate(inbound, source_id, account)
+
+
+def to_number(inbound: Inbound) -> Numbered | None:
+    """`Sequence` counts the event messages of a facility up by one, whatever they tell of."""
+    try:
+        envelope = read(messages.Envelope, inbound.body)
+    except (Malformed, Rejected):
+        return None
+    return Numbered(series=envelope.facility, number=envelope.sequence)
 
 
 def order_reference(hub_reference: str) -> str:

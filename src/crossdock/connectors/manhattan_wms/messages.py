@@ -22,6 +22,13 @@ class Head(Document):
     message_type: Text
 
 
+class Envelope(Document):
+    """What numbers a message, whatever it tells of."""
+
+    facility: Text
+    sequence: Annotated[int, msgspec.Meta(ge=0, le=2**63 - 1)]
+
+
 class Extended(Document):
     """Extension fields the WMS keeps for us and sends back with everything about the order."""
 

@@ -12,7 +12,7 @@ import pytest
 from crossdock.connect.contract import Account, Inbound
 from crossdock.connectors.manhattan_wms.connector import CONNECTOR, authenticate
 from crossdock.connectors.manhattan_wms.gs1 import check_digit, is_sscc, sscc
-from crossdock.connectors.manhattan_wms.mapping import to_events
+from crossdock.connectors.manhattan_wms.mapping import to_events, to_number
 from crossdock.connectors.manhattan_wms.mapping_out import order_id
 from crossdock.errors import Rejected, Unauthenticated
 from crossdock.model.money import Money
@@ -165,3 +165,20 @@ def test_a_unit_the_wms_lacks_is_not_rendered() -> None:
         CONNECTOR.render("warehouse_order.release", payload, People(), account())
 
     assert (caught.value.path, caught.value.cause) == ("/lines/0/ordered/unit", "unit")
+
+
+@pytest.mark.parametrize(
+    ("body", "number"),
+    [
+        (b'{"MessageType": "New", "Facility": "SITE1", "Sequence": 7, "Payload": {}}', ("SITE1", 7)),
+        (b'{"MessageType": "New", "Facility": "SITE1", "Payload": {}}', None),
+        (b'{"Facility": "SITE1", "Sequence": -1}', None),
+        (b'{"Facility": "SITE1", "Sequence": 9223372036854775808}', None),
+        (b"nonsense", None),
+    ],
+)
+def test_a_number_stands_in_the_envelope(body: bytes, number: tuple[str, int] | None) -> None:
+    """Also of a message that nobody can read otherwise; what has none, or no sensible one, is not counted."""
+    found = to_number(Inbound(channel="events", headers={}, body=body, received_at=datetime.now(UTC)))
+
+    assert (found and (found.series, found.number)) == number
