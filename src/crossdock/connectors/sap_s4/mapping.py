@@ -11,6 +11,7 @@ from crossdock.connect.contract import Account
 from crossdock.connectors.sap_s4 import plans
 from crossdock.connectors.sap_s4.configured import at_location, listed, plant_of, plants_of, setting
 from crossdock.connectors.sap_s4.edm import odata_date
+from crossdock.connectors.sap_s4.mapping_adjustment import from_stock_adjustment
 from crossdock.connectors.sap_s4.mapping_credit import from_credit
 from crossdock.connectors.sap_s4.mapping_freight import from_accrual, from_adjustment
 from crossdock.connectors.sap_s4.mapping_movement import (
@@ -234,6 +235,7 @@ _FROM: dict[str, Callable[[Any, People, Account], object]] = {
     "goods_receipt.post": from_goods_receipt,
     "transfer_issue.post": from_transfer_issue,
     "consignment.withdraw": from_withdrawal,
+    "stock_adjustment.post": from_stock_adjustment,
     "credit.post": from_credit,
     "freight.accrue": from_accrual,
     "freight.adjust": from_adjustment,
