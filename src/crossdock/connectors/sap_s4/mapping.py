@@ -140,14 +140,15 @@ def from_change(payload: requests.ChangeSalesOrder, _people: People, account: Ac
 def from_reservation(
     payload: requests.UpdateReservation, _people: People, account: Account
 ) -> plans.ReservationPlan:
-    """One entry per order line: its lots and locations are added up, the first location names the plant."""
-    lines: dict[str, plans.ReservedLine] = {}
+    """One entry per order line and plant, as the sales order has one item for each; its lots are added up."""
+    lines: dict[tuple[str, str], plans.ReservedLine] = {}
     for allocation in payload.lines:
-        before = lines.get(allocation.line)
-        lines[allocation.line] = plans.ReservedLine(
+        plant = plant_of(allocation.location, account)
+        before = lines.get((allocation.line, plant))
+        lines[allocation.line, plant] = plans.ReservedLine(
             allocation.line,
             allocation.quantity.value + (before.quantity if before else 0),
-            before.plant if before else plant_of(allocation.location, account),
+            plant,
             at_location("storage_location", allocation.location, account),
         )
     return plans.ReservationPlan(payload.document, tuple(lines.values()))
