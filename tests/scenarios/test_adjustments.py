@@ -8,24 +8,17 @@ from uuid import uuid4
 
 from e2e.running import eventually
 from scenarios.goods import SITE, make_known, totals
-from scenarios.goods_between import erp_stock
+from scenarios.goods_between import erp_stock, stocked
 from scenarios.group import Group
 
 KIND = "stock_adjustment.post"
 ERP, PLANT = "sap-1", "1010"
 
 
-async def stocked(group: Group, item: str, quantity: int = 100) -> None:
+async def there(group: Group, item: str, quantity: int = 100) -> None:
     """So much of a new item, for sale, in the books of warehouse, hub and ERP."""
     await make_known(group, item)
-    await group.twin(ERP, "/material_stock", {PLANT: {item: {"unrestricted": str(quantity)}}}, "PUT")
-    await group.twin("wms-1", "/stock", {item: {"quantity": str(quantity), "lot": ""}}, "PUT")
-
-    async def heard() -> bool:
-        answer = await group.api.call("GET", f"/v1/stock/{item}")
-        return answer.status == 200 and Decimal(answer.json()["totals"][0]["on_hand"]) == quantity
-
-    await eventually(heard, what=f"the hub has heard of {item}")
+    await stocked(group, item, quantity)
 
 
 async def tell(group: Group, type_: str, item: str, amount: int, *, id_: str = "", **more: str) -> str:
@@ -91,7 +84,7 @@ async def differing(group: Group, system: str) -> dict[str, dict[str, Any]]:
 async def test_each_fact_is_booked_as_what_it_is(group: Group) -> None:
     """Counts, a hold and its release, damage of which some is good again and some destroyed: in order, once each."""
     item = "ADJ-1"
-    await stocked(group, item)
+    await there(group, item)
     await group.twin("wms-1", "/stock", {item: {"quantity": "97", "lot": ""}}, "PUT")
     await until_booked(group, item, "702")
     await tell(group, "adjusted", item, 2)
@@ -123,7 +116,7 @@ async def test_each_fact_is_booked_as_what_it_is(group: Group) -> None:
 async def test_the_same_fact_told_twice_is_booked_once(group: Group) -> None:
     """The warehouse sends it again, and somebody replays it: one document."""
     item = "ADJ-2"
-    await stocked(group, item)
+    await there(group, item)
     number = await tell(group, "adjusted", item, -3)
     await until_booked(group, item, "702")
     await tell(group, "adjusted", item, -3, id_=number)
@@ -140,7 +133,7 @@ async def test_the_same_fact_told_twice_is_booked_once(group: Group) -> None:
 async def test_an_answer_lost_after_the_commit_books_nothing_twice(group: Group) -> None:
     """SAP has booked it and nobody heard: it is found by its reference."""
     item = "ADJ-3"
-    await stocked(group, item)
+    await there(group, item)
     async with group.quirks(ERP, answer_lost=1.0):
         await tell(group, "adjusted", item, -3)
         await until_booked(group, item, "702")
@@ -154,8 +147,8 @@ async def test_an_answer_lost_after_the_commit_books_nothing_twice(group: Group)
 async def test_a_closed_period_is_a_case_and_is_booked_on_another_day(group: Group) -> None:
     """What comes after it waits in its order; other items go on. The ledger does not wait."""
     item, other = "ADJ-4", "ADJ-5"
-    await stocked(group, item)
-    await stocked(group, other)
+    await there(group, item)
+    await there(group, other)
     thread = f"stock/{SITE}/{item}"
     async with group.quirks(ERP, period_closed=1.0):
         await tell(group, "adjusted", item, -3)
@@ -181,7 +174,7 @@ async def test_a_closed_period_is_a_case_and_is_booked_on_another_day(group: Gro
 async def test_more_than_there_is_is_booked_as_far_as_there_is(group: Group) -> None:
     """The ledger takes what it has, a person hears of the rest, and the ERP is told what was taken."""
     item = "ADJ-6"
-    await stocked(group, item, 4)
+    await there(group, item, 4)
     await tell(group, "adjusted", item, -6)
 
     await until_booked(group, item, "702")
@@ -193,7 +186,7 @@ async def test_more_than_there_is_is_booked_as_far_as_there_is(group: Group) -> 
 async def test_a_count_that_a_comparison_settles_is_told_the_erp(group: Group) -> None:
     """The ledger follows the warehouse, and the ERP follows the ledger, held stock too."""
     item = "ADJ-7"
-    await stocked(group, item)
+    await there(group, item)
     await group.twin("wms-1", "/recount", {item: {"quantity": "98", "held": "3"}}, "PUT")
     found = await differing(group, "wms-1")
     assert (found[item]["good"], found[item]["held"], found[item]["state"]) == ("-5", "3", "settled")
@@ -206,7 +199,7 @@ async def test_a_count_that_a_comparison_settles_is_told_the_erp(group: Group) -
 async def test_what_a_picker_did_not_find_is_missing_in_the_erp_too(group: Group) -> None:
     """And what left is issued: the two together are what is gone from the shelf."""
     item = "ADJ-8"
-    await stocked(group, item)
+    await there(group, item)
     async with group.quirks("wms-1", short_pick=1.0):
         reference = await group.buy((item, 4))
         await until_booked(group, item, "702")
