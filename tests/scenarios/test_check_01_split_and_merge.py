@@ -3,11 +3,16 @@
 from decimal import Decimal
 
 from e2e.running import eventually
+from scenarios.goods_between import erp_stock
 from scenarios.group import Group
 
 
 async def test_one_line_over_three_packages_two_carriers_and_two_nodes(group: Group) -> None:
-    """Sixty from the first site in two packages through the TMS, forty from the second by parcel; all books say hundred."""
+    """Sixty from the first site in two packages through the TMS, forty from the second by parcel; all books say hundred, and the
+    ERP's stock of each plant what left its site.
+    """
+    plants = {"1010": {"SPLIT-1": {"unrestricted": "60"}}, "1020": {"SPLIT-1": {"unrestricted": "45"}}}
+    await group.twin("sap-1", "/material_stock", plants, "PUT")
     async with group.quirks("wms-1", split_packages=1.0):
         reference = await group.buy(("SPLIT-1", 100))
         await group.until(reference, "completed")
@@ -24,6 +29,8 @@ async def test_one_line_over_three_packages_two_carriers_and_two_nodes(group: Gr
     assert await group.left(reference) == {"SPLIT-1": Decimal(100)}
     assert await group.booked(reference, "goods_issue.post") == {"SPLIT-1": Decimal(100)}
     assert await group.booked(reference, "invoice.release") == {"SPLIT-1": Decimal(100)}
+    stock = [await erp_stock(group, "sap-1", "SPLIT-1", plant) for plant in plants]
+    assert [Decimal(x["unrestricted"]) for x in stock] == [0, 5]
     [shown] = [x for x in await group.twin("shopify-eu", "/orders") if f"shopify-eu/{x['id']}" == reference]
     assert sum(line["quantity"] for f in shown["fulfilments"] for line in f["lines"]) == 100
     assert await group.line(reference, "SPLIT-1") == {

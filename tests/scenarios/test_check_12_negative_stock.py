@@ -9,7 +9,7 @@ import yaml
 from e2e.running import eventually
 from scenarios.callers import ask, balance, fact, line, until_balance
 from scenarios.goods import broken_law, make_known
-from scenarios.goods_between import stocked
+from scenarios.goods_between import erp_stock, stocked
 from scenarios.group import Group
 
 REASON = "sold from the floor before it is booked in"
@@ -62,10 +62,14 @@ async def test_a_forbidden_node_stops_at_zero_and_says_what_is_missing(group: Gr
 
 
 async def test_an_excepted_node_goes_below_zero_and_an_order_there_is_cancelled(group: Group) -> None:
-    """The whole adjustment is booked; the claim of the cancelled order comes back; nobody can claim what is owed."""
+    """The whole adjustment is booked, in the ERP too, which allows it; the claim of the cancelled order comes back; nobody can
+    claim what is owed.
+    """
     await make_known(group, "NEG-1")
     await group.twin("woo-us", "/products", {"NEG-1": {}}, "PUT")
     await stocked(group, "NEG-1", 10, "SITE2")
+    allowed = {"unrestricted": "10", "negative": True}
+    await group.twin("sap-2", "/material_stock", {"2010": {"NEG-1": allowed}}, "PUT")
     async with excepted(group, "SITE2"):
         async with group.quirks("wms-2", unavailable=1.0):
             reference = await group.buy(("NEG-1", 4), shop="woo-us", country="US")
@@ -82,6 +86,11 @@ async def test_an_excepted_node_goes_below_zero_and_an_order_there_is_cancelled(
         [total] = (await group.api.get("/v1/stock/NEG-1"))["totals"]
         assert (total["sellable"], total["available_to_promise"]) == ("-5", "0")
         assert await group.cases("stock/SITE2/NEG-1") == []
+
+        async def booked() -> bool:
+            return (await erp_stock(group, "sap-2", "NEG-1", "2010"))["unrestricted"] == "-5"
+
+        await eventually(booked, what="the ERP is five below zero as well")
 
     async def ended() -> bool:
         return "the exception has ended" in await shown(group, "NEG-1")

@@ -14,6 +14,7 @@ import typer
 
 from crossdock.cli.hub import HubOption, JsonOption, note
 from crossdock.errors import CrossdockError, Misconfigured
+from crossdock.model.stock import Change
 from crossdock.processes.policy import Policy
 from crossdock.processes.routing import route_order, route_transport, ship_day
 from crossdock.yaml_file import read_yaml
@@ -42,8 +43,16 @@ class ShipmentFacts(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     packages: int = 1
 
 
+class StockFacts(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Stock that changed at a node without an order; `owner` empty: our own."""
+
+    node: str
+    change: Change
+    owner: str = ""
+
+
 class Expected(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
-    """What is left out may be anything."""
+    """What is left out may be anything. Of stock, an empty `erp` means that none is told."""
 
     company: str | None = None
     erp: str | None = None
@@ -55,12 +64,13 @@ class Expected(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_def
 
 
 class Given(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """One case: an order or a shipment, and the answer that is right for it."""
+    """One case: an order, a shipment or a change of stock, and the answer that is right for it."""
 
     name: str
     expect: Expected
     order: OrderFacts | None = None
     shipment: ShipmentFacts | None = None
+    stock: StockFacts | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -112,13 +122,13 @@ def run(folder: Path) -> Iterator[Verdict]:
         except msgspec.ValidationError as error:
             raise Misconfigured(str(path), str(error)) from None
         for case in cases:
-            if (case.order is None) == (case.shipment is None):
-                raise Misconfigured(f"{path}: {case.name}", "give either an order or a shipment")
+            if sum(x is not None for x in (case.order, case.shipment, case.stock)) != 1:
+                raise Misconfigured(f"{path}: {case.name}", "give one of order, shipment and stock")
             yield _judged(path, case, policy)
 
 
 def _judged(path: Path, case: Given, policy: Policy) -> Verdict:
-    answer, because = _order(case.order, policy) if case.order else _shipment(case.shipment, policy)
+    answer, because = _answered(case, policy)
     wanted = {
         name: value
         for name in Expected.__struct_fields__
@@ -132,6 +142,12 @@ def _judged(path: Path, case: Given, policy: Policy) -> Verdict:
     return Verdict(
         file=path.name, name=case.name, ok=not differences, because=because, differences=differences
     )
+
+
+def _answered(case: Given, policy: Policy) -> tuple[dict[str, Any], str]:
+    if case.order is not None:
+        return _order(case.order, policy)
+    return _stock(case.stock, policy) if case.stock is not None else _shipment(case.shipment, policy)
 
 
 def _shown(value: Any) -> str:
@@ -155,6 +171,16 @@ def _order(facts: OrderFacts, policy: Policy) -> tuple[dict[str, Any], str]:
         raise Misconfigured("order.at", "needs an offset, as in 2026-11-25T15:30:00+01:00")
     leaves = ship_day(policy.routing, route.nodes[0], facts.service, facts.at)
     return answer | {"ships_on": leaves.day}, f"{route.because}; leaves {leaves.day}: {leaves.because}"
+
+
+def _stock(facts: StockFacts, policy: Policy) -> tuple[dict[str, Any], str]:
+    erp = policy.books_stock(facts.node, facts.owner)
+    if not erp:
+        return {"erp": ""}, f"no ERP of ours has {facts.owner or 'these'} goods at {facts.node} in its books"
+    told = policy.adjustments_at(facts.node)
+    if facts.change not in told:
+        return {"erp": ""}, f"{facts.node} tells {erp} of {', '.join(told) or 'nothing'}"
+    return {"erp": erp}, f"{erp} has them in its books and is told of every {facts.change}"
 
 
 def _shipment(facts: ShipmentFacts | None, policy: Policy) -> tuple[dict[str, Any], str]:

@@ -1,6 +1,7 @@
 """The other goods of the day: a purchase that comes in by two trucks, a transfer between the two companies, and a return.
 
-Afterwards the night: each warehouse's stock is compared with the hub's ledger.
+Stock also changes without an order: a count, a hold and its release, damage and scrap.
+Afterwards the night: the stock of each warehouse, and of the first site's ERP, is compared with the hub's ledger.
 """
 
 import asyncio
@@ -13,8 +14,19 @@ WAIT_SECONDS = 120.0
 LISTED_AFTER_SECONDS = 15.0
 NUMBER = 4_500_000_000
 BOUGHT, DAMAGED, ITEM = 240, 6, "MUG-1"
+COUNTED = trade.COUNTED_ITEM
+ADJUSTED: tuple[tuple[str, int, dict[str, str]], ...] = (
+    ("adjusted", -5, {"reason": "count"}), ("adjusted", 2, {"reason": "count"}), ("held", 6, {"reason": "check"}),
+    ("releasedFromHold", 6, {"reason": "passed"}), ("held", 4, {"reason": "fell", "condition": "damaged"}),
+    ("adjusted", -1, {"reason": "destroyed", "condition": "damaged"}),
+)  # fmt: skip
+"""What happens to it: (event, pieces, more of it). In the end four are missing, and three of the rest damaged."""
 SENT, LOST, MOVED = 40, 2, "BAG-1"
-WAREHOUSES = ("wms-1", "wms-2")
+SITE = "SITE1"
+COMPARED = {"wms-1": (SITE, "SITE2"), "wms-2": (SITE, "SITE2"), "sap-1": (SITE,)}
+"""System → the sites whose stock is all in its books. The second site serves both companies: each of their ERPs has its own
+company's issues from there, and neither has both.
+"""
 
 
 async def move(stage: Stage, seed: int, wait_seconds: float = WAIT_SECONDS) -> None:
@@ -22,7 +34,7 @@ async def move(stage: Stage, seed: int, wait_seconds: float = WAIT_SECONDS) -> N
     async with asyncio.timeout(wait_seconds):
         await asyncio.gather(
             _buy(stage, NUMBER + seed), _transfer(stage, NUMBER + 10_000_000 + seed), _take_back(stage),
-            _list_new_item(stage),
+            _list_new_item(stage), _adjust(stage, seed),
         )  # fmt: skip
 
 
@@ -131,10 +143,34 @@ async def _take_back(stage: Stage) -> None:
     await _dock(stage, "wms-1", "inspect", receipt=receipt, lines=[line])
 
 
+async def _adjust(stage: Stage, seed: int) -> None:
+    """Of what nobody orders: the count finds some missing and some more, a hold is lifted, of what is damaged some is destroyed.
+
+    The warehouse's books know it first, and then it tells.
+    """
+
+    async def count(missing: int, held: int = 0) -> None:
+        books = {COUNTED: {"quantity": trade.COUNTED_STOCK - missing, "held": held}}
+        await stage.twins.send_surely("PUT", "wms-1", "/_twin/recount", books)
+
+    await count(4, held=3)
+    for number, (type_, amount, more) in enumerate(ADJUSTED):
+        name = "change" if type_ == "adjusted" else "quantity"
+        data = {
+            "place": {"item": COUNTED, "location": SITE},
+            name: {"value": str(amount), "unit": "EA"},
+        } | more
+        await say(
+            stage, "wms-1", f"stock/{SITE}/{COUNTED}", f"stock.{type_}.v1", data, f"{seed}-adjusted-{number}"
+        )
+
+
 async def _list_new_item(stage: Stage) -> None:
     """The ERP learns what the shops sell already; whatever waits for it goes on by itself."""
     await asyncio.sleep(LISTED_AFTER_SECONDS)
     new = {trade.NEW_ITEM: trade.NEW_PRODUCT}
+    there = {"1010": {trade.NEW_ITEM: {"unrestricted": str(trade.OPENING_STOCK)}}}
+    await stage.twins.send_surely("PUT", "sap-1", "/_twin/material_stock", there)
     await stage.twins.send_surely("PUT", "sap-1", "/_twin/products", new)
 
 
@@ -147,9 +183,9 @@ def _returnable(stage: Stage, reference: str, item: str) -> bool:
 
 
 async def night(stage: Stage) -> list[str]:
-    """What the ledger and the warehouses do not agree on once the day is done."""
+    """What the ledger, the warehouses and the ERP do not agree on once the day is done."""
     found = []
-    for system in WAREHOUSES:
+    for system, sites in COMPARED.items():
 
         async def asked(system: str = system) -> Any:
             """Not while the one of its own hour of the night is under way."""
@@ -166,7 +202,7 @@ async def night(stage: Stage) -> list[str]:
         told = await until(ended)
         if told["run"]["failed_because"]:
             found.append(f"{system}: the reconciliation failed: {told['run']['failed_because']}")
-        for one in told["differences"]:
+        for one in (x for x in told["differences"] if x["location"] in sites):
             found.append(
                 f"{system}: {one['item']} at {one['location']} differs by {one['good']} good, {one['held']} held {one['unit']}: {one['cause']}"
             )

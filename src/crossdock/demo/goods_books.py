@@ -4,6 +4,8 @@ from decimal import Decimal
 from typing import Any
 
 from crossdock.demo.books import Books, Findings
+from crossdock.demo.goods import ADJUSTED
+from crossdock.demo.trade import COUNTED_ITEM
 
 
 def compare(books: Books, findings: Findings) -> None:
@@ -23,11 +25,21 @@ def compare(books: Books, findings: Findings) -> None:
         for row in books.rows("wms-1", "transfer.shipped")
     }
     _tie(findings, "sap-1", sent, books.rows("sap-1", "transfer_issue.post"), "transfer_issue.post")
+    _adjusted(books, findings)
     inspected, credited = books.rows("wms-1", "return.inspected"), books.rows("sap-1", "credit.post")
     if len(inspected) != len(credited):
         findings.differences.append(
             f"{len(inspected)} returns were inspected, sap-1 has {len(credited)} credits"
         )
+
+
+def _adjusted(books: Books, findings: Findings) -> None:
+    """What was told of the first site's counts and holds stands in its ERP once each, and nothing else of them does."""
+    told = sorted(str(abs(amount)) for _, amount, _ in ADJUSTED)
+    rows = [x["detail"]["quantities"] for x in books.rows("sap-1", "stock_adjustment.post")]
+    booked = sorted(x[COUNTED_ITEM] for x in rows if COUNTED_ITEM in x)
+    if told != booked:
+        findings.differences.append(f"sap-1: {COUNTED_ITEM} was adjusted by {told}, booked are {booked}")
 
 
 def _tie(

@@ -16,6 +16,8 @@ NEW_PRODUCT: dict[str, Any] = {
     "available": "100000",
     "descriptions": {"EN": NEW_TITLE},
 }
+COUNTED_ITEM, COUNTED_STOCK = "CNT-1", 500
+"""It lies at the sites and nobody orders it: what changes its stock are counts."""
 SPLIT_ITEM, SPLIT_TITLE, SPLIT_PRICE = "STL-1", "Stool", "7.50"
 EACH_SITE_HAS, SPLIT_QUANTITY = 60, 70
 """Neither of a company's two sites has so many."""
@@ -66,7 +68,10 @@ class Wish:
 
 def materials() -> dict[str, dict[str, str]]:
     """For the ERP twin."""
-    prices = {sku: price for sku, (_, price) in _CATALOGUE.items()} | {SPLIT_ITEM: SPLIT_PRICE}
+    prices = {sku: price for sku, (_, price) in _CATALOGUE.items()} | {
+        SPLIT_ITEM: SPLIT_PRICE,
+        COUNTED_ITEM: SPLIT_PRICE,
+    }
     return {
         sku: {"price": price, "currency": CURRENCY, "unit": "EA", "available": str(OPENING_STOCK)}
         for sku, price in prices.items()
@@ -77,6 +82,7 @@ def plant_stock() -> dict[str, dict[str, dict[str, str]]]:
     """For the ERP twin: what lies at every plant of both companies."""
     shelf = {sku: {"unrestricted": str(OPENING_STOCK)} for sku in _CATALOGUE}
     shelf[SPLIT_ITEM] = {"unrestricted": str(EACH_SITE_HAS)}
+    shelf[COUNTED_ITEM] = {"unrestricted": str(COUNTED_STOCK)}
     return dict.fromkeys(("1010", "1020", "2010"), shelf)
 
 
@@ -91,7 +97,9 @@ def products() -> dict[str, dict[str, str]]:
 
 def stock() -> dict[str, dict[str, str]]:
     """For the warehouse twin of either site."""
-    shelf = dict.fromkeys((*_CATALOGUE, NEW_ITEM), OPENING_STOCK) | {SPLIT_ITEM: EACH_SITE_HAS}
+    shelf = dict.fromkeys((*_CATALOGUE, NEW_ITEM), OPENING_STOCK) | {
+        SPLIT_ITEM: EACH_SITE_HAS, COUNTED_ITEM: COUNTED_STOCK,
+    }  # fmt: skip
     return {sku: {"quantity": str(quantity), "lot": ""} for sku, quantity in shelf.items()}
 
 

@@ -158,7 +158,7 @@ CAUSES: Final[dict[str, Cause]] = {
         "warehouse", 2,
     ),
     "stock difference": Cause(
-        "The ledger has less than was moved", "Count the item there, or find the movement that was not reported.",
+        "The books have less than was moved", "Count the item there, or find the movement that was not reported.",
         "warehouse", 8,
     ),
     "unit": Cause(

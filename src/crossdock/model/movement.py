@@ -12,9 +12,8 @@ from crossdock.model.classes import DataClass
 from crossdock.model.incoterms import TitlePasses
 from crossdock.model.money import Money
 from crossdock.model.quantity import Quantity
-from crossdock.model.stock import CostLayer
+from crossdock.model.stock import Condition, CostLayer
 
-Condition = Literal["good", "quarantine", "damaged"]
 Outcome = Literal["lost", "found", "surplus"]
 
 

@@ -8,7 +8,7 @@ from crossdock.errors import Rejected
 from crossdock.model.money import Money
 from crossdock.model.registry import EVENTS
 
-_OBJECT = ("shipment", "receipt", "inspection")
+_OBJECT = ("shipment", "receipt", "inspection", "adjustment")
 """Fields of receipts that name the effect's own object."""
 
 

@@ -74,6 +74,7 @@ EVENTS: Final[dict[str, type[msgspec.Struct]]] = {
     "stock.held.v1": stock.StockHeld,
     "stock.recalled.v1": stock.LotRecalled,
     "stock.releasedFromHold.v1": stock.StockReleased,
+    "stockAdjustment.posted.v1": stock.StockAdjustmentPosted,
     "serial.moved.v1": serial.SerialMoved,
     "claim.granted.v1": stock.ClaimGranted,
     "claim.refused.v1": stock.ClaimRefused,
@@ -156,6 +157,7 @@ EFFECTS: Final[dict[str, type[msgspec.Struct]]] = {
     "case.tell": requests.TellCase,
     "invoice.release": requests.ReleaseInvoice,
     "consignment.withdraw": requests.WithdrawConsigned,
+    "stock_adjustment.post": requests.PostStockAdjustment,
     "credit.post": requests.PostCredit,
     "item.fetch": master.FetchItem,
 }

@@ -17,6 +17,7 @@ from crossdock.model.party import Place
 from crossdock.model.quantity import Quantity
 from crossdock.model.returning import MatchedLine
 from crossdock.model.shipment import Classifier, FreightShare, LabelledPackage, Milestone, Package
+from crossdock.model.stock import Change, Condition
 
 
 class CheckOrder(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
@@ -423,6 +424,34 @@ class WithdrawConsigned(msgspec.Struct, frozen=True, gc=False, omit_defaults=Tru
     location: str
     lines: tuple[MovedLine, ...]
     withdrawn_at: datetime
+
+
+class PostStockAdjustment(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
+    """`stock_adjustment.post`: stock of a site changed without an order. `reference` and `adjustment` find it again.
+
+    `quantity` is above zero, in the unit it was told in; `change` says which way it went.
+    """
+
+    data_class: ClassVar[DataClass] = "commercial"
+
+    adjustment: str
+    """The effect's business object: document, item, lot and what happened."""
+    reference: str
+    """The thread that was told."""
+    document: str
+    """What the warehouse calls its document, after the system's name; `crossdock/…` of a settled difference."""
+    location: str
+    item: str
+    quantity: Quantity
+    change: Change
+    condition: Condition
+    """Of which goods: for sale, in inspection, or damaged. Of a hold or a release it is what they are, or were, held as."""
+    occurred_at: datetime
+    posting_on: date
+    """The day it happened by the clock of the node."""
+    reason: str = ""
+    lot: str = ""
+    serials: tuple[str, ...] = ()
 
 
 class PostCredit(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):

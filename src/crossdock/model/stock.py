@@ -16,6 +16,13 @@ Bucket = Literal[
 ]  # fmt: skip
 """Where a quantity stands. `outside` is the world beyond our books: receipts come from it, shipments go to it."""
 
+Condition = Literal["good", "quarantine", "damaged"]
+"""What goods are: for sale, in inspection, damaged."""
+Held = Literal["quarantine", "damaged"]
+Change = Literal["gain", "loss", "hold", "release", "scrap"]
+"""What can happen to stock without an order (CBV `stock_taking`, `holding`, `destroying`): found, missing, put aside, free again,
+destroyed. A loss and a scrapping both leave; books charge them to different accounts."""
+
 
 class StockPlace(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
     """The key of a balance. `owner` holds title, `possessor` holds the goods (CBV owning/possessing party)."""
@@ -106,6 +113,8 @@ class StockAdjusted(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
     serials: tuple[str, ...] = ()
     """Of the pieces that were found, or that are gone."""
     cost: CostLayer | None = None
+    condition: Condition = "good"
+    """Of which goods there are more or fewer."""
 
 
 class StockReconciled(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
@@ -130,13 +139,14 @@ class StockReconciled(msgspec.Struct, frozen=True, gc=False, omit_defaults=True)
 
 
 class StockHeld(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
-    """Put aside for a quality check or a recall (X12 947, CBV `holding`): on hand, and not for sale."""
+    """Put aside for a quality check or a recall, or as damaged (X12 947, CBV `holding`): on hand, and not for sale."""
 
     data_class: ClassVar[DataClass] = "commercial"
 
     place: StockPlace
     quantity: Quantity
     reason: str
+    condition: Held = "quarantine"
 
 
 class LotRecalled(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
@@ -162,6 +172,17 @@ class StockReleased(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
     place: StockPlace
     quantity: Quantity
     reason: str
+    condition: Held = "quarantine"
+    """What it was held as."""
+
+
+class StockAdjustmentPosted(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
+    """The ERP booked what changed its stock without an order."""
+
+    data_class: ClassVar[DataClass] = "internal"
+
+    document: str
+    adjustment: str
 
 
 class ClaimLine(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):

@@ -6,7 +6,7 @@ from crossdock.processes.intents import CloseCase, Intent, OpenCase, Retry
 
 FINANCE = frozenset({
     "goods_issue.post", "goods_issue.reverse", "invoice.release", "freight.accrue", "freight.adjust", "goods_receipt.post", "transfer_issue.post",
-    "consignment.withdraw", "credit.post",
+    "consignment.withdraw", "credit.post", "stock_adjustment.post",
 })  # fmt: skip
 """What moves value in an ERP's books: to send it again blindly, two people must agree."""
 FORGOABLE = frozenset({

@@ -49,7 +49,7 @@ from crossdock.processes.order_state import (
     VERSION,
     Early,
     State,
-    as_ordered,
+    as_booked,
     erp_of,
     gone,
     initial,
@@ -285,7 +285,8 @@ def _backorder_granted(state: State, event: Recorded, policy: Policy) -> Step:
     state = order_kits.take_apart(state, event.data.kits)
     state, intents = reserve(state, event.data.lines, state.claim)
     state, more = order_release.release_reserved(state, policy)
-    intents += more
+    state, told = order_ship.tell_erp_lines(state, policy)
+    intents += [*more, *told]
     if any(x.backordered for x in state.lines):
         state, more = order_trouble.wait_for_stock(state, policy)
         return Step(state, (*intents, *more))
@@ -301,7 +302,7 @@ def _approve(state: State, policy: Policy) -> Step:
     if not state.erp_lines:
         assert state.total is not None
         create = requests.CreateSalesOrder(
-            state.reference, state.number, as_ordered(state), node_of(state, policy), state.total, state.promised_on
+            state.reference, state.number, as_booked(state), node_of(state, policy), state.total, state.promised_on
         )  # fmt: skip
         intents.append(
             Do(

@@ -26,7 +26,7 @@ from crossdock.processes.order_kits import as_sold
 from crossdock.processes.order_lines import Told, box, move_lines, published, unbox
 from crossdock.processes.order_parts import emptied, part_of, post_goods_issue, roll_up, with_part
 from crossdock.processes.order_release import still_worked_on
-from crossdock.processes.order_state import Part, State, as_ordered, erp_of, lines_mark, node_of
+from crossdock.processes.order_state import Part, State, as_booked, erp_of, lines_mark, node_of
 from crossdock.processes.policy import Policy
 from crossdock.processes.shipment_state import RANK
 
@@ -63,8 +63,9 @@ def allocated(state: State, event: Recorded, policy: Policy) -> Step:
     state = replace(state, allocated=True)
     intents = [*moves, *published(moves)]
     if state.sales_order and not state.cancel:
+        state, told_erp = tell_erp_lines(state, policy)
         state, updated = update_reservation(state, policy)
-        intents += updated
+        intents += [*told_erp, *updated]
     return Step(state, tuple(intents))
 
 
@@ -214,7 +215,7 @@ def _fulfil(state: State, part: Part, policy: Policy) -> tuple[Do, ...]:
 
 def tell_erp_lines(state: State, policy: Policy) -> tuple[State, list[Intent]]:
     """The sales order follows what the customer is to get now; nothing where it says so already."""
-    lines = as_ordered(state)
+    lines = as_booked(state)
     says = lines_mark(state)
     if not state.sales_order or not lines or says == state.erp_lines:
         return state, []

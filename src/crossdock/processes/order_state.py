@@ -1,5 +1,6 @@
 """What the hub knows of one order."""
 
+from collections import Counter
 from datetime import date, datetime
 from decimal import Decimal
 from typing import Literal
@@ -243,9 +244,34 @@ def _kits_promised(state: State, kit: Line) -> tuple[Decimal, str]:
     return quantity, places.pop() if len(places) == 1 else ""
 
 
+def as_booked(state: State) -> tuple[OrderLine, ...]:
+    """The same as the ERP is told it: a line that several nodes serve once for each of them, since each issues its own goods.
+
+    What no node serves yet goes with the first of them.
+    """
+    found: list[OrderLine] = []
+    for line in as_ordered(state):
+        shares: dict[str, Decimal] = {}
+        for x in state.lines:
+            if (x.line, x.item, x.kit_of) == (line.line, line.item, "") and x.location and promised(x) > 0:
+                shares[x.location] = shares.get(x.location, Decimal(0)) + promised(x)
+        if line.location or len(shares) < 2:
+            found.append(line)
+            continue
+        rest = line.ordered.value - sum(shares.values(), Decimal(0))
+        for place, quantity in shares.items():
+            found.append(replace(line, ordered=Quantity(quantity + rest, line.ordered.unit), location=place))
+            rest = Decimal(0)
+    return tuple(found)
+
+
 def lines_mark(state: State) -> str:
-    """A fingerprint of the lines as another system is told them."""
-    said = sorted((x.line, x.item, str(x.ordered)) for x in as_ordered(state))
+    """A fingerprint of the lines as another system is told them; of one that is served by several nodes, node by node."""
+    told = as_booked(state)
+    split = {x for x, n in Counter((x.line, x.item) for x in told).items() if n > 1}
+    said = sorted(
+        (x.line, x.item, str(x.ordered), *((x.location,) if (x.line, x.item) in split else ())) for x in told
+    )
     return "|".join(":".join(x) for x in said)
 
 

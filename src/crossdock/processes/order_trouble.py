@@ -8,7 +8,7 @@ from crossdock.model.envelope import Recorded
 from crossdock.model.order import HoldPlaced, LineShipped, LinesShort, LinesUndeliverable
 from crossdock.model.stock import StockPlace
 from crossdock.model.thread import reference_of
-from crossdock.processes import order_cancel, order_kits, order_reversal
+from crossdock.processes import adjusting, order_cancel, order_kits, order_reversal
 from crossdock.processes.intents import Claim, ClearTimer, CloseCase, Intent, Move, OpenCase, SetTimer, Step
 from crossdock.processes.lines import Part, promised
 from crossdock.processes.order_drop_ship import supplier_of
@@ -23,7 +23,13 @@ replace = msgspec.structs.replace
 
 
 def short_picked(state: State, event: Recorded, policy: Policy) -> Step:
-    """The shelf was empty: what is missing left the books; the customer waits for it, or gets less."""
+    """The shelf was empty: what is missing left the books, the ERP's too; the customer waits for it, or gets less."""
+    step = _missing(state, event, policy)
+    fact = adjusting.fact_of(event, event.data.reason)
+    return replace(step, intents=(*step.intents, *adjusting.posted(step.intents, fact, policy)))
+
+
+def _missing(state: State, event: Recorded, policy: Policy) -> Step:
     data: LinesShort = event.data
     live = still_worked_on(state, data.lines)
     if not live:

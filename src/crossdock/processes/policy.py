@@ -7,8 +7,9 @@ from typing import Annotated, Final, Literal
 import msgspec
 
 from crossdock.model.causes import CauseRule
+from crossdock.model.stock import Change
 from crossdock.processes.desk import Desk
-from crossdock.processes.routing import Routing, zone
+from crossdock.processes.routing import Routing, books_goods_of, zone
 from crossdock.processes.watching import Telling
 
 Shortage = Literal["hold", "backorder", "cancel"]
@@ -98,6 +99,10 @@ class Policy(msgspec.Struct, frozen=True, gc=False, forbid_unknown_fields=True):
     """Largest stock difference, in the item's unit, that a reconciliation settles without a person."""
     settle_value_max: Decimal | None = None
     """Largest value of such a difference, where the item has a cost; none: only the quantity counts."""
+    adjustments: tuple[Change, ...] = ("gain", "loss", "hold", "release", "scrap")
+    """What the ERP is told of stock that changes without an order; what is left out it books by itself."""
+    scrap_reasons: tuple[str, ...] = ("scrap", "scrapped", "destroyed", "damaged", "expired")
+    """Reasons of a warehouse, in whatever case, for which what is gone was destroyed and is not missing."""
     master_authority: dict[str, str] = {}
     """Kind of master data (item, customer, location, carrier, codelist) → the system whose word about it counts."""
     four_eyes: tuple[Literal["message", "event", "code", "rule", "erasure", "reversal"], ...] = (
@@ -152,6 +157,19 @@ class Policy(msgspec.Struct, frozen=True, gc=False, forbid_unknown_fields=True):
     def erp_of_node(self, location: str) -> str:
         node = self.routing.nodes.get(location)
         return node.erp if node and node.erp else self.erp
+
+    def books_stock(self, location: str, owner: str = "") -> str:
+        """The ERP that has these goods in its books; empty where none of ours has: a supplier's, or whose nobody knows."""
+        if self.is_supplier(location):
+            return ""
+        if not owner:
+            return self.erp_of_node(location)
+        rule = books_goods_of(self.routing, owner, location, self.location)
+        return (rule.erp or self.erp) if rule else ""
+
+    def adjustments_at(self, location: str) -> tuple[Change, ...]:
+        node = self.routing.nodes.get(location)
+        return self.adjustments if node is None or node.adjustments is None else node.adjustments
 
     def day_at(self, location: str, at: datetime) -> date:
         """The calendar day of an instant by the clock of a node; a node nobody listed keeps UTC."""

@@ -7,8 +7,8 @@ from typing import Final
 
 import msgspec
 
-from crossdock.model.movement import Condition, ReceivedLine
-from crossdock.model.stock import Bucket, CostLayer, StockPlace
+from crossdock.model.movement import ReceivedLine
+from crossdock.model.stock import Bucket, Condition, CostLayer, StockPlace
 from crossdock.processes.intents import CloseCase, Intent, Move, OpenCase
 from crossdock.processes.policy import Policy
 

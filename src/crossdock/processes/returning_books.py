@@ -1,15 +1,18 @@
 """What a return has the ERP book: the goods as they were judged, and the credit at the price of the original sale."""
 
 from collections.abc import Sequence
+from decimal import Decimal
 from functools import partial
 from typing import Final
 
 import msgspec
 
 from crossdock.model import requests
-from crossdock.model.movement import Condition, ReceivedLine
+from crossdock.model.movement import ReceivedLine
 from crossdock.model.quantity import Quantity
 from crossdock.model.returning import Disposition, JudgedLine, MatchedLine, ReturnLine
+from crossdock.model.stock import Condition, StockPlace
+from crossdock.processes import adjusting
 from crossdock.processes.intents import Do, Intent
 from crossdock.processes.policy import Policy
 from crossdock.processes.receiving import ZERO
@@ -55,6 +58,7 @@ def _book_one(
             inspection.name, f"{KIND}/{state.reference}", state.matched.sales_order, state.location, lines, inspection.at, "return"
         )  # fmt: skip
         intents.append(Do("goods_receipt.post", erp, named, receipt, state.reference, priority=3))
+        intents += _scrapped(state, inspection, erp, policy)
         inspection = replace(inspection, receipt_asked=True)
     if not inspection.credit_asked:
         credited = _share(state, inspection, used)
@@ -66,6 +70,27 @@ def _book_one(
             intents.append(Do("credit.post", erp, named, credit, state.reference, priority=3))
             inspection = replace(inspection, credit_asked=True, credited=credited)
     return inspection, intents
+
+
+def _scrapped(state: State, inspection: Inspection, erp: str, policy: Policy) -> list[Intent]:
+    """What was taken back as damaged and destroyed at once; after its receipt, which brought it into the books."""
+    assert inspection.at is not None
+    quantities: dict[tuple[StockPlace, str], Decimal] = {}
+    for x in inspection.lines:
+        if x.disposition == "scrap":
+            key = StockPlace(x.item, state.location, x.lot, state.owner), x.quantity.unit
+            quantities[key] = quantities.get(key, ZERO) + x.quantity.value
+    thread = f"{KIND}/{state.reference}"
+    fact = adjusting.Fact(
+        inspection.name, thread, inspection.at, policy.warehouse_of(state.location), "scrap"
+    )
+    return [
+        do
+        for (place, unit), quantity in quantities.items()
+        for do in adjusting.scrapped(
+            place, Quantity(quantity, unit), fact, policy, erp=erp, lane=state.reference
+        )
+    ]
 
 
 def about(state: State, inspection: str) -> str:

@@ -13,6 +13,8 @@ from zoneinfo import ZoneInfo
 
 import msgspec
 
+from crossdock.model.stock import Change
+
 Weekday = Literal["mon", "tue", "wed", "thu", "fri", "sat", "sun"]
 WEEKDAYS: tuple[Weekday, ...] = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
 SEARCH_DAYS_MAX = 60
@@ -56,6 +58,8 @@ class Node(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """An old system still runs it: what happens there is heard and booked, nothing is sold from it, and nothing is sent for it."""
     sends: tuple[str, ...] = ()
     """Kinds of effects that are sent all the same while it runs in parallel."""
+    adjustments: tuple[Change, ...] | None = None
+    """What its ERP is told of stock that changes without an order; None: as the policy says."""
 
 
 class OrderRule(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
@@ -181,6 +185,11 @@ def sold_of_others(routing: Routing, node: str) -> frozenset[tuple[str, str]]:
     """(location, owner) of all goods that are not the site's own company's and may be sold; `node` where a rule names none."""
     of_rules = {(place, x.owner) for x in routing.orders if x.owner for place in x.nodes or (node,)}
     return frozenset({*consigned(routing), *of_rules})
+
+
+def books_goods_of(routing: Routing, owner: str, location: str, node: str) -> OrderRule | None:
+    """The order rule that sells another owner's goods there, so that its ERP has them in its books; `node` where it names none."""
+    return next((x for x in routing.orders if x.owner == owner and location in (x.nodes or (node,))), None)
 
 
 def below_zero(routing: Routing) -> dict[str, str]:

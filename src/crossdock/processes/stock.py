@@ -10,9 +10,9 @@ from crossdock.model.envelope import Recorded, first_told_as
 from crossdock.model.movement import MovedLine
 from crossdock.model.quantity import Quantity
 from crossdock.model.serial import Did
-from crossdock.model.stock import Bucket, LotRecalled, StockOpened, StockPlace, StockUnbooked
+from crossdock.model.stock import Bucket, Condition, LotRecalled, StockOpened, StockPlace, StockUnbooked
 from crossdock.model.thread import reference_of
-from crossdock.processes import serial
+from crossdock.processes import adjusting, serial
 from crossdock.processes.authority import not_theirs
 from crossdock.processes.intents import CloseCase, Intent, Move, OpenCase, Publish, Step, Summary
 from crossdock.processes.opening import mark
@@ -29,6 +29,8 @@ UNBOOKED: Final = "unbooked/"
 QUARANTINE: Final[Bucket] = "quarantine"
 OUTSIDE: Final[Bucket] = "outside"
 ZERO: Final = Decimal(0)
+_BUCKETS: Final[dict[Condition, Bucket]] = {"good": AVAILABLE, "quarantine": QUARANTINE, "damaged": "damaged"}
+_Way = tuple[Bucket, Bucket]
 replace = msgspec.structs.replace
 
 
@@ -67,24 +69,31 @@ def initial(_thread: str) -> State:
 def step(state: State, event: Recorded, policy: Policy) -> Step:
     match event.type:
         case "stock.received.v1":
-            moved = _moved(state, event, policy, event.data.quantity, "outside")
+            moved = _moved(state, event, policy, event.data.quantity, (OUTSIDE, AVAILABLE))
             return _with_serials(moved, event, "received")
         case "stock.opened.v1":
             return _opened(state, event)
         case "stock.adjusted.v1":
-            moved = _moved(state, event, policy, event.data.change, "outside")
+            way = (OUTSIDE, _BUCKETS[event.data.condition])
+            moved = _moved(state, event, policy, event.data.change, way)
+            moved = _posted(moved, event, policy, event.data.serials)
             return _with_serials(moved, event, "found" if event.data.change.value > 0 else "gone")
         case "stock.reconciled.v1":
-            return _reconciled(state, event)
+            return _reconciled(state, event, policy)
         case "stock.unbooked.v1":
             return _unbooked(state, event)
         case "stock.bookAgain.v1":
             return _book_again(state, event)
         case "stock.held.v1":
             held: Quantity = event.data.quantity
-            return _moved(state, event, policy, replace(held, value=-held.value), "quarantine")
+            way = (_BUCKETS[event.data.condition], AVAILABLE)
+            moved = _moved(state, event, policy, replace(held, value=-held.value), way)
+            return _posted(moved, event, policy)
         case "stock.releasedFromHold.v1":
-            return _moved(state, event, policy, event.data.quantity, "quarantine")
+            way = (_BUCKETS[event.data.condition], AVAILABLE)
+            return _posted(_moved(state, event, policy, event.data.quantity, way), event, policy)
+        case "stockAdjustment.posted.v1":
+            return Step(state)
         case "stock.recalled.v1":
             return _recalled(state, event, policy)
         case "availability.changed.v1":
@@ -95,8 +104,8 @@ def step(state: State, event: Recorded, policy: Policy) -> Step:
             return Step(state, (), "ignored")
 
 
-def _moved(state: State, event: Recorded, policy: Policy, change: Quantity, other: Bucket) -> Step:
-    """`change` of what is available, from or to the `other` bucket."""
+def _moved(state: State, event: Recorded, policy: Policy, change: Quantity, way: _Way) -> Step:
+    """`change` goes this way; the other way round below zero."""
     place: StockPlace = event.data.place
     first = first_told_as(event.id)
     if change.value == 0 and not first:
@@ -105,14 +114,22 @@ def _moved(state: State, event: Recorded, policy: Policy, change: Quantity, othe
         return Step(state, (not_theirs(event, "stock", place.location, policy),), "ignored")
     if first:
         return Step(state, (_told_otherwise(event, first, change),), "ignored")
-    way: tuple[Bucket, Bucket] = (other, "available") if change.value > 0 else ("available", other)
     count = state.counts.get(_lot(place))
     if count is not None and _before(event, count):
-        return _late(state, event, change, other, count)
+        return _late(state, event, change, way, count)
+    way = way if change.value > 0 else (way[1], way[0])
     expires_on = getattr(event.data, "expires_on", None)
     cost = getattr(event.data, "cost", None)
     move: Intent = Move(place, *way, abs(change.value), change.unit, expires_on=expires_on, cost=cost)
     return Step(replace(state, entries=state.entries + 1), (move, Publish(place.item, place.location)))
+
+
+def _posted(moved: Step, event: Recorded, policy: Policy, serials: tuple[str, ...] = ()) -> Step:
+    """The ERP is told as well; not of what a count has in it that it was told of already."""
+    if any(isinstance(x, Move) and x.at is not None for x in moved.intents):
+        return moved
+    fact = adjusting.fact_of(event, event.data.reason, serials)
+    return replace(moved, intents=(*moved.intents, *adjusting.posted(moved.intents, fact, policy)))
 
 
 def _told_otherwise(event: Recorded, first: str, change: Quantity) -> OpenCase:
@@ -231,13 +248,13 @@ def _before(event: Recorded, count: Count) -> bool:
     return event.occurred_at < count.read_at
 
 
-def _late(state: State, event: Recorded, change: Quantity, other: Bucket, count: Count) -> Step:
+def _late(state: State, event: Recorded, change: Quantity, way: _Way, count: Count) -> Step:
     """It was so from its own instant until the count, which stands: the opposite is booked when that was settled."""
-    if other != OUTSIDE:
+    if way[0] != OUTSIDE:
         return Step(state, (), "stale")
     amount = abs(change.value)
-    come = Move(event.data.place, OUTSIDE, AVAILABLE, amount, change.unit, cost=event.data.cost)
-    go = replace(come, source=AVAILABLE, target=OUTSIDE)
+    come = Move(event.data.place, *way, amount, change.unit, cost=event.data.cost)
+    go = replace(come, source=come.target, target=OUTSIDE)
     if change.value > 0:
         moves = (come, replace(go, at=count.settled_at))
     else:
@@ -245,8 +262,11 @@ def _late(state: State, event: Recorded, change: Quantity, other: Bucket, count:
     return Step(replace(state, entries=state.entries + len(moves)), moves)
 
 
-def _reconciled(state: State, event: Recorded) -> Step:
-    """What both change by is moved between shelf and quarantine, the rest comes from outside or goes there."""
+def _reconciled(state: State, event: Recorded, policy: Policy) -> Step:
+    """What both change by is moved between shelf and quarantine, the rest comes from outside or goes there.
+
+    The ERP is told the same: until now it was told what the ledger had booked.
+    """
     if event.source != HUB:
         return Step(state, (), "ignored")
     place, good, held = event.data.place, event.data.good.value, event.data.held.value
@@ -254,7 +274,7 @@ def _reconciled(state: State, event: Recorded) -> Step:
     both = min(abs(good), abs(held)) if good * held < 0 else ZERO
     moves: list[Intent] = []
     if both:
-        way: tuple[Bucket, Bucket] = ("available", "quarantine") if held > 0 else ("quarantine", "available")
+        way = (AVAILABLE, QUARANTINE) if held > 0 else (QUARANTINE, AVAILABLE)
         moves.append(Move(place, *way, both, unit))
     for change, bucket in ((good, AVAILABLE), (held, QUARANTINE)):
         rest = abs(change) - both
@@ -266,7 +286,9 @@ def _reconciled(state: State, event: Recorded) -> Step:
         count = Count(event.data.system, event.data.read_at, event.occurred_at, event.data.watermark)
         counts = counts | {_lot(place): count}
     state = replace(state, entries=state.entries + len(moves), counts=counts)
-    return Step(state, (*moves, Publish(place.item, place.location)))
+    told = replace(adjusting.fact_of(event, event.data.cause), source=event.data.system)
+    posted = adjusting.posted(moves, told, policy)
+    return Step(state, (*moves, Publish(place.item, place.location), *posted))
 
 
 def summary(_state: State, _policy: Policy) -> Summary:

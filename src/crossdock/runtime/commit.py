@@ -16,8 +16,9 @@ from crossdock.processes.clocks import TIMER
 from crossdock.processes.demand import taken_apart
 from crossdock.processes.intents import Claim, CloseCase, Move, OpenCase
 from crossdock.processes.routing import below_zero
+from crossdock.runtime.as_booked import apart, as_booked
 from crossdock.runtime.availability import Showcase
-from crossdock.runtime.batch import Batch, Output
+from crossdock.runtime.batch import Batch, Output, Wanted
 from crossdock.runtime.journal import Journal
 from crossdock.runtime.units import booked_in
 from crossdock.store import batch as table
@@ -48,7 +49,8 @@ async def write(connection: asyncpg.Connection, batch: Batch, journal: Journal, 
     await journal.load_keys(connection, out.wanted)
     await _know_items(connection, out, frame.items)
     _take_kits_apart(out.wishes, frame.items)
-    rendered = journal.render(out.wanted, batch)
+    told, adjustments = apart(out.wanted)
+    rendered = journal.render(told, batch)
     states = batch.finish()
     async with connection.transaction():
         await table.lock_epochs(connection, frame.epochs)
@@ -66,8 +68,8 @@ async def write(connection: asyncpg.Connection, batch: Batch, journal: Journal, 
         if rendered:
             await _journal(connection, batch, rendered, frame.segment)
         await _take_back(connection, batch, journal, moot)
-        if out.wishes or out.publish:
-            await _stock(connection, batch, journal, frame)
+        if out.wishes or out.publish or adjustments:
+            await _stock(connection, batch, journal, frame, adjustments)
         if out.events:
             await log.append_rows(connection, out.events, frame.segment)
         if frame.moved:
@@ -155,8 +157,14 @@ def _take_kits_apart(wishes: Sequence[stock.Wish], items: Items) -> None:
             wish.what, wish.kits = taken_apart(wish.what, items.known)
 
 
-async def _stock(connection: asyncpg.Connection, batch: Batch, journal: Journal, frame: Frame) -> None:
-    """The ledger's round: one lock, one decision, one write; answers and availability follow from it."""
+async def _stock(
+    connection: asyncpg.Connection,
+    batch: Batch,
+    journal: Journal,
+    frame: Frame,
+    adjustments: Sequence[Wanted],
+) -> None:
+    """The ledger's round: one lock, one decision, one write; answers, adjustments and availability follow from it."""
     out, segment = batch.out, frame.segment
     known = frame.items.known
     places: dict[stock.Key, str] = frame.showcase.homes(out.publish)
@@ -180,7 +188,8 @@ async def _stock(connection: asyncpg.Connection, batch: Batch, journal: Journal,
         batch.append(thread, kept, cause=kept.cause, place=f"{kept.source}/{kept.target}/{batch.now}")
     settled = stock.settle(wishes, balances, segment, held)
     _tell_claims(batch, settled)
-    told = frame.showcase.told(out.publish, settled.balances, batch.now)
+    told = as_booked(adjustments, wishes, settled.short)
+    told += frame.showcase.told(out.publish, settled.balances, batch.now)
     if told:
         await _journal(connection, batch, journal.render(told, batch), segment)
     await stock.write(connection, settled, segment)

@@ -13,6 +13,7 @@ import msgspec
 from crossdock.model.drift import ZERO, Booked, Booking
 from crossdock.model.registry import decode
 from crossdock.model.stock import StockPlace
+from crossdock.processes.adjusting import KIND, name_of
 from crossdock.store.pool import Connection
 from crossdock.store.segments import segment_at
 
@@ -23,7 +24,7 @@ SEQUENCES_MAX: Final = 1_000_000
 LEEWAY: Final = timedelta(minutes=5)
 GOOD: Final = frozenset({"available", "soft_claim", "firm_claim", "allocated", "picked"})
 HELD: Final = frozenset({"quarantine", "damaged", "returned"})
-POSTINGS: Final = ("goods_issue.post", "goods_receipt.post", "transfer_issue.post")
+POSTINGS: Final = ("goods_issue.post", "goods_receipt.post", "transfer_issue.post", KIND)
 """What an ERP is told of its stock."""
 CLAIMED: Final = frozenset({"allocated", "picked"})
 """What a warehouse knows to be set aside; claims that were not released to it are the hub's own business."""
@@ -124,7 +125,8 @@ def _booking(
     )
     if warehouse:
         return msgspec.structs.replace(made, told="done")
-    post = posted.get((row["thread"], shipment))
+    adjusted = name_of(f"{event['source']}/{row['cause']}", row["item"], row["lot"]) if event else ""
+    post = posted.get((row["thread"], shipment)) or posted.get((row["thread"], adjusted))
     if post is None:
         return made
     state = post["state"]
@@ -186,10 +188,15 @@ async def _sequences(
 
 
 async def _posted(connection: Connection, threads: Iterable[bytes]) -> dict[tuple[bytes, str], Any]:
-    """How far the ERP was told of what left or came, by (thread, shipment or receipt)."""
+    """How far the ERP was told of what left, came or changed, by (thread, shipment, receipt or name of the adjustment)."""
     rows = await connection.fetch(
-        "select f.thread, f.object, f.state, f.attempts, f.settled_at,"
+        "select f.thread, f.kind, f.object, f.state, f.attempts, f.settled_at,"
         " (select min(a.started_at) from attempt a where a.effect = f.id and a.segment >= f.segment) as sent_at"
         " from effect f where f.thread = any($1) and f.kind = any($2)", list(threads), list(POSTINGS),
     )  # fmt: skip
-    return {(row["thread"], row["object"]): row for row in rows}
+    return {(row["thread"], _about(row)): row for row in rows}
+
+
+def _about(row: Any) -> str:
+    name: str = row["object"]
+    return name.rpartition("/")[0] if row["kind"] == KIND else name

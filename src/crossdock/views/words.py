@@ -284,6 +284,7 @@ EVENTS: Final[dict[str, Say]] = {
     "stock.releasedFromHold.v1": lambda who, d: (
         f"{who} released {d.quantity} of {d.place.item}{_because(d.reason)}"
     ),
+    "stockAdjustment.posted.v1": lambda who, d: f"{who} posted stock adjustment {d.document}",
     "availability.published.v1": lambda who, d: f"{who} shows {d.available} of {d.item} as available",
     "inbound.expected.v1": lambda who, d: f"{who} expects {_line_quantities(d)} at {d.location}",
     "inbound.changed.v1": lambda who, d: f"{who} has news of {d.number}",
@@ -430,6 +431,7 @@ EFFECTS: Final[dict[str, Wish]] = {
     "case.tell": Wish("tell who watches the case", "told who watches the case,", "case notice"),
     "item.fetch": Wish("say what it knows of the item", "told of item", "item question"),
     "credit.post": Wish("credit the customer", "posted credit", "credit"),
+    "stock_adjustment.post": Wish("post the stock adjustment", "posted stock adjustment", "stock adjustment"),
     "invoice.release": Wish("release the invoice", "released invoice", "invoice"),
 }
 """Effect kind → how asking for it is told."""

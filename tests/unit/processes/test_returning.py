@@ -117,6 +117,19 @@ def test_each_disposition_goes_its_way_and_all_are_credited_as_sold() -> None:
         ("10", 2, "good"), ("10", 1, "quarantine"), ("10", 1, "damaged"), ("10", 2, "damaged"),
     ]  # fmt: skip
     assert (receipt.order, receipt.of) == ("4711", "return")
+    [scrap] = made.asked("stock_adjustment.post")
+    assert (scrap.change, scrap.condition, scrap.quantity, scrap.document) == (
+        "scrap",
+        "damaged",
+        qty(2),
+        "INS-1",
+    )
+    booked = [
+        (x.kind, x.account, x.lane)
+        for x in made.done
+        if x.kind in ("goods_receipt.post", "stock_adjustment.post")
+    ]
+    assert booked == [(x, "sap-2", "shopify-eu/77") for x in ("goods_receipt.post", "stock_adjustment.post")]
     [credit] = made.asked("credit.post")
     [line] = credit.lines
     assert (line.quantity, line.price, line.goods_issue, line.invoice) == (

@@ -8,7 +8,6 @@ from crossdock.connectors.manhattan_wms.units import to_quantity
 from crossdock.errors import Rejected
 from crossdock.model.envelope import NewEvent
 from crossdock.model.movement import (
-    Condition,
     InboundClosed,
     InboundReceived,
     InboundStored,
@@ -16,6 +15,7 @@ from crossdock.model.movement import (
     ReceivedLine,
     TransferShipped,
 )
+from crossdock.model.stock import Condition
 from crossdock.model.thread import ThreadKey
 
 _CONDITIONS: Final[dict[str, Condition]] = {

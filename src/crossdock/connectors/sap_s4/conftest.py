@@ -42,6 +42,7 @@ PAYLOADS = {
     "goods_receipt.post": requests.PostGoodsReceipt,
     "transfer_issue.post": requests.PostTransferIssue,
     "consignment.withdraw": requests.WithdrawConsigned,
+    "stock_adjustment.post": requests.PostStockAdjustment,
     "credit.post": requests.PostCredit,
     "freight.accrue": requests.AccrueFreight,
     "freight.adjust": requests.AdjustFreight,

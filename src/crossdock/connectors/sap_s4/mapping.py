@@ -11,6 +11,7 @@ from crossdock.connect.contract import Account
 from crossdock.connectors.sap_s4 import plans
 from crossdock.connectors.sap_s4.configured import at_location, listed, plant_of, plants_of, setting
 from crossdock.connectors.sap_s4.edm import odata_date
+from crossdock.connectors.sap_s4.mapping_adjustment import from_stock_adjustment
 from crossdock.connectors.sap_s4.mapping_credit import from_credit
 from crossdock.connectors.sap_s4.mapping_freight import from_accrual, from_adjustment
 from crossdock.connectors.sap_s4.mapping_movement import (
@@ -139,14 +140,15 @@ def from_change(payload: requests.ChangeSalesOrder, _people: People, account: Ac
 def from_reservation(
     payload: requests.UpdateReservation, _people: People, account: Account
 ) -> plans.ReservationPlan:
-    """One entry per order line: its lots and locations are added up, the first location names the plant."""
-    lines: dict[str, plans.ReservedLine] = {}
+    """One entry per order line and plant, as the sales order has one item for each; its lots are added up."""
+    lines: dict[tuple[str, str], plans.ReservedLine] = {}
     for allocation in payload.lines:
-        before = lines.get(allocation.line)
-        lines[allocation.line] = plans.ReservedLine(
+        plant = plant_of(allocation.location, account)
+        before = lines.get((allocation.line, plant))
+        lines[allocation.line, plant] = plans.ReservedLine(
             allocation.line,
             allocation.quantity.value + (before.quantity if before else 0),
-            before.plant if before else plant_of(allocation.location, account),
+            plant,
             at_location("storage_location", allocation.location, account),
         )
     return plans.ReservationPlan(payload.document, tuple(lines.values()))
@@ -234,6 +236,7 @@ _FROM: dict[str, Callable[[Any, People, Account], object]] = {
     "goods_receipt.post": from_goods_receipt,
     "transfer_issue.post": from_transfer_issue,
     "consignment.withdraw": from_withdrawal,
+    "stock_adjustment.post": from_stock_adjustment,
     "credit.post": from_credit,
     "freight.accrue": from_accrual,
     "freight.adjust": from_adjustment,

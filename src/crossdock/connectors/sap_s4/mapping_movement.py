@@ -12,8 +12,9 @@ from crossdock.connectors.sap_s4.edm import odata_date
 from crossdock.connectors.sap_s4.journal_entry import reference_id
 from crossdock.connectors.sap_s4.units import sap_unit
 from crossdock.model import requests
-from crossdock.model.movement import Condition, LineTerms
+from crossdock.model.movement import LineTerms
 from crossdock.model.party import People
+from crossdock.model.stock import Condition
 
 HEADER_TEXT_LENGTH_MAX: Final = 25
 ITEM_TEXT_LENGTH_MAX: Final = 50

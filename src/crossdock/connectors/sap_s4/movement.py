@@ -1,4 +1,4 @@
-"""Steps on material documents: post a goods receipt, a transfer's issue or a withdrawal once, and find it again by its reference."""
+"""Steps on material documents: post a goods receipt, a transfer's issue, a withdrawal or an adjustment once, and find it again by its reference."""
 
 import msgspec
 
@@ -9,6 +9,7 @@ from crossdock.connectors.sap_s4.answers import MaterialDocument
 from crossdock.connectors.sap_s4.session import Ask, Errand, Session, literal
 from crossdock.model.movement import ConsignmentWithdrawn, GoodsReceiptPosted
 from crossdock.model.shipment import GoodsIssuePosted
+from crossdock.model.stock import StockAdjustmentPosted
 
 SERVICE = "/sap/opu/odata/sap/API_MATERIAL_DOCUMENT_SRV"
 
@@ -48,4 +49,6 @@ def _booked(call: Call, plan: plans.MovementPlan, number: str) -> Done:
         return Done(document=number, receipt=GoodsReceiptPosted(number, plan.about))
     if call.kind == "consignment.withdraw":
         return Done(document=number, receipt=ConsignmentWithdrawn(number, plan.about))
+    if call.kind == "stock_adjustment.post":
+        return Done(document=number, receipt=StockAdjustmentPosted(number, plan.about))
     return Done(document=number, receipt=GoodsIssuePosted("", number, plan.about))

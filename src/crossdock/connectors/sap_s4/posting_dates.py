@@ -41,6 +41,7 @@ _OF: Final[dict[str, tuple[type[msgspec.Struct], Callable[[Any, date], msgspec.S
     "goods_receipt.post": (plans.MovementPlan, _movement),
     "transfer_issue.post": (plans.MovementPlan, _movement),
     "consignment.withdraw": (plans.MovementPlan, _movement),
+    "stock_adjustment.post": (plans.MovementPlan, _movement),
     "freight.accrue": (plans.FreightPlan, _freight),
     "freight.adjust": (plans.AdjustmentPlan, _adjustment),
 }

@@ -256,6 +256,8 @@ _CAUSES = (
     ),
     (re.compile(r"\bcredit (limit|check|block)", re.IGNORECASE), "credit"),
     (re.compile(r"authori[sz]ation", re.IGNORECASE), "authorisation"),
+    (re.compile(r"\bdeficit of\b", re.IGNORECASE), "stock difference"),
+    (re.compile(r"\bunit of measure\b.* is not defined", re.IGNORECASE), "unit"),
     (
         re.compile(
             r"\b(material|customer|supplier|plant)\b.* (does not exist|is not defined|unknown)", re.IGNORECASE

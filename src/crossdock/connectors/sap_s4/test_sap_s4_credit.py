@@ -10,9 +10,10 @@ from crossdock.connect.contract import Absent, Call, Done, Refused, RetryLater, 
 from crossdock.connectors.sap_s4.conftest import DEPARTED, REFERENCE, Sap
 from crossdock.model import requests
 from crossdock.model.money import Money
-from crossdock.model.movement import Condition, GoodsReceiptPosted, ReceivedLine
+from crossdock.model.movement import GoodsReceiptPosted, ReceivedLine
 from crossdock.model.quantity import Quantity
 from crossdock.model.returning import CreditPosted, MatchedLine
+from crossdock.model.stock import Condition
 
 RETURN = "return/shop-eu/77"
 

@@ -12,7 +12,6 @@ from crossdock.connect.contract import Absent, Call, Done, Refused, RetryLater, 
 from crossdock.connectors.sap_s4.conftest import DEPARTED, Sap
 from crossdock.model import requests
 from crossdock.model.movement import (
-    Condition,
     ConsignmentWithdrawn,
     GoodsReceiptPosted,
     MovedLine,
@@ -20,6 +19,7 @@ from crossdock.model.movement import (
 )
 from crossdock.model.quantity import Quantity
 from crossdock.model.shipment import GoodsIssuePosted
+from crossdock.model.stock import Condition
 
 PURCHASE = "4500000017"
 TRANSPORT = "4500000018"

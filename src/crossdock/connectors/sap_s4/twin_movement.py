@@ -14,6 +14,7 @@ from typing import Any, Final
 from aiohttp import web
 
 from crossdock.connect.twin import Twin
+from crossdock.connectors.sap_s4 import twin_adjustment
 from crossdock.connectors.sap_s4.edm import day_of, odata_date
 from crossdock.connectors.sap_s4.events import ORDER_CHANGED, ORDER_CREATED
 from crossdock.connectors.sap_s4.twin_delivery import (
@@ -49,6 +50,8 @@ _EFFECTS: Final = {
     RECEIPT: "goods_receipt.post",
     TRANSFER: "transfer_issue.post",
     OTHER: "goods_receipt.post",
+    twin_adjustment.ISSUE: "stock_adjustment.post",
+    twin_adjustment.OTHER: "stock_adjustment.post",
 }
 _RETURNS: Final = {"653": "unrestricted", "655": "quality", "657": "blocked"}
 """Movement types of customers' returns, and the stock they go to."""
@@ -76,6 +79,8 @@ def create_document(twin: Twin, request: Asked) -> Reply:
             text(row, "MaterialDocumentItemText", 50)
             if code == OTHER:
                 _book_return(twin, row)
+            elif twin_adjustment.adjusts(code, row):
+                twin_adjustment.book(twin, code, row)
             elif row.get("InventorySpecialStockType") == CONSIGNMENT:
                 _withdraw(twin, row)
             else:
@@ -84,7 +89,7 @@ def create_document(twin: Twin, request: Asked) -> Reply:
             books.put("purchase_order", number, order)
         counter, first = (
             ("receipt_document", FIRST_RECEIPT)
-            if code != TRANSFER
+            if code in (RECEIPT, OTHER)
             else ("material_document", FIRST_MATERIAL_DOCUMENT)
         )
         document = str(books.next_number(counter, first))
@@ -95,6 +100,8 @@ def create_document(twin: Twin, request: Asked) -> Reply:
 
 
 def _effect(code: str, rows: list[Fields]) -> str:
+    if any(twin_adjustment.adjusts(code, row) for row in rows):
+        return "stock_adjustment.post"
     consigned = any(row.get("InventorySpecialStockType") == CONSIGNMENT for row in rows)
     return "consignment.withdraw" if consigned else _EFFECTS[code]
 
@@ -122,7 +129,7 @@ def _detail(rows: list[Fields], header: Fields) -> Fields:
         for row in rows
     }
     return {
-        "order": rows[0].get("PurchaseOrder") or rows[0].get("SalesOrder", ""), "movement": rows[0]["GoodsMovementType"], "posted_on": header["PostingDate"],
+        "order": rows[0].get("PurchaseOrder") or rows[0].get("SalesOrder", ""), "movement": rows[0]["GoodsMovementType"], "plant": rows[0]["Plant"], "posted_on": header["PostingDate"],
         "quantities": {material: f"{total:f}" for material, total in totals.items()},
         "types": sorted(kinds), "supplier": rows[0].get("Supplier", ""),
         "texts": sorted({row["MaterialDocumentItemText"] for row in rows if row.get("MaterialDocumentItemText")}),

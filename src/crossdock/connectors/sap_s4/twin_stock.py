@@ -1,6 +1,7 @@
 """The twin's material stock: what API_MATERIAL_STOCK_SRV shows, set from outside and taken from by goods issues.
 
-PUT  /_twin/material_stock   {"1010": {"SKU": {"unrestricted": "10", "quality": "0", "blocked": "0"}}}
+PUT  /_twin/material_stock   {"1010": {"SKU": {"unrestricted": "10", "quality": "0", "blocked": "0"}}}; with "negative": true it may
+                             fall below zero
 GET  /_twin/material_stock   the same
 """
 
@@ -42,7 +43,7 @@ def _row(material: str, plant: str, stock_type: str, quantity: str, unit: str) -
 
 
 def move(twin: Twin, material: str, plant: str, kind: str, change: Decimal) -> None:
-    """Inside a change of the books. What nobody set up is kept from its first receipt on, and never below zero."""
+    """Inside a change of the books. What nobody set up is kept from its first receipt on, and not below zero unless it may be."""
     key = f"{material}|{plant}"
     stock = twin.books.get("matl_stock", key)
     if stock is None:
@@ -50,7 +51,7 @@ def move(twin: Twin, material: str, plant: str, kind: str, change: Decimal) -> N
             return
         stock = dict.fromkeys(TYPES, "0") | {"unit": "EA"}
     left = Decimal(stock[kind]) + change
-    if change < 0 and left < 0:
+    if change < 0 and left < 0 and not stock.get("negative"):
         raise Problem(400, "M7/021", f"Deficit of SL {kind} {-left:f} {stock['unit']}: {material} {plant}")
     twin.books.put("matl_stock", key, stock | {kind: f"{left:f}"})
 
