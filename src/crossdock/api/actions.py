@@ -22,6 +22,7 @@ from crossdock.processes.receiving import ACCEPT
 from crossdock.processes.stock import UNBOOKED
 from crossdock.store import access, casework
 from crossdock.views.retryable import EFFECT_KEY_LENGTH, FREIGHT, HOLD
+from crossdock.views.words import counted
 
 RETRY_MAX = 1000
 REASON_MAX = 500
@@ -77,7 +78,9 @@ async def retry_case(request: Request[Any, Any, Any], number: int) -> Response[b
     await _say(hub, who.id, said)
     async with hub.reader.acquire() as connection:
         dated = f", posting date {wish.posting_on}" if wish.posting_on else ""
-        await casework.note(connection, number, who.name, "retry", f"{len(said)} things{dated}: {reason}")
+        await casework.note(
+            connection, number, who.name, "retry", f"{counted(len(said), 'thing')}{dated}: {reason}"
+        )
         await access.note_action(connection, who.name, "retry", f"case C-{number}", reason, count=len(said))
     body = {"case": number, "retried": len(said), "skipped": len(events) - len(said)}
     return Response(msgspec.json.encode(body), status_code=202, media_type="application/json")

@@ -18,6 +18,7 @@ from crossdock.model.causes import CLASSES, merged
 from crossdock.store import access, casework
 from crossdock.views import cases as view
 from crossdock.views import retry as retry_view
+from crossdock.views.words import counted
 
 PAGE = 50
 SNOOZES = {"1": "an hour", "4": "four hours", "24": "a day", "168": "a week"}
@@ -80,7 +81,9 @@ async def retry(request: Request[Any, Any, Any], case: str) -> Response[bytes]:
         raise Problem(409, "nothing-to-retry", f"case C-{number} has nothing that a retry could move")
     await actions._say(hub, session.who.id, said)
     async with hub.pool.acquire() as connection:
-        await casework.note(connection, number, session.who.name, "retry", f"{len(said)} things: {reason}")
+        await casework.note(
+            connection, number, session.who.name, "retry", f"{counted(len(said), 'thing')}: {reason}"
+        )
         await access.note_action(
             connection, session.who.name, "retry", f"case C-{number}", reason, count=len(said)
         )

@@ -16,7 +16,7 @@ NEW_PRODUCT: dict[str, Any] = {
     "available": "100000",
     "descriptions": {"EN": NEW_TITLE},
 }
-COUNTED_ITEM, COUNTED_STOCK = "CNT-1", 500
+COUNTED_ITEM, COUNTED_TITLE, COUNTED_STOCK = "CNT-1", "Counted glass", 500
 """It lies at the sites and nobody orders it: what changes its stock are counts."""
 SPLIT_ITEM, SPLIT_TITLE, SPLIT_PRICE = "STL-1", "Stool", "7.50"
 EACH_SITE_HAS, SPLIT_QUANTITY = 60, 70
@@ -92,6 +92,7 @@ def products() -> dict[str, dict[str, str]]:
     return known | {
         NEW_ITEM: {"title": NEW_TITLE, "price": NEW_PRODUCT["price"]},
         SPLIT_ITEM: {"title": SPLIT_TITLE, "price": SPLIT_PRICE},
+        COUNTED_ITEM: {"title": COUNTED_TITLE, "price": SPLIT_PRICE},
     }
 
 

@@ -178,7 +178,7 @@ _CANDIDATES = """
 with theirs as (
     select item, location, lot, owner, min(unit) as unit, sum(good) as good, sum(held) as held, min(read_at) as read_at,
         min(watermark) as watermark, max(last_change) as last_change, sum(claimed) as claimed
-    from snapshot group by item, location, lot, owner
+    from snapshot where location = any($1) group by item, location, lot, owner
 ), ours as (
     select item, location, lot, owner, min(unit) as unit,
         sum(available + soft_claim + firm_claim + allocated + picked) as good, sum(quarantine + damaged + returned) as held

@@ -246,3 +246,16 @@ def test_a_suppliers_missing_goods_are_his() -> None:
     floor.say(o.LinesShort((o.LineShipped("shop/1", "1", "A", qty(2)),), "SITE1"))
 
     assert floor.told("stock_adjustment.post") == []
+
+
+def test_stock_is_compared_with_whoever_keeps_it() -> None:
+    """The warehouse of the node, the ERP whose books it is in, and the one that sells another owner's goods there."""
+    rules = (
+        OrderRule("ours", erp="sap-2", nodes=("SITE1", "SITE2")),
+        OrderRule("theirs", owner="maker", erp="sap-3", nodes=("SITE1",)),
+    )
+    policy = Policy(erp="sap-9", routing=Routing(nodes={"SITE1": SITE, "SITE2": Node("wms-2")}, orders=rules))
+    systems = ("wms-1", "wms-2", "sap-1", "sap-2", "sap-3", "sap-9")
+    assert [x for x in systems if policy.counts(x, "SITE1")] == ["wms-1", "sap-1", "sap-3"]
+    assert [x for x in systems if policy.counts(x, "SITE2")] == ["wms-2", "sap-9"]
+    assert all(policy.counts(x, "ELSEWHERE") for x in systems)
