@@ -277,7 +277,7 @@ async def _open_case(connection: Connection, run: Run, open_: Sequence[tuple[Any
         thread = stock_thread(location, item)
         case = OpenCase(
             f"reconcile/{run.system}", "value", "stock difference", f"{run.system} counts stock otherwise than the ledger",
-            f"crossdock reconcile show {run.id} names cause and evidence of each place. Count again, then approve what is right.",
+            f"Look at cause and evidence of each place: crossdock reconcile show {run.id}. Count again, then approve what is right.",
             "warehouse", f"difference/{number}",
         )  # fmt: skip
         opened.append((hash16(thread), thread, case))
