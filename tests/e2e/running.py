@@ -157,7 +157,7 @@ async def eventually(
     look: Callable[[], Awaitable[Any]], *, what: str, seconds: float = SETTLED_SECONDS
 ) -> Any:
     """Look until there is something (404 is nothing yet); a deadline for hope, not a measurement."""
-    end = time.monotonic() + seconds
+    end, pause = time.monotonic() + seconds, 0.05
     while True:
         missing: NotThere | None = None
         try:
@@ -166,7 +166,8 @@ async def eventually(
         except NotThere as not_yet:
             missing = not_yet
         assert time.monotonic() < end, f"still not so: {what} {missing or ''}"
-        await asyncio.sleep(0.1)
+        await asyncio.sleep(pause)
+        pause = min(pause * 1.4, 0.4)  # whoever waits long leaves the processors to what is waited for
 
 
 def start(directory: Path) -> RunningHub:

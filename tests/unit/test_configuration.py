@@ -1,5 +1,6 @@
 """Settings and landscape: precedence, and errors that name file and field."""
 
+import re
 from pathlib import Path
 
 import pytest
@@ -288,13 +289,15 @@ def with_policy(folder: Path, **more: object) -> Path:
 
 def test_the_how_tos_causes_are_taken(group: Path) -> None:
     """What docs/howto/cases.md tells people to write works as it stands there."""
-    text = HOW_TO.read_text().partition("```yaml\n")[2].partition("```")[0]
+    blocks = re.findall(r"```yaml\n(.*?)```", HOW_TO.read_text(), re.DOTALL)
+    said = {key: value for block in blocks for key, value in yaml.safe_load(block)["policy"].items()}
 
-    policy = load_hub(with_policy(group, **yaml.safe_load(text)["policy"])).policy
+    policy = load_hub(with_policy(group, **said)).policy
 
     assert policy.causes["credit"].owner == "credit desk"
     assert policy.causes["fraud check"].hours == 4
     assert policy.desk.time_zone == "Europe/Berlin"
+    assert policy.telling.address("finance") == "finance-desk@example.com"
 
 
 @pytest.mark.parametrize(

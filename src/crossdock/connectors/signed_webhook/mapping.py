@@ -16,7 +16,7 @@ from crossdock.model.requests import CancelRelease, Notify, RecordMilestone, Rel
 from crossdock.model.thread import KEY_LENGTH_MAX
 
 OWN_WORK: Final = (
-    "availability.changed.", "claim.", "clock.", "effect.", "goodsIssue.reversalRequested.", "identifier.", "masterData.", "message.", "order.returnAsked.", "person.", "return.matched.", "serial.", "stock.bookAgain.", "stock.opened.", "stock.recalled.", "stock.reconciled.", "stock.unbooked.", "thread.", "timer.",
+    "availability.changed.", "case.", "claim.", "clock.", "effect.", "goodsIssue.reversalRequested.", "identifier.", "masterData.", "message.", "numbers.", "order.returnAsked.", "person.", "return.matched.", "serial.", "stock.bookAgain.", "stock.opened.", "stock.recalled.", "stock.reconciled.", "stock.unbooked.", "thread.", "timer.",
 )  # fmt: skip
 """Facts that only the hub itself can state; nobody outside may send them."""
 EVENTS_MAX: Final = 1000
