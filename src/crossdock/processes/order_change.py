@@ -47,10 +47,8 @@ def changed(state: State, event: Recorded, policy: Policy) -> Step:
         order.people_mark,
     )  # fmt: skip
     state = replace(state, sequence=event.sequence, content=fingerprint(order))
-    if state.phase in (
-        "claiming",
-        "changing",
-    ):  # what it gets by the ledger's answer must not be let go in between
+    if state.phase in ("claiming", "changing"):
+        # what it gets by the ledger's answer must not be let go in between
         return Step(replace(state, change=change))
     if state.phase in BEFORE_RELEASE:
         return begin_again(state, change, policy)

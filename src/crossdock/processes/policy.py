@@ -176,7 +176,7 @@ class Policy(msgspec.Struct, frozen=True, gc=False, forbid_unknown_fields=True):
         node = self.routing.nodes.get(location)
         return at.astimezone(zone(node.time_zone if node else "UTC")).date()
 
-    def counts(self, system: str, location: str) -> bool:
+    def keeps_stock(self, system: str, location: str) -> bool:
         """Whether the stock that `system` has there is to be the ledger's: a warehouse's own, and of ERPs that of the one whose
         books the node, or another owner's goods there, are in. Another company's ERP has its own issues from there and no more.
         """

@@ -136,7 +136,7 @@ async def reconcile(
     """One run on a connection of its own. Raises `Unreadable`, `Fenced`."""
     await table.begin_snapshot(connection)
     counted, told, watermark = await _read(connection, source)
-    locations = [x for x in told if policy.counts(run.system, x)]
+    locations = [x for x in told if policy.keeps_stock(run.system, x)]
     read = datetime.now(UTC)
     missing = await _heard(connection, run, watermark, patience)
     rows = await table.candidates(connection, locations, read, watermark)

@@ -256,6 +256,6 @@ def test_stock_is_compared_with_whoever_keeps_it() -> None:
     )
     policy = Policy(erp="sap-9", routing=Routing(nodes={"SITE1": SITE, "SITE2": Node("wms-2")}, orders=rules))
     systems = ("wms-1", "wms-2", "sap-1", "sap-2", "sap-3", "sap-9")
-    assert [x for x in systems if policy.counts(x, "SITE1")] == ["wms-1", "sap-1", "sap-3"]
-    assert [x for x in systems if policy.counts(x, "SITE2")] == ["wms-2", "sap-9"]
-    assert all(policy.counts(x, "ELSEWHERE") for x in systems)
+    assert [x for x in systems if policy.keeps_stock(x, "SITE1")] == ["wms-1", "sap-1", "sap-3"]
+    assert [x for x in systems if policy.keeps_stock(x, "SITE2")] == ["wms-2", "sap-9"]
+    assert all(policy.keeps_stock(x, "ELSEWHERE") for x in systems)
