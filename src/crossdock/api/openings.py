@@ -12,12 +12,11 @@ from crossdock.api.events import _admit, _submit
 from crossdock.api.problems import Problem
 from crossdock.connect.reading import read
 from crossdock.errors import Malformed, Rejected
-from crossdock.model.envelope import NewEvent
+from crossdock.model.envelope import HUB, NewEvent
 from crossdock.model.quantity import Quantity
 from crossdock.model.stock import StockOpened, StockPlace
 from crossdock.model.thread import stock_thread
 from crossdock.processes.opening import Row, Said, judge
-from crossdock.processes.stock import HUB
 from crossdock.runtime.intake import Raw
 from crossdock.views import openings as view
 

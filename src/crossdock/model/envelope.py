@@ -4,11 +4,14 @@ partitionkey, recordedtime and W3C traceparent.
 
 import re
 from datetime import datetime
-from typing import Any
+from typing import Any, Final
 
 import msgspec
 
 from crossdock.model.registry import TYPE_OF
+
+HUB: Final = "crossdock"
+"""Source of what the hub itself states; nobody outside may name it."""
 
 
 class NewEvent(msgspec.Struct, frozen=True, gc=False, kw_only=True):

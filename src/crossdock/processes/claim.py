@@ -2,7 +2,7 @@
 
 import msgspec
 
-from crossdock.model.envelope import Recorded
+from crossdock.model.envelope import HUB, Recorded
 from crossdock.model.stock import LotRecalled
 from crossdock.model.thread import reference_of
 from crossdock.processes.intents import CloseCase, OpenCase, Step, Summary
@@ -26,11 +26,11 @@ def initial(_thread: str) -> State:
 
 
 def step(state: State, event: Recorded, _policy: Policy) -> Step:
-    if event.type == "stock.recalled.v1" and event.source == "crossdock":
+    if event.type == "stock.recalled.v1" and event.source == HUB:
         return _recalled(state, event)
-    if event.type == "claim.takenOver.v1" and event.source == "crossdock":
+    if event.type == "claim.takenOver.v1" and event.source == HUB:
         return _taken_over(state, event)
-    if event.type != "claim.expired.v1" or event.source != "crossdock":
+    if event.type != "claim.expired.v1" or event.source != HUB:
         return Step(state, (), "ignored")
     return Step(replace(state, expired=True), (), "duplicate" if state.expired else "applied")
 

@@ -4,7 +4,7 @@ from datetime import datetime
 
 import msgspec
 
-from crossdock.model.envelope import Recorded
+from crossdock.model.envelope import HUB, Recorded
 from crossdock.model.operations import NumbersCompared
 from crossdock.processes.intents import CloseCase, Intent, OpenCase, Step, Summary
 from crossdock.processes.policy import Policy
@@ -27,7 +27,7 @@ def initial(_thread: str) -> State:
 
 
 def step(state: State, event: Recorded, _policy: Policy) -> Step:
-    if event.type != "numbers.compared.v1" or event.source != "crossdock":
+    if event.type != "numbers.compared.v1" or event.source != HUB:
         return Step(state, (), "ignored")
     data: NumbersCompared = event.data
     intents: list[Intent] = []

@@ -2,7 +2,7 @@
 
 import msgspec
 
-from crossdock.model.envelope import Recorded
+from crossdock.model.envelope import HUB, Recorded
 from crossdock.model.stock import LotRecalled
 from crossdock.processes.intents import CloseCase, Intent, OpenCase, Step
 from crossdock.processes.lines import Line
@@ -13,7 +13,6 @@ from crossdock.processes.order_state import CLOSED, Release, State
 from crossdock.processes.policy import Policy
 from crossdock.processes.receiving import ACCEPT
 
-HUB = "crossdock"
 RECALL = "recall"
 RECALLS_MAX = 20
 replace = msgspec.structs.replace

@@ -6,7 +6,7 @@ from typing import Final
 
 import msgspec
 
-from crossdock.model.envelope import Recorded
+from crossdock.model.envelope import HUB, Recorded
 from crossdock.model.money import Money
 from crossdock.model.quantity import Quantity
 from crossdock.model.returning import MatchedLine, ReturnAsked, ReturnLine, ReturnMatched
@@ -15,7 +15,6 @@ from crossdock.processes.intents import Intent, Step, Tell
 from crossdock.processes.order_state import Back, Part, State, erp_of
 from crossdock.processes.policy import Policy
 
-HUB: Final = "crossdock"
 ZERO: Final = Decimal(0)
 replace = msgspec.structs.replace
 

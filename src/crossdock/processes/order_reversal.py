@@ -7,7 +7,7 @@ when finance says so; those that stayed are posted when they leave.
 import msgspec
 
 from crossdock.model import requests
-from crossdock.model.envelope import Recorded
+from crossdock.model.envelope import HUB, Recorded
 from crossdock.model.shipment import GoodsIssueReversalRequested, GoodsIssueReversed
 from crossdock.processes import gates
 from crossdock.processes.intents import CloseCase, Do, Intent, OpenCase, Step, Withdraw
@@ -16,7 +16,6 @@ from crossdock.processes.order_parts import part_of, post_goods_issue, roll_up, 
 from crossdock.processes.order_state import Part, State, erp_of, node_of
 from crossdock.processes.policy import Policy
 
-HUB = "crossdock"
 TO_REVERSE, REVERSED = "reverse/", "reversed/"
 """Begin the names of the holds under which finance decides: that the invoice is cancelled, that it is posted anew."""
 replace = msgspec.structs.replace

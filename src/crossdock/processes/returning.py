@@ -11,7 +11,7 @@ from typing import Final
 import msgspec
 
 from crossdock.model import requests
-from crossdock.model.envelope import Recorded
+from crossdock.model.envelope import HUB, Recorded
 from crossdock.model.movement import ExpectedLine, InboundReceived, ReceivedLine
 from crossdock.model.quantity import Quantity
 from crossdock.model.returning import (
@@ -58,7 +58,6 @@ from crossdock.processes.returning_state import (
 
 __all__ = ["KIND", "VERSION", "State", "initial", "step", "summary"]
 
-HUB: Final = "crossdock"
 BEYOND: Final = "beyond"
 BLIND: Final = "blind"
 GOES_TO: Final[dict[Disposition, Bucket]] = {

@@ -9,7 +9,7 @@ from typing import Final, Literal
 
 import msgspec
 
-from crossdock.model.envelope import Recorded
+from crossdock.model.envelope import HUB, Recorded
 from crossdock.model.movement import MovedLine, ReceivedLine
 from crossdock.model.returning import JudgedLine
 from crossdock.model.serial import Did, SerialMoved
@@ -21,7 +21,6 @@ from crossdock.processes.receiving import ACCEPT
 
 KIND = "serial"
 VERSION = 1
-HUB: Final = "crossdock"
 PLACES: Final = "places"
 SETTLED: Final = "settled"
 FACTS_MAX: Final = 60

@@ -6,7 +6,7 @@ from typing import Final
 
 import msgspec
 
-from crossdock.model.envelope import Recorded, first_told_as
+from crossdock.model.envelope import HUB, Recorded, first_told_as
 from crossdock.model.movement import MovedLine
 from crossdock.model.quantity import Quantity
 from crossdock.model.serial import Did
@@ -20,8 +20,6 @@ from crossdock.processes.policy import Policy
 
 KIND = "stock"
 VERSION = 1
-HUB: Final = "crossdock"
-"""Settlements are decided here; nobody else may say that one was."""
 OPENING: Final = "opening"
 AVAILABLE: Final[Bucket] = "available"
 UNBOOKED: Final = "unbooked/"

@@ -11,7 +11,7 @@ from typing import Any
 
 import msgspec
 
-from crossdock.model.envelope import Recorded
+from crossdock.model.envelope import HUB, Recorded
 from crossdock.model.operations import IdentifierBound
 from crossdock.model.party import People
 from crossdock.model.registry import TYPE_OF, decode, encode
@@ -27,7 +27,6 @@ from crossdock.store.log import Row, event_row
 from crossdock.store.pool import as_text
 from crossdock.store.stock import CLAIM_BUCKETS, Wish
 
-SOURCE = "crossdock"
 _ENCODE = msgspec.msgpack.Encoder(decimal_format="string").encode
 _DECODERS = {kind: msgspec.msgpack.Decoder(process.state) for kind, process in PROCESSES.items()}
 RESUMED = "thread.resumed.v1"
@@ -224,7 +223,7 @@ class Batch:
         self.out.events.append(
             event_row(
                 segment=self._segment, generation=self._generation, thread=thread, type_=type_, event_id=digest,
-                source=SOURCE, occurred_at=occurred_at or self.now, data=encode(data), cause=cause, sealed=sealed,
+                source=HUB, occurred_at=occurred_at or self.now, data=encode(data), cause=cause, sealed=sealed,
                 subject=subject,
             )
         )  # fmt: skip

@@ -4,12 +4,11 @@ import msgspec
 
 from crossdock.connect.reading import parse, pointer
 from crossdock.errors import Malformed
-from crossdock.model.envelope import CloudEvent, NewEvent
+from crossdock.model.envelope import HUB, CloudEvent, NewEvent
 from crossdock.model.registry import EVENTS, decode, short_type
 from crossdock.model.thread import KEY_LENGTH_MAX
 from crossdock.processes.catalogue import PROCESSES
 from crossdock.processes.shipment_reversal import PERSON
-from crossdock.runtime.batch import SOURCE
 
 KINDS = tuple(sorted(set(PROCESSES) - {"message"}))
 _single = msgspec.json.Decoder(CloudEvent)
@@ -32,11 +31,11 @@ def read_event(body: bytes) -> tuple[NewEvent | None, str, dict[str, str]]:
         )
     if not envelope.id or not envelope.source:
         return None, "", {"pointer": "/id", "detail": "id and source are required and not empty", "kept": "1"}
-    if envelope.source == SOURCE:
+    if envelope.source == HUB:
         return (
             None,
             "",
-            {"pointer": "/source", "detail": f"{SOURCE} is the hub itself: name yourself", "kept": "1"},
+            {"pointer": "/source", "detail": f"{HUB} is the hub itself: name yourself", "kept": "1"},
         )
     if envelope.source.startswith(PERSON):
         detail = f"{PERSON}… is what people do through the API: name a system"

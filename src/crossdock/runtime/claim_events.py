@@ -6,14 +6,13 @@ from uuid import uuid4
 
 import msgspec
 
+from crossdock.model.envelope import HUB
 from crossdock.model.registry import TYPE_OF, encode
 from crossdock.model.stock import AvailabilityChanged, ClaimExpired
 from crossdock.model.thread import stock_thread
 from crossdock.store.held import Held
 from crossdock.store.log import Row, event_row
 from crossdock.store.stock import Settled
-
-SOURCE = "crossdock"
 
 
 def availability(settled: Settled, generation: int, now: datetime) -> list[Row]:
@@ -34,5 +33,5 @@ def expired(settled: Settled, held: Iterable[Held], generation: int, now: dateti
 def _row(settled: Settled, generation: int, now: datetime, thread: str, data: msgspec.Struct) -> Row:
     return event_row(
         segment=settled.segment, generation=generation, thread=thread, type_=TYPE_OF[type(data)], event_id=uuid4().hex,
-        source=SOURCE, occurred_at=now, data=encode(data),
+        source=HUB, occurred_at=now, data=encode(data),
     )  # fmt: skip

@@ -8,11 +8,10 @@ import msgspec
 from crossdock.connect.changes import exact
 from crossdock.connect.reading import pointer
 from crossdock.errors import Conflict, Rejected
-from crossdock.model.envelope import NewEvent
+from crossdock.model.envelope import HUB, NewEvent
 from crossdock.model.master import CodeListPublished
 from crossdock.model.registry import EVENTS, decode
 from crossdock.processes.master import State
-from crossdock.runtime.batch import SOURCE
 from crossdock.runtime.correcting import Draft, Edit, Unknown, lawful, of_message
 from crossdock.runtime.hub import Hub
 from crossdock.runtime.intake import Intake
@@ -33,7 +32,7 @@ async def event_row(connection: Connection, ref: str) -> Any:
     found = await replays.event(connection, parts) if len(parts) == _REF_PARTS else None
     if found is None:
         raise Unknown(f"{ref} is no event's reference, or it is no longer kept")
-    if found["source"] == SOURCE or found["effect"] is not None or found["type"] not in EVENTS:
+    if found["source"] == HUB or found["effect"] is not None or found["type"] not in EVENTS:
         raise Conflict("it only followed from something else: correct what it followed from")
     return found
 

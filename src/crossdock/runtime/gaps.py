@@ -11,6 +11,7 @@ from typing import Final
 import asyncpg
 import structlog
 
+from crossdock.model.envelope import HUB
 from crossdock.model.operations import NumberRun, NumbersCompared
 from crossdock.model.registry import TYPE_OF, encode
 from crossdock.model.thread import thread_key
@@ -27,7 +28,6 @@ from crossdock.store.segments import current_segment
 LOOK_SECONDS: Final = 1.0
 RUNS_TOLD_MAX: Final = 20
 """In an event; the table has all."""
-SOURCE: Final = "crossdock"
 _log = structlog.get_logger()
 
 
@@ -108,7 +108,7 @@ async def _say(connection: Connection, changed: Mapping[table.Key, Series], at: 
     rows = [
         log.event_row(
             segment=segment, generation=generation, thread=thread_key(KIND, *key), type_=TYPE_OF[NumbersCompared],
-            event_id=f"numbers/{'/'.join(key)}/{at.isoformat()}", source=SOURCE, occurred_at=at,
+            event_id=f"numbers/{'/'.join(key)}/{at.isoformat()}", source=HUB, occurred_at=at,
             data=encode(compared(*key, series)),
         )
         for key, series in changed.items()

@@ -8,9 +8,9 @@ import msgspec
 
 from crossdock.condition import Condition, compile_condition
 from crossdock.errors import Conflict
+from crossdock.model.envelope import HUB
 from crossdock.model.thread import kind_of
 from crossdock.processes.stock import UNBOOKED
-from crossdock.runtime.batch import SOURCE
 from crossdock.store import feed, replays
 from crossdock.store.replays import Picked
 from crossdock.store.segments import segment_at
@@ -140,7 +140,7 @@ def _picked(row: Any) -> Picked | None:
         return Picked("message", thread.partition("/")[2], thread)
     if row["type"] in _ABOUT_EFFECTS:
         return Picked("effect", msgspec.json.decode(row["data"])["effect"], thread)
-    if row["source"] == SOURCE or row["source"].startswith("operator/") or row["effect"] is not None:
+    if row["source"] == HUB or row["source"].startswith("operator/") or row["effect"] is not None:
         return None
     return Picked("event", reference(row), thread)
 

@@ -11,6 +11,7 @@ from uuid import uuid4
 import asyncpg
 import structlog
 
+from crossdock.model.envelope import HUB
 from crossdock.model.registry import TYPE_OF, encode
 from crossdock.model.stock import AvailabilityChanged
 from crossdock.model.thread import stock_thread
@@ -22,7 +23,6 @@ from crossdock.store.segments import current_segment
 
 LOOK_SECONDS: Final = 2.0
 PLACES_MAX: Final = 500
-SOURCE: Final = "crossdock"
 _log = structlog.get_logger()
 
 
@@ -63,7 +63,7 @@ async def review_due(connection: asyncpg.Connection) -> int:
         rows = [
             log.event_row(
                 segment=segment, generation=generation, thread=stock_thread(location, item),
-                type_=TYPE_OF[AvailabilityChanged], event_id=uuid4().hex, source=SOURCE,
+                type_=TYPE_OF[AvailabilityChanged], event_id=uuid4().hex, source=HUB,
                 occurred_at=now, data=encode(AvailabilityChanged(item, location)),
             )
             for item, location in due

@@ -5,11 +5,11 @@ from datetime import datetime
 from hashlib import blake2b
 
 from crossdock.model.causes import CAUSES, HOLD
+from crossdock.model.envelope import HUB
 from crossdock.processes.desk import due
 from crossdock.processes.intents import CloseCase, OpenCase
 from crossdock.processes.policy import Policy
 from crossdock.store.pool import Connection
-from crossdock.store.telling import HUB
 
 Change = tuple[bytes, str, OpenCase | CloseCase]
 """(thread hash, thread key, what)"""

@@ -1,8 +1,9 @@
 """Recalling a lot: from one instant on nothing of it is available anywhere, and everybody who counted on it hears of it."""
 
 from datetime import datetime
-from typing import Any, Final
+from typing import Any
 
+from crossdock.model.envelope import HUB
 from crossdock.model.registry import TYPE_OF, encode
 from crossdock.model.stock import LotRecalled
 from crossdock.model.thread import hash16, stock_thread
@@ -11,7 +12,6 @@ from crossdock.store.batch import lot_mark
 from crossdock.store.pool import Connection
 from crossdock.store.segments import current_segment
 
-SOURCE: Final = "crossdock"
 _KEEP = (
     "insert into recall (item, lot, reason, who) values ($1, $2, $3, $4)"
     " on conflict (item, lot) do update set reason = recall.reason returning reason, who, recalled_at"
@@ -101,7 +101,7 @@ def _event(data: LotRecalled, row: Any, thread: str, place: tuple[int, int], now
     lifted = "/lifted" if data.lifted else ""
     return log.event_row(
         segment=place[1], generation=place[0], thread=thread, type_=TYPE_OF[LotRecalled],
-        event_id=_event_id(data.item, data.lot, row, thread) + lifted, source=SOURCE, occurred_at=now, data=encode(data),
+        event_id=_event_id(data.item, data.lot, row, thread) + lifted, source=HUB, occurred_at=now, data=encode(data),
     )  # fmt: skip
 
 

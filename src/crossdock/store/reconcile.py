@@ -13,6 +13,7 @@ from uuid import UUID
 
 from crossdock.errors import Fenced
 from crossdock.model.drift import Counted
+from crossdock.model.envelope import HUB
 from crossdock.model.money import Money
 from crossdock.model.quantity import Quantity
 from crossdock.model.registry import encode
@@ -23,7 +24,6 @@ from crossdock.store import cases, log
 from crossdock.store.pool import Connection
 from crossdock.store.segments import current_segment
 
-HUB: Final = "crossdock"
 CANDIDATES_MAX: Final = 20_000
 """More differing places than this mean that the two cannot be compared: another unit, another site."""
 JOIN_SECONDS: Final = 120

@@ -3,10 +3,9 @@
 from collections.abc import Sequence
 from typing import Any, Final
 
+from crossdock.model.envelope import HUB
 from crossdock.store.pool import Connection
 
-HUB: Final = "crossdock"
-"""Who did what nobody did by hand."""
 CASES_MAX: Final = 200
 _LOCK: Final = 0x63617365
 _ESCALATE = """

@@ -3,6 +3,7 @@
 from datetime import UTC, datetime
 from typing import Any, Final
 
+from crossdock.model.envelope import HUB
 from crossdock.model.registry import EVENTS, decode
 from crossdock.processes.policy import Policy
 from crossdock.views.folding import effects_of_events
@@ -98,7 +99,7 @@ def _is_technical(event: Any, m: Material) -> bool:
         return event["type"] not in ("order.packed.v1", "order.shipped.v1", "order.delivered.v1") or _relays(
             m
         )
-    return event["source"] == "crossdock" and event["type"] in _RELAYED and _relays(m)
+    return event["source"] == HUB and event["type"] in _RELAYED and _relays(m)
 
 
 def _relays(m: Material) -> bool:
